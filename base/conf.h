@@ -4,6 +4,8 @@
  * A key that no row names, a value out of range, and a section that nobody bound are errors that name file and line.
  * Ownership: a conf is reference-counted and immutable once loaded and bound; bound strings are borrowed from it, so whoever
  *            keeps a bound struct keeps a reference. SIGHUP loads a new one beside it.
+ * Syntax:    [section], key = value, both trimmed, UTF-8; lines beginning with ; or # are comments, and so is what follows
+ *            white space and a semicolon. A section may be opened again further down.
  * Threads:   binding is for one thread; references may be taken and given back from any.
  */
 #ifndef BASE_CONF_H
@@ -24,7 +26,7 @@ enum conf_type {
 	CONF_SECONDS, /* uint64_t; "90", "90s", "15m", "12h", "2d" */
 	CONF_SIZE,    /* uint64_t bytes; "500", "64k", "20M", "1G" */
 	CONF_BOOL,    /* bool; yes no on off true false 1 0 */
-	CONF_CHOICE,  /* int: the index of the value among `choices`, words separated by spaces */
+	CONF_CHOICE,  /* int: the index of the value among `choices`, words separated by spaces; -1: neither value nor default */
 };
 
 struct conf_row {
