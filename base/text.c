@@ -84,17 +84,44 @@ text_is_utf8(const void *p, size_t n)
 	return true;
 }
 
-static const unsigned char *
-xml_piece(const unsigned char *s, size_t len, uint32_t c, size_t *out_r)
+/* What stands for the sequence of len bytes (0: malformed) at s: itself if XML 1.0 section 2.2 allows c. */
+static struct slice
+xml_piece(const unsigned char *s, size_t len, uint32_t c)
 {
-	*out_r = 3;
 	if (len == 0 || c == 0xFFFE || c == 0xFFFF)
-		return (const unsigned char *)"\xEF\xBF\xBD";
-	*out_r = 1;
+		return slice_str("\xEF\xBF\xBD");
 	if (c < 0x20 && c != '\t' && c != '\n' && c != '\r')
-		return (const unsigned char *)" ";
-	*out_r = len;
-	return s;
+		return slice_str(" ");
+	return slice(s, len);
+}
+
+/* Steps over one sequence, or over one malformed byte, and returns what stands for it. */
+static struct slice
+xml_next(struct slice *in)
+{
+	uint32_t c = 0;
+	size_t len = utf8_next(in->ptr, in->len, &c);
+	struct slice piece = xml_piece(in->ptr, len, c);
+	*in = slice(in->ptr + (len ? len : 1), in->len - (len ? len : 1));
+	return piece;
+}
+
+void
+text_add_utf8(struct buf *b, const void *p, size_t n)
+{
+	/* Runs that may stay as they are, which is nearly everything, are added in one go. */
+	struct slice in = slice(p, n);
+	const unsigned char *run = in.ptr;
+	while (in.len > 0) {
+		const unsigned char *at = in.ptr;
+		struct slice piece = xml_next(&in);
+		if (piece.ptr == at)
+			continue;
+		buf_add(b, run, (size_t)(at - run));
+		buf_add_slice(b, piece);
+		run = in.ptr;
+	}
+	buf_add(b, run, (size_t)(in.ptr - run));
 }
 
 char *
@@ -103,18 +130,12 @@ text_to_utf8(struct arena *a, const void *p, size_t n)
 	char *out = NULL;
 	/* Once to measure, once to copy. */
 	for (int pass = 0; pass < 2; pass++) {
-		const unsigned char *s = p;
 		size_t total = 0;
-		for (size_t left = n; left > 0;) {
-			uint32_t c = 0;
-			size_t piece, len = utf8_next(s, left, &c);
-			const unsigned char *from = xml_piece(s, len, c, &piece);
+		for (struct slice in = slice(p, n); in.len > 0;) {
+			struct slice piece = xml_next(&in);
 			if (out)
-				memcpy(out + total, from, piece);
-			total += piece;
-			len = len ? len : 1;
-			s += len;
-			left -= len;
+				memcpy(out + total, piece.ptr, piece.len);
+			total += piece.len;
 		}
 		if (!out && !(out = arena_alloc(a, total + 1)))
 			return NULL;

@@ -20,6 +20,8 @@ bool text_ends(const char *s, const char *suffix);
 bool text_is_utf8(const void *p, size_t n);
 /* A copy in which each malformed byte became U+FFFD and controls that XML 1.0 forbids became spaces; always valid. */
 char *text_to_utf8(struct arena *a, const void *p, size_t n) NODISCARD;
+/* The same, appended to b. */
+void text_add_utf8(struct buf *b, const void *p, size_t n);
 /* Every byte is a character of ISO 8859-1 (as old clients send Basic credentials). */
 char *text_from_latin1(struct arena *a, const void *p, size_t n) NODISCARD;
 /* The largest m <= n at which s may be cut without splitting a UTF-8 sequence. */

@@ -1,8 +1,8 @@
 /* wbxml/wbxml.h - the WBXML 1.3 subset of ActiveSync: a bounded reader into a tree, a writer, a dump as XML.
  *
  * Layer:     wbxml (may include base only)
- * Ownership: a tree lives in the arena it was read into and borrows the input's bytes for opaque data; text is copied and
- *            NUL-terminated. A writer borrows its buf.
+ * Ownership: a tree lives in the arena it was read into and borrows the input's bytes for opaque data and for tags whose
+ *            content is bytes (wbxml_tag_opaque); other text is copied and NUL-terminated. A writer borrows its buf.
  * Limits:    struct wbxml_limits; exceeding one is ERR_LIMIT.
  * Errors:    ERR_INVALID for malformed input, ERR_LIMIT, ERR_NOMEM. No input aborts.
  * Threads:   no state; the tables are const.
@@ -41,6 +41,8 @@ enum wbxml_tag {
 
 const char *wbxml_tag_name(unsigned tag);  /* "Sync"; NULL if unassigned */
 const char *wbxml_page_name(unsigned page); /* "AirSync"; NULL if unassigned */
+/* True if its content travels as OPAQUE bytes; a reader takes an inline string there too. */
+bool wbxml_tag_opaque(unsigned tag);
 unsigned wbxml_tag_find(const char *page, const char *name); /* WBXML_UNKNOWN if there is none */
 
 /* ---- reading ---- */
@@ -51,8 +53,9 @@ struct wbxml_node {
 	struct wbxml_node *parent;
 	struct wbxml_node *child; /* first child; NULL for a leaf */
 	struct wbxml_node *next;  /* sibling */
-	const char *text;         /* valid UTF-8, never NULL; "" where empty or where there are children */
-	struct slice data;        /* of text or opaque */
+	const char *text;         /* valid UTF-8, never NULL; "" where empty, where there are children, and of opaque data that is
+	                           * no text: with a NUL in it, or of a tag whose content is bytes */
+	struct slice data;        /* of text or opaque; the bytes as they came of a tag whose content is bytes */
 };
 
 struct wbxml_limits {
@@ -61,7 +64,7 @@ struct wbxml_limits {
 };
 extern const struct wbxml_limits wbxml_limits_default; /* 24 and 50,000 */
 
-/* Reads one whole document. Bytes behind the root element are ERR_INVALID. Text and opaque pieces of one element are joined;
+/* Reads one whole document; limits NULL: the default. Bytes behind the root element are ERR_INVALID. Text and opaque pieces of one element are joined;
  * text that is not UTF-8 is taken as Latin-1. Elements with both text and children keep the children. */
 enum err wbxml_read(struct arena *a, struct slice in, const struct wbxml_limits *limits, struct wbxml_node **root_r,
 	struct error *e) NODISCARD;
@@ -95,6 +98,7 @@ struct wbxml_writer {
 struct wbxml_point {
 	struct wbxml_writer writer;
 	size_t len;
+	bool failed;
 };
 
 /* Writes the header into out. Errors are those of the buf and are sticky there; too deep is a fault of ours and fails it. */
@@ -103,16 +107,19 @@ void wbxml_start(struct wbxml_writer *w, unsigned tag);
 /* Ends the innermost element; one without content becomes an empty tag. */
 void wbxml_end(struct wbxml_writer *w);
 void wbxml_empty(struct wbxml_writer *w, unsigned tag);
-/* <tag>s</tag>. s must be UTF-8: a NUL or malformed bytes become U+FFFD. NULL writes nothing at all, "" an empty tag. */
+/* <tag>s</tag>. s should be UTF-8: malformed bytes become U+FFFD, NUL and other controls that XML forbids (phones turn
+ * WBXML into XML) spaces. NULL writes nothing at all, "" an empty tag. */
 void wbxml_put(struct wbxml_writer *w, unsigned tag, const char *s);
 void wbxml_put_n(struct wbxml_writer *w, unsigned tag, const char *s, size_t n);
 void wbxml_put_int(struct wbxml_writer *w, unsigned tag, int64_t v);
 void wbxml_put_opaque(struct wbxml_writer *w, unsigned tag, struct slice bytes);
-/* A page switch that changes nothing: keeps a slow answer alive. Allowed between any two calls. */
+/* A page switch that changes nothing: keeps a slow answer alive. Allowed between any two calls before the root ends; all that
+ * the buf holds then is final and may be sent and dropped (no point taken before is good for anything afterwards). */
 void wbxml_noop(struct wbxml_writer *w);
-/* Copies a tree that was read, tag and all. */
+/* Copies a tree that was read, tag and all, but for elements that are WBXML_UNKNOWN. */
 void wbxml_put_node(struct wbxml_writer *w, const struct wbxml_node *node);
 struct wbxml_point wbxml_point(const struct wbxml_writer *w);
+/* Also takes back a failure of the buf (its maximum was reached) that came after the point. */
 void wbxml_back(struct wbxml_writer *w, const struct wbxml_point *p);
 
 /* ---- traces ---- */

@@ -1,0 +1,202 @@
+#include <stdio.h>
+
+#include "base/text.h"
+#include "wbxml/wbxml.h"
+
+enum { SWITCH_PAGE = 0x00, END = 0x01, STR_I = 0x03, OPAQUE = 0xC3, BIT_CONTENT = 0x40 };
+
+void
+wbxml_begin(struct wbxml_writer *w, struct buf *out)
+{
+	/* Version 1.3, no public id, UTF-8 (106), no string table. */
+	static const unsigned char header[] = { 0x03, 0x01, 0x6A, 0x00 };
+	*w = (struct wbxml_writer){ .out = out };
+	buf_add(out, header, sizeof header);
+}
+
+static void
+switch_page(struct wbxml_writer *w, unsigned page)
+{
+	buf_add_byte(w->out, SWITCH_PAGE);
+	buf_add_byte(w->out, (unsigned char)page);
+	w->page = page;
+}
+
+/* The element whose start was written last gets content after all. */
+static void
+fill(struct wbxml_writer *w)
+{
+	if (w->open && buf_ok(w->out))
+		w->out->data[w->tag_at] |= BIT_CONTENT;
+	w->open = false;
+}
+
+static void
+put_tag(struct wbxml_writer *w, unsigned tag)
+{
+	/* A name of ours that is in no code page is a fault of ours. */
+	if (!wbxml_tag_name(tag)) {
+		w->out->failed = true;
+		return;
+	}
+	fill(w);
+	if (tag >> 8 != w->page)
+		switch_page(w, tag >> 8);
+	w->tag_at = w->out->len;
+	buf_add_byte(w->out, (unsigned char)(tag & 0xFF));
+}
+
+void
+wbxml_start(struct wbxml_writer *w, unsigned tag)
+{
+	put_tag(w, tag);
+	if (w->depth >= WBXML_DEPTH_MAX) {
+		w->out->failed = true;
+		return;
+	}
+	w->stack[w->depth++] = tag;
+	w->open = true;
+}
+
+void
+wbxml_end(struct wbxml_writer *w)
+{
+	if (w->depth == 0) {
+		w->out->failed = true;
+		return;
+	}
+	w->depth--;
+	if (!w->open)
+		buf_add_byte(w->out, END);
+	w->open = false;
+}
+
+void
+wbxml_empty(struct wbxml_writer *w, unsigned tag)
+{
+	put_tag(w, tag);
+}
+
+/* A leaf from its start tag to the place where its content goes. */
+static void
+start_leaf(struct wbxml_writer *w, unsigned tag)
+{
+	put_tag(w, tag);
+	if (buf_ok(w->out))
+		w->out->data[w->tag_at] |= BIT_CONTENT;
+}
+
+void
+wbxml_put_n(struct wbxml_writer *w, unsigned tag, const char *s, size_t n)
+{
+	if (!s)
+		return;
+	if (n == 0) {
+		put_tag(w, tag);
+		return;
+	}
+	start_leaf(w, tag);
+	buf_add_byte(w->out, STR_I);
+	text_add_utf8(w->out, s, n);
+	buf_add_byte(w->out, '\0');
+	buf_add_byte(w->out, END);
+}
+
+void
+wbxml_put(struct wbxml_writer *w, unsigned tag, const char *s)
+{
+	if (s)
+		wbxml_put_n(w, tag, s, strlen(s));
+}
+
+void
+wbxml_put_int(struct wbxml_writer *w, unsigned tag, int64_t v)
+{
+	char digits[24];
+	snprintf(digits, sizeof digits, "%lld", (long long)v);
+	wbxml_put(w, tag, digits);
+}
+
+static void
+put_length(struct buf *out, uint32_t n)
+{
+	for (int shift = 28; shift > 0; shift -= 7) {
+		if (n >> shift)
+			buf_add_byte(out, (unsigned char)(0x80 | (n >> shift & 0x7F)));
+	}
+	buf_add_byte(out, n & 0x7F);
+}
+
+void
+wbxml_put_opaque(struct wbxml_writer *w, unsigned tag, struct slice bytes)
+{
+	if (bytes.len == 0) {
+		put_tag(w, tag);
+		return;
+	}
+	if (bytes.len > UINT32_MAX) {
+		w->out->failed = true;
+		return;
+	}
+	start_leaf(w, tag);
+	buf_add_byte(w->out, OPAQUE);
+	put_length(w->out, (uint32_t)bytes.len);
+	buf_add_slice(w->out, bytes);
+	buf_add_byte(w->out, END);
+}
+
+void
+wbxml_noop(struct wbxml_writer *w)
+{
+	/* What was written so far may leave the buf at once, so no start tag in it may change any more. */
+	fill(w);
+	switch_page(w, w->page);
+}
+
+static void
+put_leaf(struct wbxml_writer *w, const struct wbxml_node *node)
+{
+	if (node->opaque)
+		wbxml_put_opaque(w, node->tag, node->data);
+	else
+		wbxml_put_n(w, node->tag, (const char *)node->data.ptr, node->data.len);
+}
+
+void
+wbxml_put_node(struct wbxml_writer *w, const struct wbxml_node *node)
+{
+	const struct wbxml_node *at = node;
+	while (at) {
+		/* What no code page names cannot be written, nor what is in it. */
+		bool inside = at->child && at->tag != WBXML_UNKNOWN;
+		if (inside)
+			wbxml_start(w, at->tag);
+		else if (at->tag != WBXML_UNKNOWN)
+			put_leaf(w, at);
+		if (inside) {
+			at = at->child;
+			continue;
+		}
+		while (at != node && !at->next) {
+			wbxml_end(w);
+			at = at->parent;
+		}
+		at = at == node ? NULL : at->next;
+	}
+}
+
+struct wbxml_point
+wbxml_point(const struct wbxml_writer *w)
+{
+	return (struct wbxml_point){ *w, w->out->len, w->out->failed };
+}
+
+void
+wbxml_back(struct wbxml_writer *w, const struct wbxml_point *p)
+{
+	*w = p->writer;
+	w->out->len = p->len;
+	w->out->failed = p->failed;
+	if (w->open && buf_ok(w->out))
+		w->out->data[w->tag_at] &= (unsigned char)~BIT_CONTENT;
+}
