@@ -51,6 +51,18 @@ put_escaped(struct buf *out, const unsigned char *s, size_t n)
 	text_add_utf8(out, s + from, n - from);
 }
 
+/* Text that XML can hold as it is; opaque data that is not is shown as hex, so that nothing is lost. */
+static bool
+is_plain(struct slice data)
+{
+	for (size_t i = 0; i < data.len; i++) {
+		unsigned char c = data.ptr[i];
+		if (c < 0x20 && c != '\t' && c != '\n' && c != '\r')
+			return false;
+	}
+	return text_is_utf8(data.ptr, data.len);
+}
+
 static void
 put_hex(struct buf *out, struct slice data)
 {
@@ -238,7 +250,7 @@ dump_content(struct dump *d, const struct scan_event *event)
 	unsigned tag = d->stack[d->depth - 1].tag;
 	bool opaque = event->type == SCAN_OPAQUE;
 	bool hidden = d->how == WBXML_DUMP_PRIVATE && !is_public_page(tag >> 8) && !is_public_tag(tag);
-	bool hex = opaque && !text_is_utf8(event->data.ptr, event->data.len);
+	bool hex = opaque && !is_plain(event->data);
 	if (d->fresh) {
 		if (opaque)
 			buf_add_str(d->out, hex && !hidden ? " opaque=\"hex\"" : " opaque=\"text\"");
