@@ -79,6 +79,8 @@ bool id_parse_reference(const char *s, int64_t *folder_r, int64_t *item_r, const
 
 /* ---- configuration of the floor (eas/config.c) ---- */
 
+enum sent_copy { SENT_CLIENT, SENT_ALWAYS, SENT_NEVER };
+
 struct eas_config {
 	struct conf *conf;
 	uint64_t request_max, response_max, arena_max;
@@ -91,12 +93,13 @@ struct eas_config {
 	uint64_t quiet_max;
 	uint64_t sync_seconds;        /* bound on one Sync's composing */
 	uint64_t device_days;         /* unseen for so long: collections are dropped */
-	uint64_t version_max;         /* ceiling, times ten; */
-	const char *sent_copy;        /* keep a copy in Sent: always, client (as SaveInSentItems says) */
+	int version_choice;           /* as bound */
+	unsigned version_max;         /* ceiling, times ten: 121 .. 161 */
+	int sent_copy;                /* enum sent_copy */
 	/* [policy] */
 	bool policy;                  /* a policy is set */
-	const char *policy_hash;
-	const char *const *policy_values; /* "Name", "value", ..., NULL */
+	char policy_hash[65];
+	const char **policy_values;   /* as policy_name(i); NULL: not set */
 };
 
 #endif

@@ -1,0 +1,200 @@
+/* Provision [MS-ASPROV 3.1.5.1]: the policy in two phases, and the wipe. */
+#include <openssl/rand.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "eas/command.h"
+#include "eas/device_info.h"
+#include "eas/policy.h"
+#include "eas/quirk.h"
+
+#define POLICY_TYPE "MS-EAS-Provisioning-WBXML"
+
+static enum err
+save(struct state_txn *t, void *arg, struct error *e)
+{
+	struct eas_request *r = arg;
+
+	(void)e;
+	return state_device_save(t, &r->device);
+}
+
+/* Never 0, which stands for "none", and another one than `other`. */
+static uint32_t
+new_key(uint32_t other)
+{
+	uint32_t key = 0;
+
+	do {
+		if (RAND_bytes((unsigned char *)&key, sizeof key) != 1)
+			return 0;
+		key &= INT32_MAX; /* some clients read it as a signed number */
+	} while (key == 0 || key == other);
+	return key;
+}
+
+static enum eas_outcome
+fail(struct eas_request *r, enum err err, const struct error *e)
+{
+	unsigned status = reply_status_of(r, err, e);
+
+	return r->query.version < 140 ? reply_status(r, Provision_Provision, Provision_Status, status)
+		: reply_status(r, Provision_Provision, Provision_Status, status == 111 ? 3 : status);
+}
+
+/* ---- the wipe ---- */
+
+static enum eas_outcome
+acknowledge_wipe(struct eas_request *r, const struct wbxml_node *wipe, unsigned status_tag)
+{
+	struct error e = { 0 };
+	enum err err;
+
+	if (wbxml_int(wipe, status_tag, 0, 0) == 1 && r->device.wipe != 0) {
+		log_notice(&r->log, "the phone says that it is wiped");
+		r->device.wipe = 3;
+		err = state_run(r->server->state, STATE_WRITE, save, r, &e);
+		if (err)
+			return fail(r, err, &e);
+	} else {
+		log_warn(&r->log, "the phone says that the wipe failed");
+	}
+	return reply_status(r, Provision_Provision, Provision_Status, 1);
+}
+
+static enum eas_outcome
+demand_wipe(struct eas_request *r)
+{
+	struct wbxml_writer w;
+	bool account_only = r->device.wipe == 2 && r->query.version >= 161;
+
+	reply_wbxml(r, &w);
+	wbxml_start(&w, Provision_Provision);
+	wbxml_put_int(&w, Provision_Status, 1);
+	wbxml_empty(&w, account_only ? Provision_AccountOnlyRemoteWipe : Provision_RemoteWipe);
+	wbxml_end(&w);
+	return EAS_DONE;
+}
+
+/* ---- the policy ---- */
+
+struct answer {
+	unsigned policy_status;
+	uint32_t key;  /* 0: none */
+	bool data;
+};
+
+/* Phase 1: the policy with a temporary key. */
+static struct answer
+offer(struct eas_request *r)
+{
+	struct state_device *d = &r->device;
+
+	if (d->policy_temporary == 0 || d->policy_final_used || strcmp(d->policy_hash, r->server->config->policy_hash) != 0)
+		d->policy_temporary = new_key(d->policy_final);
+	return (struct answer){ .policy_status = 1, .key = d->policy_temporary, .data = true };
+}
+
+/* Phase 2: the phone says what it made of it. A repeat of the acknowledgement gets the same final key. */
+static struct answer
+acknowledge(struct eas_request *r, uint32_t key, int64_t status)
+{
+	struct state_device *d = &r->device;
+	const char *hash = r->server->config->policy_hash;
+
+	if (key == 0 || (key != d->policy_temporary && key != d->policy_final))
+		return (struct answer){ .policy_status = 5 };
+	if (status != 1 && status != 2) {
+		log_warn(&r->log, "the phone did not apply the policy (status %d)", (int)status);
+		return (struct answer){ .policy_status = 0 };
+	}
+	if (status == 2)
+		log_notice(&r->log, "the phone applied the policy in part");
+	if (strcmp(d->policy_hash, hash) != 0 || d->policy_final == 0) {
+		d->policy_final = new_key(d->policy_temporary);
+		d->policy_final_used = false;
+		d->policy_hash = hash;
+	}
+	return (struct answer){ .policy_status = 1, .key = d->policy_final };
+}
+
+static struct answer
+decide(struct eas_request *r, const struct wbxml_node *policy)
+{
+	const char *type = wbxml_text(policy, Provision_PolicyType);
+	const char *key_text = wbxml_text(policy, Provision_PolicyKey);
+	uint64_t key = 0;
+
+	if (!type || strcmp(type, POLICY_TYPE) != 0)
+		return (struct answer){ .policy_status = 3 };
+	if (!r->server->config->policy
+		&& !(quirks_of(r->query.device_type, r->user_agent, r->query.version) & QUIRK_EMPTY_POLICY))
+		return (struct answer){ .policy_status = 2 };
+	if (!key_text)
+		return offer(r);
+	if (!text_to_u64(key_text, &key) || key > UINT32_MAX)
+		key = 0;
+	return acknowledge(r, (uint32_t)key, wbxml_int(policy, Provision_Status, 0, 0));
+}
+
+static void
+write_answer(struct eas_request *r, const struct answer *a, const char *type, bool info)
+{
+	struct wbxml_writer w;
+
+	reply_wbxml(r, &w);
+	wbxml_start(&w, Provision_Provision);
+	if (info) {
+		wbxml_start(&w, Settings_DeviceInformation);
+		wbxml_put_int(&w, Settings_Status, 1);
+		wbxml_end(&w);
+	}
+	wbxml_put_int(&w, Provision_Status, 1);
+	wbxml_start(&w, Provision_Policies);
+	wbxml_start(&w, Provision_Policy);
+	wbxml_put(&w, Provision_PolicyType, type);
+	wbxml_put_int(&w, Provision_Status, a->policy_status);
+	if (a->key)
+		wbxml_put_int(&w, Provision_PolicyKey, a->key);
+	if (a->data) {
+		wbxml_start(&w, Provision_Data);
+		policy_write(r->server->config, &w);
+		wbxml_end(&w);
+	}
+	wbxml_end(&w);
+	wbxml_end(&w);
+	wbxml_end(&w);
+	r->reply.eas_status = 1;
+}
+
+enum eas_outcome
+cmd_provision(struct eas_request *r, const struct wbxml_node *root)
+{
+	const struct wbxml_node *wipe = wbxml_child(root, Provision_RemoteWipe);
+	const struct wbxml_node *account = wbxml_child(root, Provision_AccountOnlyRemoteWipe);
+	const struct wbxml_node *policy = wbxml_child(wbxml_child(root, Provision_Policies), Provision_Policy);
+	const struct wbxml_node *info = wbxml_child(root, Settings_DeviceInformation);
+	struct state_device before = r->device;
+	struct error e = { 0 };
+	struct answer a;
+	enum err err;
+
+	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_SYNC, EAS_WAKE_SUPERSEDED);
+	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_PING, EAS_WAKE_SUPERSEDED);
+	err = device_info_store(r, wbxml_child(info, Settings_Set), &e);
+	if (err)
+		return fail(r, err, &e);
+	if (wipe || account)
+		return acknowledge_wipe(r, wipe ? wipe : account, Provision_Status);
+	if (r->device.wipe == 1 || r->device.wipe == 2)
+		return demand_wipe(r);
+	if (!policy)
+		return reply_status(r, Provision_Provision, Provision_Status, 2);
+	a = decide(r, policy);
+	if (a.policy_status == 0)
+		return reply_status(r, Provision_Provision, Provision_Status, 139);
+	if (memcmp(&before, &r->device, sizeof before) != 0 && (err = state_run(r->server->state, STATE_WRITE, save, r, &e)))
+		return fail(r, err, &e);
+	write_answer(r, &a, wbxml_text(policy, Provision_PolicyType), info != NULL);
+	return EAS_DONE;
+}

@@ -1,0 +1,147 @@
+/* [eas] and [policy]. */
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "eas/command.h"
+#include "eas/policy.h"
+
+#define ROW(key_, type_, field, fallback_, min_, max_, doc_) \
+	{ .key = (key_), .type = (type_), .offset = offsetof(struct eas_config, field), .fallback = (fallback_), \
+		.min = (min_), .max = (max_), .doc = (doc_) }
+
+static const unsigned versions[] = { 121, 140, 141, 160, 161 };
+
+static const struct conf_row rows[] = {
+	ROW("request_size", CONF_SIZE, request_max, "50M", 65536, 0, "largest body of a request"),
+	ROW("response_size", CONF_SIZE, response_max, "64M", 65536, 0, "largest answer"),
+	ROW("memory_size", CONF_SIZE, arena_max, "256M", 1 << 20, 0, "most memory of one request beside its answer"),
+	ROW("devices", CONF_UINT, devices_max, "50", 0, 0, "devices per user; 0: no bound"),
+	ROW("item_size", CONF_SIZE, item_bytes_max, "4M", 1024, 0, "larger events, tasks and contacts are set aside"),
+	ROW("mail_size", CONF_SIZE, mail_bytes_max, "100M", 1024, 0, "larger mails are set aside"),
+	ROW("heartbeat_min", CONF_SECONDS, heartbeat_min, "60", 1, 3600, "shortest wait that a phone may ask for"),
+	ROW("heartbeat_max", CONF_SECONDS, heartbeat_max, "3540", 60, 3540, "longest wait"),
+	ROW("ping_folders", CONF_UINT, ping_folders_max, "300", 1, 5000, "folders in one Ping"),
+	ROW("quiet", CONF_SECONDS, quiet, "60", 0, 3600, "changed mails wake a phone after so long without another change"),
+	ROW("quiet_max", CONF_SECONDS, quiet_max, "300", 0, 3600, "and at the latest after so long"),
+	ROW("sync_time", CONF_SECONDS, sync_seconds, "60", 1, 600, "bound on the work for one Sync"),
+	ROW("device_days", CONF_UINT, device_days, "60", 1, 3650, "a device unseen for so many days starts over"),
+	{ .key = "sent_copy", .type = CONF_CHOICE, .offset = offsetof(struct eas_config, sent_copy), .fallback = "client",
+		.choices = "client always never", .doc = "copy of sent mail in Sent: as the phone asks, always, never" },
+	{ .key = "version", .type = CONF_CHOICE, .offset = offsetof(struct eas_config, version_choice), .fallback = "16.1",
+		.choices = "12.1 14.0 14.1 16.0 16.1", .doc = "highest protocol version offered" },
+};
+
+static void
+free_digest(EVP_MD_CTX **md)
+{
+	EVP_MD_CTX_free(*md);
+}
+
+/* What devices acknowledge is this set of values; any change of it makes them ask again. */
+static void
+hash_policy(struct eas_config *c)
+{
+	AUTO(free_digest) EVP_MD_CTX *md = EVP_MD_CTX_new();
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	if (!md || !EVP_DigestInit_ex(md, EVP_sha256(), NULL))
+		return;
+	for (size_t i = 0; policy_name(i); i++) {
+		const char *v = c->policy_values[i];
+
+		EVP_DigestUpdate(md, v ? "=" : "-", 1);
+		if (v)
+			EVP_DigestUpdate(md, v, strlen(v) + 1);
+	}
+	if (EVP_DigestFinal_ex(md, digest, &n))
+		text_hex(digest, 32, c->policy_hash);
+}
+
+static enum err
+bind_policy(struct conf *conf, struct eas_config *c, struct error *e)
+{
+	size_t n = 0;
+	enum err err;
+
+	while (policy_name(n))
+		n++;
+	c->policy_values = calloc(n + 1, sizeof *c->policy_values);
+	struct conf_row *policy_rows = calloc(n, sizeof *policy_rows);
+	if (!c->policy_values || !policy_rows) {
+		free(policy_rows);
+		return err_set(e, ERR_NOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < n; i++)
+		policy_rows[i] = (struct conf_row){ .key = policy_name(i), .type = CONF_STRING,
+			.offset = i * sizeof *c->policy_values };
+	err = conf_bind(conf, "policy", policy_rows, n, c->policy_values, e);
+	free(policy_rows);
+	for (size_t i = 0; !err && i < n; i++) {
+		const char *v = c->policy_values[i];
+
+		if (v && !policy_value_ok(i, v))
+			err = err_set(e, ERR_INVALID, "%s:%u: %s cannot have the value \"%s\"", conf_name(conf),
+				conf_line(conf, "policy", policy_name(i)), policy_name(i), v);
+		c->policy = c->policy || v;
+	}
+	return err;
+}
+
+enum err
+eas_config_new(struct conf *conf, struct eas_config **config_r, struct error *e)
+{
+	struct eas_config *c = calloc(1, sizeof *c);
+	enum err err;
+
+	if (!c)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	c->conf = conf_ref(conf);
+	err = conf_bind(conf, "eas", rows, ARRAY_LEN(rows), c, e);
+	if (!err)
+		err = bind_policy(conf, c, e);
+	if (!err && c->heartbeat_min > c->heartbeat_max)
+		err = err_set(e, ERR_INVALID, "%s:%u: heartbeat_min is above heartbeat_max", conf_name(conf),
+			conf_line(conf, "eas", "heartbeat_min"));
+	if (err) {
+		eas_config_free(&c);
+		return err;
+	}
+	c->version_max = versions[c->version_choice];
+	hash_policy(c);
+	*config_r = c;
+	return ERR_OK;
+}
+
+void
+eas_config_free(struct eas_config **config)
+{
+	struct eas_config *c = *config;
+
+	if (!c)
+		return;
+	conf_unref(&c->conf);
+	free(c->policy_values);
+	free(c);
+	*config = NULL;
+}
+
+uint64_t
+eas_request_max(const struct eas_config *config)
+{
+	return config->request_max;
+}
+
+uint64_t
+eas_response_max(const struct eas_config *config)
+{
+	return config->response_max;
+}
+
+uint64_t
+eas_arena_max(const struct eas_config *config)
+{
+	return config->arena_max;
+}

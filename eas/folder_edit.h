@@ -1,0 +1,14 @@
+/* eas/folder_edit.h - what FolderCreate, FolderUpdate and FolderDelete have in common. Private to eas/. */
+#ifndef EAS_FOLDER_EDIT_H
+#define EAS_FOLDER_EDIT_H
+
+#include "eas/hierarchy.h"
+
+/* Stores f (state_folder_save), takes the next key, and answers with Status 1, the key and, for a new folder, its id. */
+enum eas_outcome folder_edit_done(struct eas_request *r, struct hierarchy *h, struct state_folder *f, unsigned root_tag);
+/* The effect was there already: the answer of the first time. */
+enum eas_outcome folder_edit_again(struct eas_request *r, struct hierarchy *h, const struct state_folder *f, unsigned root_tag);
+/* A backend's refusal as this command's Status: `absent` for NOTFOUND and NOFOLDER. */
+enum eas_outcome folder_edit_failed(struct eas_request *r, enum err err, const struct error *e, unsigned root_tag, unsigned absent);
+
+#endif

@@ -1,0 +1,219 @@
+#include "eas/hierarchy.h"
+
+#include <inttypes.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "eas/quirk.h"
+
+uint64_t
+hierarchy_view(const struct eas_request *r)
+{
+	uint64_t quirks = quirks_of(r->query.device_type, r->user_agent, r->query.version);
+	uint64_t class = r->query.version >= 160 ? 3 : r->query.version >= 140 ? 2 : 1;
+
+	return class << 8 | (quirks & (QUIRK_MERGE_CALENDAR | QUIRK_MERGE_CONTACTS));
+}
+
+/* ---- the key: EPOCH-N ---- */
+
+static bool
+parse_key(const char *s, int64_t *epoch_r, uint32_t *n_r)
+{
+	const char *dash = strchr(s, '-');
+	unsigned char raw[8];
+	char hex[17];
+	uint64_t n, epoch = 0;
+
+	if (!dash || dash - s != 16 || !text_to_u64(dash + 1, &n) || n == 0 || n > UINT32_MAX)
+		return false;
+	memcpy(hex, s, 16);
+	hex[16] = '\0';
+	if (text_unhex(hex, raw, sizeof raw) != 8)
+		return false;
+	for (size_t i = 0; i < sizeof raw; i++)
+		epoch = epoch << 8 | raw[i];
+	*epoch_r = (int64_t)epoch;
+	*n_r = (uint32_t)n;
+	return true;
+}
+
+static void
+format_key(int64_t epoch, uint32_t n, char *out)
+{
+	snprintf(out, ID_MAX, "%016" PRIx64 "-%" PRIu32, (uint64_t)epoch, n);
+}
+
+static bool
+new_epoch(int64_t *epoch_r)
+{
+	*epoch_r = 0;
+	while (*epoch_r == 0) {
+		if (RAND_bytes((unsigned char *)epoch_r, sizeof *epoch_r) != 1)
+			return false;
+	}
+	return true;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+	struct eas_request *r;
+	struct hierarchy *h;
+};
+
+static enum err
+read_hierarchy(struct state_txn *t, void *arg, struct error *e)
+{
+	struct reading *in = arg;
+	struct eas_request *r = in->r;
+	struct hierarchy *h = in->h;
+	enum err err = state_hierarchy(t, r->device.id, &h->was);
+
+	(void)e;
+	if (err)
+		return err;
+	return state_folders(t, r->arena, r->device.user, 0, &h->folders, &h->n_folders, &h->user_seq);
+}
+
+/* The key that came back becomes the base; the other answers from the old base go. */
+static bool
+receive(struct hierarchy *h, int64_t epoch, uint32_t n)
+{
+	for (unsigned i = 0; i < h->was.n_keys; i++) {
+		if (h->was.epoch != epoch || h->was.keys[i].n != n)
+			continue;
+		h->seq = h->was.keys[i].seq;
+		if (n == h->was.base)
+			return true;
+		h->now.base = n;
+		h->now.keys[0] = h->was.keys[i];
+		h->now.n_keys = 1;
+		return true;
+	}
+	return false;
+}
+
+unsigned
+hierarchy_begin(struct eas_request *r, const char *key, bool fresh, struct hierarchy *h)
+{
+	struct reading in = { r, h };
+	struct error e = { 0 };
+	int64_t epoch;
+	uint32_t n;
+	enum err err;
+
+	*h = (struct hierarchy){ 0 };
+	if (!key)
+		return 10;
+	err = state_run(r->server->state, STATE_READ, read_hierarchy, &in, &e);
+	if (err)
+		return reply_status_of(r, err, &e);
+	h->now = h->was;
+	if (strcmp(key, "0") == 0) {
+		if (!fresh)
+			return 9;
+		h->now = (struct state_hierarchy){ 0 };
+		h->seq = 0;
+		return new_epoch(&h->now.epoch) ? 0 : 110;
+	}
+	if (r->device.view != hierarchy_view(r)) {
+		log_notice(&r->log, "hierarchy key refused: the client sees the folders otherwise than before (new version)");
+		return 9;
+	}
+	if (!parse_key(key, &epoch, &n) || !receive(h, epoch, n)) {
+		log_notice(&r->log, "hierarchy key refused: it is not one that was given to this device lately");
+		return 9;
+	}
+	return 0;
+}
+
+/* ---- writing ---- */
+
+static enum err
+write_hierarchy(struct state_txn *t, void *arg, struct error *e)
+{
+	struct reading *in = arg;
+	enum err err = state_hierarchy_save(t, in->r->device.id, &in->h->was, &in->h->now);
+
+	if (err || in->r->device.view == hierarchy_view(in->r))
+		return err;
+	(void)e;
+	struct state_device d = in->r->device;
+	d.view = hierarchy_view(in->r);
+	err = state_device_save(t, &d);
+	return err;
+}
+
+static enum err
+store(struct eas_request *r, struct hierarchy *h, struct error *e)
+{
+	struct reading in = { r, h };
+	enum err err = state_run(r->server->state, STATE_WRITE, write_hierarchy, &in, e);
+
+	if (!err)
+		r->device.view = hierarchy_view(r);
+	return err;
+}
+
+enum err
+hierarchy_answer(struct eas_request *r, struct hierarchy *h, int64_t seq, char *key_r, struct error *e)
+{
+	struct state_hierarchy *now = &h->now;
+
+	if (now->n_keys == ARRAY_LEN(now->keys)) { /* the oldest answer goes, the base stays */
+		unsigned oldest = now->keys[0].n == now->base ? 1 : 0;
+
+		memmove(&now->keys[oldest], &now->keys[oldest + 1], (now->n_keys - oldest - 1) * sizeof now->keys[0]);
+		now->n_keys--;
+	}
+	now->keys[now->n_keys++] = (struct state_hierarchy_key){ .n = ++now->n, .seq = seq };
+	format_key(now->epoch, now->n, key_r);
+	return store(r, h, e);
+}
+
+enum err
+hierarchy_same(struct eas_request *r, struct hierarchy *h, struct error *e)
+{
+	if (memcmp(&h->was, &h->now, sizeof h->was) == 0)
+		return ERR_OK;
+	return store(r, h, e);
+}
+
+/* ---- looking things up ---- */
+
+const struct state_folder *
+hierarchy_folder(const struct hierarchy *h, int64_t id)
+{
+	for (size_t i = 0; i < h->n_folders; i++) {
+		if (h->folders[i].id == id && !h->folders[i].deleted)
+			return &h->folders[i];
+	}
+	return NULL;
+}
+
+const struct state_folder *
+hierarchy_by_key(const struct hierarchy *h, const char *key)
+{
+	for (size_t i = 0; i < h->n_folders; i++) {
+		if (!h->folders[i].deleted && strcmp(h->folders[i].key, key) == 0)
+			return &h->folders[i];
+	}
+	return NULL;
+}
+
+int64_t
+hierarchy_parent(const struct hierarchy *h, const struct state_folder *f)
+{
+	const struct state_folder *parent = *f->parent ? hierarchy_by_key(h, f->parent) : NULL;
+
+	return parent ? parent->id : 0;
+}
+
+void
+hierarchy_changed(struct eas_request *r)
+{
+	r->server->nudge(r->server->ctx, r->user);
+}

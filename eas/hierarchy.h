@@ -1,0 +1,60 @@
+/* eas/hierarchy.h - the folders of a user as phones see them, and the device's position in their changes. Private to eas/. */
+#ifndef EAS_HIERARCHY_H
+#define EAS_HIERARCHY_H
+
+#include "eas/command.h"
+
+/* FolderSync Type [MS-ASCMD 2.2.3.186.3] */
+enum folder_type {
+	TYPE_INBOX = 2,
+	TYPE_DRAFTS = 3,
+	TYPE_TRASH = 4,
+	TYPE_SENT = 5,
+	TYPE_OUTBOX = 6,
+	TYPE_TASKS = 7,
+	TYPE_CALENDAR = 8,
+	TYPE_CONTACTS = 9,
+	TYPE_USER_MAIL = 12,
+	TYPE_USER_CALENDAR = 13,
+	TYPE_USER_CONTACTS = 14,
+	TYPE_USER_TASKS = 15,
+};
+
+/* Folders that no backend has: the Outbox, and what a mail server without the folder and the means to make it lacks. Their key begins
+ * so; they are always empty. */
+#define HIERARCHY_OWN "core:"
+
+/* A hash of what decides how this device sees the folders. */
+uint64_t hierarchy_view(const struct eas_request *r);
+
+/* One step of a device in the hierarchy: what every Folder command begins and ends with. */
+struct hierarchy {
+	struct state_hierarchy was, now;
+	int64_t seq;                 /* that the key sent stands for */
+	struct state_folder *folders; /* all of the user, deleted ones too */
+	size_t n_folders;
+	int64_t user_seq;            /* of the user's hierarchy now */
+};
+
+/* Reads the device's position and the folders. 0: the key is good and h is filled (the key has become the base); 9: it is not; a common
+ * status (over 100) otherwise. Key "0" only where `fresh` allows. */
+unsigned hierarchy_begin(struct eas_request *r, const char *key, bool fresh, struct hierarchy *h);
+/* Stores a new answer that stands for `seq` and writes its key into key_r (ID_MAX bytes). CONFLICT: another responder was faster. */
+enum err hierarchy_answer(struct eas_request *r, struct hierarchy *h, int64_t seq, char *key_r, struct error *e);
+/* The key of the base where nothing is new; stores only that it came back. */
+enum err hierarchy_same(struct eas_request *r, struct hierarchy *h, struct error *e);
+
+/* By id among h's; NULL if there is none or it is deleted. */
+const struct state_folder *hierarchy_folder(const struct hierarchy *h, int64_t id);
+const struct state_folder *hierarchy_by_key(const struct hierarchy *h, const char *key);
+/* Id of the folder that f stands in, as ParentId: 0 for the top. */
+int64_t hierarchy_parent(const struct hierarchy *h, const struct state_folder *f);
+
+/* Reads the folders anew from the backends, where the last look of this process is older than `age` seconds. */
+enum err hierarchy_refresh(const struct eas_server *server, struct account *account, const struct log_ctx *log, int64_t age,
+	bool *changed_r, struct error *e);
+
+/* A folder that this device made, renamed or deleted: other devices of the user are told. */
+void hierarchy_changed(struct eas_request *r);
+
+#endif

@@ -1,0 +1,114 @@
+#include "eas/policy.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "eas/quirk.h"
+
+/* In the order of the schema; a value is a number in min..max, or empty where that is allowed. */
+static const struct {
+	const char *name;
+	unsigned tag;
+	bool may_be_empty;
+	int64_t min, max;
+} elements[] = {
+	{ "DevicePasswordEnabled", Provision_DevicePasswordEnabled, false, 0, 1 },
+	{ "AlphanumericDevicePasswordRequired", Provision_AlphanumericDevicePasswordRequired, false, 0, 1 },
+	{ "PasswordRecoveryEnabled", Provision_PasswordRecoveryEnabled, false, 0, 1 },
+	{ "RequireStorageCardEncryption", Provision_RequireStorageCardEncryption, false, 0, 1 },
+	{ "AttachmentsEnabled", Provision_AttachmentsEnabled, false, 0, 1 },
+	{ "MinDevicePasswordLength", Provision_MinDevicePasswordLength, true, 1, 255 },
+	{ "MaxInactivityTimeDeviceLock", Provision_MaxInactivityTimeDeviceLock, true, 0, UINT32_MAX },
+	{ "MaxDevicePasswordFailedAttempts", Provision_MaxDevicePasswordFailedAttempts, true, 4, 16 },
+	{ "MaxAttachmentSize", Provision_MaxAttachmentSize, true, 0, UINT32_MAX },
+	{ "AllowSimpleDevicePassword", Provision_AllowSimpleDevicePassword, false, 0, 1 },
+	{ "DevicePasswordExpiration", Provision_DevicePasswordExpiration, true, 0, UINT32_MAX },
+	{ "DevicePasswordHistory", Provision_DevicePasswordHistory, false, 0, UINT32_MAX },
+	{ "AllowStorageCard", Provision_AllowStorageCard, false, 0, 1 },
+	{ "AllowCamera", Provision_AllowCamera, false, 0, 1 },
+	{ "RequireDeviceEncryption", Provision_RequireDeviceEncryption, false, 0, 1 },
+	{ "AllowUnsignedApplications", Provision_AllowUnsignedApplications, false, 0, 1 },
+	{ "AllowUnsignedInstallationPackages", Provision_AllowUnsignedInstallationPackages, false, 0, 1 },
+	{ "MinDevicePasswordComplexCharacters", Provision_MinDevicePasswordComplexCharacters, false, 1, 4 },
+	{ "AllowWiFi", Provision_AllowWiFi, false, 0, 1 },
+	{ "AllowTextMessaging", Provision_AllowTextMessaging, false, 0, 1 },
+	{ "AllowPOPIMAPEmail", Provision_AllowPOPIMAPEmail, false, 0, 1 },
+	{ "AllowBluetooth", Provision_AllowBluetooth, false, 0, 2 },
+	{ "AllowIrDA", Provision_AllowIrDA, false, 0, 1 },
+	{ "RequireManualSyncWhenRoaming", Provision_RequireManualSyncWhenRoaming, false, 0, 1 },
+	{ "AllowDesktopSync", Provision_AllowDesktopSync, false, 0, 1 },
+	{ "MaxCalendarAgeFilter", Provision_MaxCalendarAgeFilter, false, 0, 7 },
+	{ "AllowHTMLEmail", Provision_AllowHTMLEmail, false, 0, 1 },
+	{ "MaxEmailAgeFilter", Provision_MaxEmailAgeFilter, false, 0, 5 },
+	{ "MaxEmailBodyTruncationSize", Provision_MaxEmailBodyTruncationSize, false, -1, INT32_MAX },
+	{ "MaxEmailHTMLBodyTruncationSize", Provision_MaxEmailHTMLBodyTruncationSize, false, -1, INT32_MAX },
+	{ "RequireSignedSMIMEMessages", Provision_RequireSignedSMIMEMessages, false, 0, 1 },
+	{ "RequireEncryptedSMIMEMessages", Provision_RequireEncryptedSMIMEMessages, false, 0, 1 },
+	{ "RequireSignedSMIMEAlgorithm", Provision_RequireSignedSMIMEAlgorithm, false, 0, 1 },
+	{ "RequireEncryptionSMIMEAlgorithm", Provision_RequireEncryptionSMIMEAlgorithm, false, 0, 4 },
+	{ "AllowSMIMEEncryptionAlgorithmNegotiation", Provision_AllowSMIMEEncryptionAlgorithmNegotiation, false, 0, 2 },
+	{ "AllowSMIMESoftCerts", Provision_AllowSMIMESoftCerts, false, 0, 1 },
+	{ "AllowBrowser", Provision_AllowBrowser, false, 0, 1 },
+	{ "AllowConsumerEmail", Provision_AllowConsumerEmail, false, 0, 1 },
+	{ "AllowRemoteDesktop", Provision_AllowRemoteDesktop, false, 0, 1 },
+	{ "AllowInternetSharing", Provision_AllowInternetSharing, false, 0, 1 },
+};
+
+const char *
+policy_name(size_t i)
+{
+	return i < ARRAY_LEN(elements) ? elements[i].name : NULL;
+}
+
+bool
+policy_value_ok(size_t i, const char *value)
+{
+	int64_t v;
+
+	if (*value == '\0')
+		return elements[i].may_be_empty;
+	return text_to_i64(value, &v) && v >= elements[i].min && v <= elements[i].max;
+}
+
+void
+policy_write(const struct eas_config *config, struct wbxml_writer *w)
+{
+	wbxml_start(w, Provision_EASProvisionDoc);
+	for (size_t i = 0; i < ARRAY_LEN(elements); i++)
+		wbxml_put(w, elements[i].tag, config->policy_values[i]);
+	wbxml_end(w);
+}
+
+static bool
+wipe_reaches(const struct eas_request *r, const struct command *c)
+{
+	if (r->device.wipe == 0)
+		return false;
+	/* Settings with DeviceInformation comes before provisioning at 12.1; the rest of Settings tells nothing either. */
+	return c->code != EAS_PROVISION && c->code != EAS_OPTIONS && c->code != EAS_SETTINGS;
+}
+
+unsigned
+policy_check(struct eas_request *r, const struct command *c)
+{
+	const struct eas_config *config = r->server->config;
+	struct state_device *d = &r->device;
+	uint32_t key = r->query.has_policy_key ? r->query.policy_key : 0;
+
+	if (wipe_reaches(r, c))
+		return d->wipe == 3 ? 126 : 140;
+	if (!config->policy || (c->flags & COMMAND_NO_POLICY))
+		return 0;
+	if (quirks_of(r->query.device_type, r->user_agent, r->query.version) & QUIRK_NO_PROVISION)
+		return 0;
+	if (strcmp(d->policy_hash, config->policy_hash) != 0)
+		return d->policy_final ? 143 : 142;
+	if (key && key == d->policy_final) {
+		d->policy_final_used = true;
+		return 0;
+	}
+	/* The answer to the acknowledgement may have been lost: the temporary key is good until the final one was used. */
+	if (key && key == d->policy_temporary && !d->policy_final_used)
+		return 0;
+	return 142;
+}

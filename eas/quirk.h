@@ -1,0 +1,19 @@
+/* eas/quirk.h - special cases for clients as data: who (device type, user agent, version), and which switches. Private to eas/. */
+#ifndef EAS_QUIRK_H
+#define EAS_QUIRK_H
+
+#include <stdint.h>
+
+enum quirk {
+	QUIRK_EARLY_START = 1,     /* gives up after 30 s without a byte: slow answers begin early */
+	QUIRK_EMPTY_POLICY = 2,    /* cannot take "no policy": gets a permissive one with a key */
+	QUIRK_NO_PROVISION = 4,    /* does not provision and is let in nevertheless */
+	QUIRK_HTTP_449 = 8,        /* provisions on the HTTP line only, also from 14.0 */
+	QUIRK_MERGE_CALENDAR = 16, /* shows one calendar only */
+	QUIRK_MERGE_CONTACTS = 32, /* shows one address book only */
+};
+
+/* The switches of a client; device_type and user_agent may be "". */
+uint64_t quirks_of(const char *device_type, const char *user_agent, unsigned version);
+
+#endif

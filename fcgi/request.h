@@ -1,0 +1,62 @@
+/* fcgi/request.h - one HTTP request over FastCGI, from accept to answer. Private to fcgi/.
+ *
+ * Ownership: whoever holds the pointer: a worker while it runs, a turn's or the busy queue while it waits, the hub while it is
+ *            parked. It is handed on, never shared (a job of the hub borrows it while `borrowed` is set).
+ * The user's password is kept for as long as the request lives (it logs in again when it is resumed) and cleansed with it.
+ */
+#ifndef FCGI_REQUEST_H
+#define FCGI_REQUEST_H
+
+#include <fcgiapp.h>
+#include <sys/queue.h>
+
+#include "eas/eas.h"
+#include "fcgi/generation.h"
+
+struct turn;
+struct watched;
+
+struct request {
+	FCGX_Request fcgx;
+	struct generation *generation; /* a reference */
+	struct arena *arena;           /* gone while parked */
+	struct eas_request eas;
+	char *user, *password;         /* heap; the password is cleansed */
+	char client[64];               /* address of the phone */
+	struct turn *turn;             /* held, or waited for; NULL: none */
+	int64_t started;               /* CLOCK_MONOTONIC, ms */
+	int64_t busy_since;            /* ms; 0: not busy */
+	struct eas_park *park;         /* while parked and while it is resumed */
+	enum eas_wake wake;            /* why it is resumed */
+	bool resume;                   /* what a worker does with it: run or resume */
+	/* the hub's */
+	struct watched *watched;
+	int64_t due;                   /* CLOCK_MONOTONIC seconds */
+	size_t timer;                  /* place in the heap, 1.. ; 0: not in it */
+	bool borrowed;                 /* a job looks at its park */
+	bool dropped;                  /* hung up meanwhile */
+	bool woken;                    /* to be resumed once the job gives it back */
+	TAILQ_ENTRY(request) link;     /* in a queue, or among the parked of its user */
+	LIST_ENTRY(request) device_link;
+};
+TAILQ_HEAD(request_queue, request);
+
+/* Reads what came on an accepted connection. NULL: it was no request, or no memory; the connection is closed. */
+struct request *request_accept(int fd, struct generation *g);
+/* Sends the reply, writes the log line, frees everything and stores NULL. */
+void request_answer(struct request **r);
+/* Frees it without an answer: the peer hung up. */
+void request_drop(struct request **r);
+/* Gives up what a parked request does not need: input and arena. */
+void request_slim(struct request *r);
+/* Prepares a slim request for eas_resume(): a fresh arena and reply. false: no memory. */
+bool request_wake(struct request *r);
+/* The peer has hung up. */
+bool request_gone(const struct request *r);
+int request_fd(const struct request *r);
+/* A plain answer of this status; Retry-After where seconds is not 0. */
+void request_refuse(struct request *r, unsigned status, unsigned retry_after);
+
+int64_t now_ms(void); /* CLOCK_MONOTONIC */
+
+#endif
