@@ -159,7 +159,7 @@ put_leaf(struct wbxml_writer *w, const struct wbxml_node *node)
 	if (node->opaque)
 		wbxml_put_opaque(w, node->tag, node->data);
 	else
-		wbxml_put_n(w, node->tag, (const char *)node->data.ptr, node->data.len);
+		wbxml_put(w, node->tag, node->text);
 }
 
 void
