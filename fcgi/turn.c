@@ -104,15 +104,16 @@ next(struct turn *t, struct request_queue *gone)
 	return NULL;
 }
 
-void
+unsigned
 turn_give(struct request *r, struct queue *ready)
 {
 	struct request_queue gone = TAILQ_HEAD_INITIALIZER(gone);
 	struct turn *t = r->turn;
 	struct request *other;
+	unsigned dropped = 0;
 
 	if (!t)
-		return;
+		return 0;
 	r->turn = NULL;
 	pthread_mutex_lock(&turns.lock);
 	other = next(t, &gone);
@@ -123,5 +124,7 @@ turn_give(struct request *r, struct queue *ready)
 		TAILQ_REMOVE(&gone, other, link);
 		other->turn = NULL;
 		request_drop(&other);
+		dropped++;
 	}
+	return dropped;
 }

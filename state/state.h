@@ -77,6 +77,9 @@ struct state_device {
 /* Finds or creates; NOTFOUND if absent and !create; LIMIT if the user has `max` devices (0: no bound) and this were one more. */
 enum err state_device(struct state_txn *t, struct arena *a, int64_t user, const char *device_id, bool create, unsigned max,
 	struct state_device *d_r) NODISCARD;
+/* The same by the user's name, in one statement, creating nothing. NOTFOUND. */
+enum err state_device_find(struct state_txn *t, struct arena *a, const char *user, const char *device_id, struct state_device *d_r)
+	NODISCARD;
 /* Writes all fields but id, user, device_id, created. */
 enum err state_device_save(struct state_txn *t, const struct state_device *d) NODISCARD;
 /* user NULL: all. For cpush-admin. */

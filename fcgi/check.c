@@ -1,0 +1,170 @@
+#include "fcgi/check.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "fcgi/server.h"
+
+#define PASSWORD_MAX 1024
+
+static void
+no_end(void *ctx, const char *user, const char *device_id, unsigned kinds, enum eas_wake why)
+{
+	(void)ctx;
+	(void)user;
+	(void)device_id;
+	(void)kinds;
+	(void)why;
+}
+
+static void
+no_nudge(void *ctx, const char *user)
+{
+	(void)ctx;
+	(void)user;
+}
+
+/* One line from the terminal without echo, or from standard input. */
+static bool
+read_password(const char *user, char *out, size_t room)
+{
+	struct termios old, quiet;
+	bool terminal = tcgetattr(STDIN_FILENO, &old) == 0;
+	bool ok;
+
+	if (terminal) {
+		fprintf(stderr, "Password of %s: ", user);
+		quiet = old;
+		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	}
+	ok = fgets(out, (int)room, stdin) != NULL;
+	if (terminal) {
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+		fputc('\n', stderr);
+	}
+	if (ok)
+		out[strcspn(out, "\r\n")] = '\0';
+	return ok;
+}
+
+struct saying {
+	unsigned wrong;
+};
+
+static void
+say(void *ctx, bool ok, const char *text)
+{
+	struct saying *s = ctx;
+
+	printf("  %s  %s\n", ok ? "ok  " : "FAIL", text);
+	s->wrong += !ok;
+}
+
+static const char *
+class_name(enum backend_class class)
+{
+	switch (class) {
+	case BACKEND_MAIL:
+		return "mail";
+	case BACKEND_CALENDAR:
+		return "calendar";
+	case BACKEND_TASKS:
+		return "tasks";
+	case BACKEND_CONTACTS:
+		return "contacts";
+	case BACKEND_NOTES:
+		return "notes";
+	}
+	return "";
+}
+
+static void
+list_folders(struct account *account, struct saying *s)
+{
+	static const char *const roles[] = { "", "inbox", "drafts", "sent", "trash", "junk", "archive", "default" };
+	struct arena *a = arena_new(32 << 20);
+	struct backend_folders folders = { 0 };
+	struct error e = { 0 };
+	const char *down = "";
+
+	if (!a || account_folders(account, a, &folders, &down, &e)) {
+		say(s, false, e.text);
+		arena_free(&a);
+		return;
+	}
+	printf("Folders that a phone will see:\n");
+	for (size_t i = 0; i < folders.n; i++) {
+		const struct backend_folder *f = &folders.list[i];
+
+		printf("  %-9s %s%s%s%s%s\n", class_name(f->class), f->name, f->role ? "  = " : "", roles[f->role],
+			f->readonly ? "  (read-only)" : "", f->noselect ? "  (holds folders only)" : "");
+	}
+	if (*down) {
+		s->wrong++;
+		printf("  FAIL  not reached: %s\n", down);
+	}
+	arena_free(&a);
+}
+
+static int
+check_user(struct generation *g, const char *user)
+{
+	char password[PASSWORD_MAX];
+	struct log_ctx log = { .user = user };
+	struct backend_login who = { .user = user, .password = password, .log = &log };
+	struct account *account = NULL;
+	struct saying s = { 0 };
+	struct error e = { 0 };
+	enum err err;
+
+	if (!read_password(user, password, sizeof password))
+		return 1;
+	err = account_login(g->backends, &who, &account, &e);
+	OPENSSL_cleanse(password, sizeof password);
+	if (err) {
+		printf("  FAIL  login of %s: %s\n", user, e.text[0] ? e.text : err_name(err));
+		return 1;
+	}
+	printf("Login of %s:\n", user);
+	say(&s, true, "accepted");
+	if (account_describe(account, say, &s, &e))
+		say(&s, false, e.text);
+	list_folders(account, &s);
+	account_release(&account);
+	printf(s.wrong ? "%u problem%s.\n" : "All is well.\n", s.wrong, s.wrong == 1 ? "" : "s");
+	return s.wrong ? 1 : 0;
+}
+
+int
+check(const char *path, const char *user)
+{
+	struct eas_server hooks = { .end_parked = no_end, .nudge = no_nudge };
+	struct generation *g = NULL;
+	struct state *state = NULL;
+	struct error e = { 0 };
+	enum err err = generation_new(path, NULL, &hooks, &g, &e);
+	int rc = 0;
+
+	if (!err)
+		err = state_open(g->conf, true, &state, &e);
+	if (!err)
+		err = conf_check_unbound(g->conf, &e);
+	if (err) {
+		fprintf(stderr, "cpush: %s\ncpush: configuration file %s test failed\n", e.text, path);
+		rc = 1;
+	} else {
+		printf("cpush: configuration file %s: the syntax is ok, the store (%s) answers\n", path, state_driver(state));
+		printf("cpush: the limits in force allow %llu waiting phones, each of another user\n",
+			(unsigned long long)server_limits(&g->server));
+		if (user)
+			rc = check_user(g, user);
+	}
+	state_close(&state);
+	generation_unref(&g);
+	return rc;
+}

@@ -1,0 +1,772 @@
+#include "fcgi/hub.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "fcgi/server.h"
+#include "fcgi/timers.h"
+#include "fcgi/watched.h"
+
+#define BUCKETS 1024
+#define FOLDERS_EVERY 300  /* seconds between looks at the hierarchy of a watched user */
+#define RETRY_AFTER 15     /* seconds after which a watch that could not be opened is tried again */
+#define TIDY_EVERY 20
+#define STOP_SECONDS 10
+
+enum message_kind { MESSAGE_PARK, MESSAGE_END, MESSAGE_NUDGE, MESSAGE_BUSY, MESSAGE_FREE, MESSAGE_JOB, MESSAGE_TIDIED };
+
+struct message {
+	enum message_kind kind;
+	struct request *request;
+	struct watch_job *job;
+	char *user, *device;
+	unsigned kinds;
+	enum eas_wake why;
+	STAILQ_ENTRY(message) link;
+};
+STAILQ_HEAD(inbox, message);
+
+LIST_HEAD(device_list, request);
+LIST_HEAD(watched_list, watched);
+
+struct hub {
+	struct server *server;
+	int epoll, signals, bell;
+	pthread_mutex_t lock; /* of the inbox and the counters */
+	struct inbox inbox;
+	bool slot_told;       /* a MESSAGE_FREE is in the inbox already */
+	struct hub_stats stats;
+	/* the thread's own */
+	struct timers timers;
+	struct device_list devices[BUCKETS];
+	struct watched_list users[BUCKETS];
+	struct request_queue busy;
+	int64_t tidy_at, busy_at;
+	bool tidying;
+	size_t jobs; /* of watched users, under way */
+};
+
+static int64_t
+now_s(void)
+{
+	return now_ms() / 1000;
+}
+
+static uint32_t
+hash(const char *s, uint32_t h)
+{
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 16777619u;
+	return h;
+}
+
+static struct device_list *
+device_bucket(struct hub *h, const char *user, const char *device)
+{
+	return &h->devices[hash(device, hash(user, 2166136261u)) % BUCKETS];
+}
+
+static struct watched_list *
+user_bucket(struct hub *h, const char *user)
+{
+	return &h->users[hash(user, 2166136261u) % BUCKETS];
+}
+
+/* ---- the inbox ---- */
+
+static void
+post(struct hub *h, struct message *m)
+{
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&h->lock);
+	STAILQ_INSERT_TAIL(&h->inbox, m, link);
+	pthread_mutex_unlock(&h->lock);
+	while (write(h->bell, &one, sizeof one) < 0 && errno == EINTR)
+		;
+}
+
+static struct message *
+message_new(enum message_kind kind)
+{
+	struct message *m = calloc(1, sizeof *m);
+
+	if (!m)
+		abort(); /* less than 100 bytes: nothing can go on without them */
+	m->kind = kind;
+	return m;
+}
+
+void
+hub_park(struct hub *h, struct request *r)
+{
+	struct message *m = message_new(MESSAGE_PARK);
+
+	m->request = r;
+	pthread_mutex_lock(&h->lock);
+	h->stats.parked++;
+	pthread_mutex_unlock(&h->lock);
+	post(h, m);
+}
+
+void
+hub_end(struct hub *h, const char *user, const char *device_id, unsigned kinds, enum eas_wake why)
+{
+	struct message *m = message_new(MESSAGE_END);
+
+	m->user = strdup(user);
+	m->device = strdup(device_id);
+	m->kinds = kinds;
+	m->why = why;
+	post(h, m);
+}
+
+void
+hub_nudge(struct hub *h, const char *user)
+{
+	struct message *m = message_new(MESSAGE_NUDGE);
+
+	m->user = strdup(user);
+	post(h, m);
+}
+
+void
+hub_busy(struct hub *h, struct request *r)
+{
+	struct message *m = message_new(MESSAGE_BUSY);
+
+	m->request = r;
+	post(h, m);
+}
+
+void
+hub_free_slot(struct hub *h)
+{
+	bool tell;
+
+	pthread_mutex_lock(&h->lock);
+	tell = !h->slot_told && h->stats.busy > 0;
+	h->slot_told = h->slot_told || tell;
+	pthread_mutex_unlock(&h->lock);
+	if (tell)
+		post(h, message_new(MESSAGE_FREE));
+}
+
+void
+hub_job_done(struct hub *h, struct watch_job *job)
+{
+	struct message *m = message_new(MESSAGE_JOB);
+
+	m->job = job;
+	post(h, m);
+}
+
+void
+hub_stats(struct hub *h, struct hub_stats *s_r)
+{
+	pthread_mutex_lock(&h->lock);
+	*s_r = h->stats;
+	pthread_mutex_unlock(&h->lock);
+}
+
+static void
+count(struct hub *h, uint64_t *counter, int by)
+{
+	pthread_mutex_lock(&h->lock);
+	*counter += (uint64_t)by;
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* ---- parked requests ---- */
+
+static void
+leave(struct hub *h, struct request *r)
+{
+	struct watched *u = r->watched;
+
+	timers_remove(&h->timers, r);
+	LIST_REMOVE(r, device_link);
+	TAILQ_REMOVE(&u->parked, r, link);
+	u->n_parked--;
+	if (u->n_parked == 0)
+		u->idle_since = now_s();
+	r->watched = NULL;
+	count(h, &h->stats.parked, -1);
+}
+
+static void
+drop(struct hub *h, struct request *r)
+{
+	epoll_ctl(h->epoll, EPOLL_CTL_DEL, request_fd(r), NULL);
+	if (r->borrowed) {
+		r->dropped = true;
+		return;
+	}
+	leave(h, r);
+	count(h, &h->stats.hung_up, 1);
+	log_debug(&r->eas.log, "the phone hung up");
+	request_drop(&r);
+}
+
+static void
+wake(struct hub *h, struct request *r, enum eas_wake why)
+{
+	if (r->woken || r->dropped)
+		return;
+	r->wake = why;
+	if (r->borrowed) {
+		r->woken = true;
+		return;
+	}
+	epoll_ctl(h->epoll, EPOLL_CTL_DEL, request_fd(r), NULL);
+	leave(h, r);
+	count(h, &h->stats.answered, 1);
+	r->resume = true;
+	__atomic_add_fetch(&h->server->running, 1, __ATOMIC_ACQ_REL);
+	queue_push(&h->server->ready, r);
+}
+
+static void
+set_due(struct hub *h, struct request *r, int64_t due)
+{
+	r->due = due < r->park->deadline ? due : r->park->deadline;
+	if (!timers_set(&h->timers, r))
+		wake(h, r, EAS_WAKE_DEADLINE); /* no memory for a timer: better early than never */
+}
+
+/* ---- watched users ---- */
+
+static struct watched *
+find_user(struct hub *h, const char *user)
+{
+	struct watched *u;
+
+	LIST_FOREACH(u, user_bucket(h, user), link)
+	{
+		if (strcmp(u->user, user) == 0)
+			return u;
+	}
+	return NULL;
+}
+
+static struct watched *
+add_user(struct hub *h, const char *user)
+{
+	struct watched *u = calloc(1, sizeof *u);
+
+	if (!u || !(u->user = strdup(user))) {
+		free(u);
+		return NULL;
+	}
+	TAILQ_INIT(&u->parked);
+	u->generation = server_generation(h->server);
+	u->look_at = 0;
+	u->folders_at = now_s() + FOLDERS_EVERY;
+	for (size_t i = 0; i < WATCH_WAITS; i++)
+		u->fds[i] = -1;
+	LIST_INSERT_HEAD(user_bucket(h, user), u, link);
+	count(h, &h->stats.watched, 1);
+	return u;
+}
+
+static void
+unwatch_fds(struct hub *h, struct watched *u)
+{
+	for (size_t i = 0; i < WATCH_WAITS; i++) {
+		if (u->fds[i] >= 0)
+			epoll_ctl(h->epoll, EPOLL_CTL_DEL, u->fds[i], NULL);
+		u->fds[i] = -1;
+	}
+}
+
+static void
+free_user(struct hub *h, struct watched *u)
+{
+	unwatch_fds(h, u);
+	LIST_REMOVE(u, link);
+	generation_unref(&u->generation);
+	free(u->user);
+	free(u);
+	count(h, &h->stats.watched, -1);
+}
+
+/* Descriptors are told apart from requests by the lowest bit of the pointer. */
+#define AS_USER(u) ((void *)((uintptr_t)(u) | 1))
+#define IS_USER(p) ((uintptr_t)(p) & 1)
+#define TO_USER(p) ((struct watched *)((uintptr_t)(p) & ~(uintptr_t)1))
+
+static void
+watch_fds(struct hub *h, struct watched *u)
+{
+	u->look_at = u->watch ? INT64_MAX : now_s() + RETRY_AFTER;
+	for (size_t i = 0; i < u->n_waits; i++) {
+		struct epoll_event ev = { .events = EPOLLIN | EPOLLONESHOT, .data.ptr = AS_USER(u) };
+
+		if (u->waits[i].deadline && u->waits[i].deadline < u->look_at)
+			u->look_at = u->waits[i].deadline;
+		if (u->waits[i].fd >= 0 && epoll_ctl(h->epoll, EPOLL_CTL_ADD, u->waits[i].fd, &ev) == 0)
+			u->fds[i] = u->waits[i].fd;
+	}
+}
+
+static struct watch_job *
+job_new(struct hub *h, struct watched *u)
+{
+	struct watch_job *job = calloc(1, sizeof *job);
+	size_t n = u->n_parked;
+
+	if (job) {
+		job->parked = calloc(n + 1, sizeof(struct request *));
+		job->due = calloc(n + 1, sizeof *job->due);
+	}
+	if (!job || !job->parked || !job->due) {
+		if (job) {
+			free(job->parked);
+			free(job->due);
+		}
+		free(job);
+		return NULL;
+	}
+	job->hub = h;
+	job->server = h->server;
+	job->user = u;
+	return job;
+}
+
+enum job_kind { JOB_ASK, JOB_LOOK, JOB_CLOSE };
+
+/* Lends the user to a job: only to ask what is due, to look at the backends first, or to stop watching. */
+static void
+start_job(struct hub *h, struct watched *u, enum job_kind kind)
+{
+	struct watch_job *job;
+	struct request *r;
+
+	if (u->working) {
+		u->again = true;
+		return;
+	}
+	job = job_new(h, u);
+	if (!job) {
+		u->look_at = now_s() + RETRY_AFTER;
+		return;
+	}
+	TAILQ_FOREACH(r, &u->parked, link)
+	{
+		r->borrowed = true;
+		job->parked[job->n++] = r;
+	}
+	job->lender = job->n ? job->parked[job->n - 1] : NULL;
+	job->look = kind == JOB_LOOK;
+	job->close = kind == JOB_CLOSE;
+	job->hierarchy = now_s() >= u->folders_at;
+	if (job->hierarchy)
+		u->folders_at = now_s() + FOLDERS_EVERY;
+	u->working = true;
+	u->again = false;
+	unwatch_fds(h, u);
+	h->jobs++;
+	if (!jobs_add(h->server->jobs, watched_work, job))
+		hub_job_done(h, job);
+}
+
+static void
+job_done(struct hub *h, struct watch_job *job)
+{
+	struct watched *u = job->user;
+
+	h->jobs--;
+	u->working = false;
+	for (size_t i = 0; i < job->n; i++) {
+		struct request *r = job->parked[i];
+
+		r->borrowed = false;
+		if (r->dropped)
+			drop(h, r);
+		else if (r->woken) {
+			r->woken = false;
+			wake(h, r, r->wake);
+		} else if (job->hierarchy_changed)
+			wake(h, r, EAS_WAKE_HIERARCHY);
+		else if (job->due[i] <= now_s())
+			wake(h, r, EAS_WAKE_CHANGE);
+		else
+			set_due(h, r, job->due[i]);
+	}
+	if (job->close && !u->watch && u->n_parked == 0) {
+		free_user(h, u);
+	} else {
+		watch_fds(h, u);
+		if (u->again)
+			start_job(h, u, JOB_LOOK);
+	}
+	free(job->parked);
+	free(job->due);
+	free(job);
+}
+
+/* ---- messages ---- */
+
+static void
+take_park(struct hub *h, struct request *r)
+{
+	struct watched *u = find_user(h, r->user);
+	struct epoll_event ev = { .events = EPOLLRDHUP | EPOLLIN, .data.ptr = r };
+
+	if (!u)
+		u = add_user(h, r->user);
+	if (!u || epoll_ctl(h->epoll, EPOLL_CTL_ADD, request_fd(r), &ev) < 0) {
+		log_error(&r->eas.log, "cannot wait: %s", u ? strerror(errno) : "out of memory");
+		count(h, &h->stats.parked, -1);
+		request_drop(&r);
+		return;
+	}
+	r->watched = u;
+	TAILQ_INSERT_TAIL(&u->parked, r, link);
+	u->n_parked++;
+	u->idle_since = 0;
+	LIST_INSERT_HEAD(device_bucket(h, r->user, r->park->device_id), r, device_link);
+	set_due(h, r, INT64_MAX);
+	if (!r->watched)
+		return; /* answered already */
+	if (__atomic_load_n(&h->server->stopping, __ATOMIC_ACQUIRE))
+		wake(h, r, EAS_WAKE_SHUTDOWN);
+	else
+		start_job(h, u, JOB_ASK);
+}
+
+static void
+take_end(struct hub *h, const struct message *m)
+{
+	struct request *r, *after;
+
+	for (r = LIST_FIRST(device_bucket(h, m->user, m->device)); r; r = after) {
+		after = LIST_NEXT(r, device_link);
+		if ((m->kinds & r->park->kind) && strcmp(r->user, m->user) == 0 && strcmp(r->park->device_id, m->device) == 0)
+			wake(h, r, m->why);
+	}
+}
+
+static void
+take_nudge(struct hub *h, const char *user)
+{
+	struct watched *u = find_user(h, user);
+
+	if (u && u->n_parked)
+		start_job(h, u, JOB_ASK);
+}
+
+static void
+take_busy(struct hub *h, struct request *r)
+{
+	TAILQ_INSERT_TAIL(&h->busy, r, link);
+	count(h, &h->stats.busy, 1);
+	if (h->busy_at == INT64_MAX)
+		h->busy_at = now_s() + 1; /* also without a word: the slot may have become free just before it was noted here */
+}
+
+/* All of them: each takes what it needs, and whoever comes too late is back here at once. */
+static void
+retry_busy(struct hub *h)
+{
+	struct request *r;
+
+	h->busy_at = INT64_MAX;
+	while ((r = TAILQ_FIRST(&h->busy)) != NULL) {
+		TAILQ_REMOVE(&h->busy, r, link);
+		count(h, &h->stats.busy, -1);
+		queue_push(&h->server->ready, r);
+	}
+}
+
+static void
+take(struct hub *h, struct message *m)
+{
+	switch (m->kind) {
+	case MESSAGE_PARK:
+		take_park(h, m->request);
+		break;
+	case MESSAGE_END:
+		if (m->user && m->device)
+			take_end(h, m);
+		break;
+	case MESSAGE_NUDGE:
+		if (m->user)
+			take_nudge(h, m->user);
+		break;
+	case MESSAGE_BUSY:
+		take_busy(h, m->request);
+		break;
+	case MESSAGE_FREE:
+		pthread_mutex_lock(&h->lock);
+		h->slot_told = false;
+		pthread_mutex_unlock(&h->lock);
+		retry_busy(h);
+		break;
+	case MESSAGE_JOB:
+		job_done(h, m->job);
+		break;
+	case MESSAGE_TIDIED:
+		h->tidying = false;
+		break;
+	}
+	free(m->user);
+	free(m->device);
+	free(m);
+}
+
+static void
+take_all(struct hub *h)
+{
+	struct message *m;
+	uint64_t n;
+
+	while (read(h->bell, &n, sizeof n) < 0 && errno == EINTR)
+		;
+	for (;;) {
+		pthread_mutex_lock(&h->lock);
+		m = STAILQ_FIRST(&h->inbox);
+		if (m)
+			STAILQ_REMOVE_HEAD(&h->inbox, link);
+		pthread_mutex_unlock(&h->lock);
+		if (!m)
+			return;
+		take(h, m);
+	}
+}
+
+/* ---- time ---- */
+
+static void
+tidy_job(void *arg)
+{
+	struct hub *h = arg;
+	struct generation *g = server_generation(h->server);
+	struct error e = { 0 };
+	bool more;
+
+	backends_tidy(g->backends);
+	if (state_housekeep(h->server->state, time(NULL), &more, &e))
+		log_debug(NULL, "housekeeping: %s", e.text);
+	generation_unref(&g);
+	post(h, message_new(MESSAGE_TIDIED));
+}
+
+static void
+reload_job(void *arg)
+{
+	struct hub *h = arg;
+
+	server_reload(h->server);
+}
+
+/* Users whose poll is due, whose hierarchy is, or who have not been waited for long enough. Also the time of the next such event. */
+static int64_t
+look_after_users(struct hub *h)
+{
+	int64_t now = now_s(), next = INT64_MAX;
+	struct watched *u, *after;
+
+	for (size_t i = 0; i < BUCKETS; i++) {
+		for (u = LIST_FIRST(&h->users[i]); u; u = after) {
+			int64_t at = u->look_at;
+
+			after = LIST_NEXT(u, link);
+			if (u->working)
+				continue;
+			if (u->n_parked && u->folders_at < at)
+				at = u->folders_at;
+			if (!u->n_parked && u->idle_since + (int64_t)u->generation->server.linger_seconds < at)
+				at = u->idle_since + (int64_t)u->generation->server.linger_seconds;
+			if (!u->n_parked && now >= u->idle_since + (int64_t)u->generation->server.linger_seconds)
+				start_job(h, u, JOB_CLOSE);
+			else if (at <= now)
+				start_job(h, u, JOB_LOOK);
+			else if (at < next)
+				next = at;
+		}
+	}
+	return next;
+}
+
+static int
+tick(struct hub *h)
+{
+	int64_t now = now_s(), next = h->tidy_at;
+	struct request *r;
+	int64_t users;
+
+	while ((r = timers_first(&h->timers)) != NULL && r->due <= now) {
+		enum eas_wake why = r->due >= r->park->deadline ? EAS_WAKE_DEADLINE : EAS_WAKE_CHANGE;
+
+		timers_remove(&h->timers, r);
+		wake(h, r, why);
+	}
+	if (r && r->due < next)
+		next = r->due;
+	if (h->busy_at <= now)
+		retry_busy(h);
+	if (h->busy_at < next)
+		next = h->busy_at;
+	if (now >= h->tidy_at) {
+		h->tidy_at = now + TIDY_EVERY;
+		if (!h->tidying)
+			h->tidying = jobs_add(h->server->jobs, tidy_job, h);
+	}
+	users = look_after_users(h);
+	if (users < next)
+		next = users;
+	next = next > now ? next - now : 1;
+	return next > TIDY_EVERY ? TIDY_EVERY * 1000 : (int)next * 1000;
+}
+
+/* ---- the thread ---- */
+
+static void
+stop(struct hub *h)
+{
+	uint64_t one = 1;
+	struct request *r, *after;
+
+	log_notice(NULL, "stopping: %llu waiting phones are answered", (unsigned long long)h->stats.parked);
+	__atomic_store_n(&h->server->stopping, true, __ATOMIC_RELEASE);
+	for (size_t i = 0; i < BUCKETS; i++) {
+		for (r = LIST_FIRST(&h->devices[i]); r; r = after) {
+			after = LIST_NEXT(r, device_link);
+			wake(h, r, EAS_WAKE_SHUTDOWN);
+		}
+	}
+	while (write(h->server->stop_fd, &one, sizeof one) < 0 && errno == EINTR)
+		;
+}
+
+static void
+take_signals(struct hub *h)
+{
+	struct signalfd_siginfo si;
+
+	while (read(h->signals, &si, sizeof si) == sizeof si) {
+		if (si.ssi_signo == SIGHUP)
+			jobs_add(h->server->jobs, reload_job, h);
+		else if ((si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT) && !h->server->stopping)
+			stop(h);
+	}
+}
+
+static void
+handle(struct hub *h, const struct epoll_event *ev)
+{
+	if (ev->data.ptr == &h->bell)
+		take_all(h);
+	else if (ev->data.ptr == &h->signals)
+		take_signals(h);
+	else if (IS_USER(ev->data.ptr)) {
+		struct watched *u = TO_USER(ev->data.ptr);
+
+		start_job(h, u, JOB_LOOK);
+	} else {
+		drop(h, ev->data.ptr); /* nginx says nothing more on a connection but goodbye */
+	}
+}
+
+static bool
+is_own(const struct hub *h, const struct epoll_event *ev)
+{
+	return ev->data.ptr == &h->bell || ev->data.ptr == &h->signals;
+}
+
+static bool
+finished(struct hub *h, int64_t since)
+{
+	if (!__atomic_load_n(&h->server->stopping, __ATOMIC_ACQUIRE))
+		return false;
+	if (h->jobs == 0 && h->stats.parked == 0 && __atomic_load_n(&h->server->running, __ATOMIC_ACQUIRE) == 0)
+		return true;
+	return since && now_s() - since >= STOP_SECONDS;
+}
+
+void
+hub_run(struct hub *h)
+{
+	struct epoll_event events[64];
+	int64_t stopping_since = 0;
+
+	while (!finished(h, stopping_since)) {
+		int wait = tick(h);
+		int n;
+
+		if (h->server->stopping) {
+			stopping_since = stopping_since ? stopping_since : now_s();
+			wait = 50;
+		}
+		n = epoll_wait(h->epoll, events, ARRAY_LEN(events), wait);
+		/* The inbox and the signals last: what they bring may free what another event of this batch points at. */
+		for (int i = 0; i < n; i++) {
+			if (!is_own(h, &events[i]))
+				handle(h, &events[i]);
+		}
+		for (int i = 0; i < n; i++) {
+			if (is_own(h, &events[i]))
+				handle(h, &events[i]);
+		}
+	}
+}
+
+static bool
+add_own(struct hub *h, int fd, void *mark)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = mark };
+
+	return fd >= 0 && epoll_ctl(h->epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
+}
+
+struct hub *
+hub_new(struct server *server)
+{
+	struct hub *h = calloc(1, sizeof *h);
+	sigset_t set;
+
+	if (!h)
+		return NULL;
+	h->server = server;
+	pthread_mutex_init(&h->lock, NULL);
+	STAILQ_INIT(&h->inbox);
+	TAILQ_INIT(&h->busy);
+	h->busy_at = INT64_MAX;
+	h->tidy_at = now_s() + TIDY_EVERY;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	h->epoll = epoll_create1(EPOLL_CLOEXEC);
+	h->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	h->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (h->epoll < 0 || !add_own(h, h->signals, &h->signals) || !add_own(h, h->bell, &h->bell)) {
+		hub_free(&h);
+		return NULL;
+	}
+	return h;
+}
+
+void
+hub_free(struct hub **hp)
+{
+	struct hub *h = *hp;
+
+	*hp = NULL;
+	if (!h)
+		return;
+	close(h->epoll);
+	close(h->signals);
+	close(h->bell);
+	timers_finish(&h->timers);
+	pthread_mutex_destroy(&h->lock);
+	free(h);
+}

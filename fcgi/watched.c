@@ -1,0 +1,171 @@
+#include "fcgi/watched.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi/server.h"
+
+#define ARENA_MAX (8u << 20)
+
+/* ---- which folders ---- */
+
+struct keys {
+	const char **list;
+	size_t n;
+};
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* All folders that some parked request of the user waits for, each once. */
+static bool
+collect(struct arena *a, const struct watch_job *job, struct keys *keys_r)
+{
+	size_t room = 0, n = 0;
+	const char **list;
+
+	for (size_t i = 0; i < job->n; i++)
+		room += job->parked[i]->park->n;
+	list = arena_array(a, room + 1, sizeof *list);
+	if (!list)
+		return false;
+	for (size_t i = 0; i < job->n; i++) {
+		for (size_t k = 0; k < job->parked[i]->park->n; k++)
+			list[n++] = job->parked[i]->park->folders[k].key;
+	}
+	qsort(list, n, sizeof *list, by_text);
+	keys_r->list = list;
+	keys_r->n = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || strcmp(list[i], list[i - 1]) != 0)
+			list[keys_r->n++] = list[i];
+	}
+	return true;
+}
+
+static unsigned
+hash_keys(const struct keys *keys)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < keys->n; i++) {
+		for (const char *p = keys->list[i]; *p; p++)
+			h = (h ^ (unsigned char)*p) * 16777619u;
+		h = (h ^ '\n') * 16777619u;
+	}
+	return h;
+}
+
+/* ---- the watch ---- */
+
+static enum err
+open_watch(struct watch_job *job, const struct keys *keys, const struct log_ctx *log, struct error *e)
+{
+	struct request *r = job->lender;
+	struct backend_login who = { .user = r->user, .password = r->password, .log = log };
+	struct account *account = NULL;
+	enum err err = account_login(job->user->generation->backends, &who, &account, e);
+
+	if (!err)
+		err = watch_open(account, keys->list, keys->n, &job->user->watch, e);
+	account_release(&account);
+	return err;
+}
+
+/* Opens the watch, or gives it the folders that are waited for now; after either, anything may have changed unseen. */
+static void
+tend(struct watch_job *job, const struct keys *keys, const struct log_ctx *log)
+{
+	struct watched *u = job->user;
+	struct error e = { 0 };
+	unsigned hash = hash_keys(keys);
+	enum err err;
+
+	if (keys->n == 0 || (u->watch && u->folders == hash))
+		return;
+	err = u->watch ? watch_folders(u->watch, keys->list, keys->n, &e) : job->lender ? open_watch(job, keys, log, &e) : ERR_BUSY;
+	if (err && err != ERR_BUSY)
+		log_warn(log, "the backends cannot be watched now: %s", e.text);
+	if (err)
+		return;
+	u->folders = hash;
+	u->opened_anew = true;
+}
+
+static void
+refresh(struct watch_job *job, struct account *account, const char *key, const struct log_ctx *log)
+{
+	struct error e = { 0 };
+	enum err err = eas_refresh(&job->user->generation->eas, account, key, log, &e);
+
+	if (err == ERR_BUSY)
+		job->user->again = true;
+	else if (err)
+		log_debug(log, "%s was not looked at: %s", key, e.text);
+}
+
+static void
+look(struct watch_job *job, struct arena *a, const struct keys *keys, const struct log_ctx *log)
+{
+	struct watched *u = job->user;
+	struct backend_keys noticed = { 0 };
+	struct account *account = NULL;
+	struct error e = { 0 };
+
+	if (job->look && watch_noticed(u->watch, a, &noticed, &e))
+		log_debug(log, "watch: %s", e.text);
+	if (!u->opened_anew && noticed.n == 0 && !job->hierarchy)
+		return;
+	if (watch_account(u->watch, log, &account, &e)) {
+		u->again = true;
+		return;
+	}
+	if (u->opened_anew) {
+		for (size_t i = 0; i < keys->n; i++)
+			refresh(job, account, keys->list[i], log);
+	} else {
+		for (size_t i = 0; i < noticed.n; i++)
+			refresh(job, account, noticed.list[i], log);
+	}
+	u->opened_anew = false;
+	if (job->hierarchy && eas_refresh_folders(&u->generation->eas, account, log, &job->hierarchy_changed, &e))
+		log_debug(log, "the folders were not looked at: %s", e.text);
+	account_release(&account);
+}
+
+static void
+work(struct watch_job *job)
+{
+	struct watched *u = job->user;
+	struct log_ctx log = { .user = u->user };
+	struct arena *a = arena_new(ARENA_MAX);
+	struct keys keys;
+
+	if (!a || !collect(a, job, &keys)) {
+		u->again = true;
+		arena_free(&a);
+		return;
+	}
+	tend(job, &keys, &log);
+	if (u->watch)
+		look(job, a, &keys, &log);
+	for (size_t i = 0; i < job->n; i++)
+		job->due[i] = eas_due(&u->generation->eas, job->parked[i]->park, &job->parked[i]->eas.log);
+	u->n_waits = u->watch ? watch_waits(u->watch, u->waits, WATCH_WAITS) : 0;
+	arena_free(&a);
+}
+
+void
+watched_work(void *arg)
+{
+	struct watch_job *job = arg;
+
+	if (job->close)
+		watch_close(&job->user->watch);
+	else
+		work(job);
+	hub_job_done(job->hub, job);
+}

@@ -1,0 +1,54 @@
+/* fcgi/watched.h - the users whose backends are watched while a device of theirs waits. Private to fcgi/.
+ *
+ * The hub owns these and decides; what may block is done by one job per user at a time, to which the hub lends the user's parked
+ * requests (request.borrowed) and the watch until the job's result comes back through the hub's inbox.
+ */
+#ifndef FCGI_WATCHED_H
+#define FCGI_WATCHED_H
+
+#include "fcgi/request.h"
+
+struct hub;
+struct server;
+
+#define WATCH_WAITS 4
+
+struct watched {
+	char *user;
+	struct generation *generation; /* whose backends the watch uses */
+	struct watch *watch;           /* NULL until a job opened it; belongs to the job while `working` */
+	struct request_queue parked;
+	size_t n_parked;
+	struct watch_wait waits[WATCH_WAITS];
+	size_t n_waits;
+	int fds[WATCH_WAITS];          /* in the hub's epoll now, -1: none */
+	int64_t look_at;               /* CLOCK_MONOTONIC seconds: when the next job is due; INT64_MAX: none */
+	int64_t folders_at;            /* when the hierarchy is looked at next */
+	int64_t idle_since;            /* nobody has waited since; 0: somebody waits */
+	unsigned folders;              /* hash of the folder set that the watch was given */
+	bool working;                  /* a job is at it */
+	bool again;                    /* something happened meanwhile: one more job */
+	bool opened_anew;              /* the job compares all folders, since anything may have happened */
+	LIST_ENTRY(watched) link;
+};
+
+/* What a job is given and gives back. */
+struct watch_job {
+	struct hub *hub;
+	struct server *server;
+	struct watched *user;
+	struct request *lender;        /* whose login opens the watch, NULL: none needed */
+	struct request **parked;       /* borrowed */
+	int64_t *due;                  /* out: when each is to be answered */
+	size_t n;
+	bool close;                    /* close the watch and nothing else */
+	bool look;                     /* a descriptor was readable or a poll is due */
+	bool hierarchy;                /* the hierarchy is due */
+	bool hierarchy_changed;        /* out */
+};
+
+/* Runs in a job thread; ends with hub_job_done(). */
+void watched_work(void *watch_job);
+void hub_job_done(struct hub *hub, struct watch_job *job);
+
+#endif
