@@ -3,6 +3,8 @@
  * Levels: error: the admin must act; warn: a peer or a phone misbehaved, or something is degraded; notice: starts, stops,
  * new devices, resyncs; info: one line per request; debug: what the parts say to each other.
  * Never at any level: credentials. Never above debug: bodies, subjects, mail addresses other than the login name.
+ * A line: 2026-11-26T10:00:00Z level text user=... device=... command=... client=...; what is not known is left out, a value
+ * with a space, quote, backslash or = in it is quoted. syslog gets it without the time.
  * Control characters in what is logged are escaped, so a phone cannot forge lines.
  * Threads: all functions may be called from any thread; log_open() and log_level() from one at a time.
  */

@@ -61,7 +61,11 @@ static const struct {
 	{ "\xC0\x80", false },         /* overlong */
 	{ "\xC1\xBF", false },
 	{ "\xE0\x80\x80", false },
+	{ "\xE0\x9F\xBF", false },
 	{ "\xF0\x80\x80\x80", false },
+	{ "\xF0\x8F\xBF\xBF", false },
+	{ "\xE0\xA0\x80", true },
+	{ "\xF0\x90\x80\x80", true },
 	{ "\xED\xA0\x80", false },     /* surrogates */
 	{ "\xED\xBF\xBF", false },
 	{ "\xF4\x90\x80\x80", false }, /* beyond U+10FFFF */
