@@ -1,0 +1,199 @@
+"""Private instances of everything, for one test class: nginx, cpush under spawn-fcgi, a store, and the backends' servers.
+
+All below one temporary directory, on free ports of 127.0.0.1, stopped by pid. Environment: CPUSH_BUILD (the build tree), CPUSH_SOURCE.
+"""
+import contextlib
+import http.client
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+SOURCE = pathlib.Path(os.environ.get("CPUSH_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
+BUILD = pathlib.Path(os.environ.get("CPUSH_BUILD", SOURCE / "build" / "dev"))
+USERS = ("alice", "bob", "carol")
+SANITIZED = re.compile(r"(ERROR: AddressSanitizer|ERROR: LeakSanitizer|WARNING: ThreadSanitizer|runtime error:)")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, seconds=30, every=0.02):
+    """Polls until what() is true; its value."""
+    end = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {getattr(what, '__name__', what)}")
+        time.sleep(every)
+
+
+def listens(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def script(name, *args):
+    """Runs t/lib/NAME, which prints NAME=value lines for what it started."""
+    out = subprocess.run(["sh", str(SOURCE / "t/lib" / name), *map(str, args)], check=True, text=True, stdout=subprocess.PIPE,
+                         stdin=subprocess.DEVNULL).stdout
+    return dict(re.findall(r"^(\w+)='?([^'\n]*)'?$", out, re.M))
+
+
+class Store:
+    """[state] of the configuration."""
+    def __init__(self, kind, dir):
+        self.kind, self.dir = kind, dir
+
+    def start(self):
+        if self.kind == "mariadb":
+            self.values = script("mariadb.sh", "start", self.dir / "mariadb")
+
+    def config(self):
+        if self.kind == "sqlite":
+            return f"[state]\ndriver = sqlite\npath = {self.dir}/state.db\n"
+        v = self.values
+        return (f"[state]\ndriver = mariadb\nsocket = {v['MARIADB_SOCKET']}\ndatabase = {v.get('MARIADB_DATABASE', 'cpush')}\n"
+                f"user = {v.get('MARIADB_USER', 'cpush')}\npassword = {v.get('MARIADB_PASSWORD', 'cpush')}\n")
+
+    def stop(self):
+        if self.kind == "mariadb":
+            script("mariadb.sh", "stop", self.dir / "mariadb")
+
+
+class Local:
+    """The embedded backend: Maildir and vdir."""
+    def __init__(self, dir):
+        self.dir = dir
+
+    def start(self):
+        self.path = self.dir / "local"
+        self.path.mkdir()
+        hashed = subprocess.run(["openssl", "passwd", "-6", "secret"], check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+        (self.dir / "passwd").write_text("".join(f"{u}:{hashed}\n" for u in USERS))
+
+    def config(self):
+        return (f"[local]\npath = {self.path}/%u\npasswd_file = {self.dir}/passwd\ndeliver_local = yes\n")
+
+    def stop(self):
+        pass
+
+
+class Bench:
+    def __init__(self, store="sqlite", backends=("local",), extra="", build=BUILD, server=""):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="cpush-"))
+        self.dir.chmod(0o755)
+        self.build, self.extra, self.server = pathlib.Path(build), extra, server
+        self.store = Store(store, self.dir)
+        self.names, self.parts, self.processes = backends, {}, []
+        self.expected = []      # patterns of log lines at warn or error that a test means to cause
+
+    def start(self):
+        self.store.start()
+        for name in self.names:
+            self.parts[name] = PARTS[name](self.dir)
+            self.parts[name].start()
+        self.port, self.socket, self.log = free_port(), self.dir / "cpush.sock", self.dir / "cpush.log"
+        self.write_config()
+        self.start_cpush()
+        self.start_nginx()
+        return self
+
+    def write_config(self):
+        conf = (f"[server]\nbackends = {' '.join(self.names)}\nmodule_dir = {self.build}/lib\nlog = debug\nlog_to = {self.log}\n"
+                f"domain = example.org\n{self.server}\n" + self.store.config())
+        conf += "".join(p.config() for p in self.parts.values()) + self.extra
+        self.config = self.dir / "cpush.conf"
+        self.config.write_text(conf)
+
+    def start_cpush(self):
+        listener = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(FileNotFoundError):
+            self.socket.unlink()
+        listener.bind(str(self.socket))
+        self.socket.chmod(0o777)
+        listener.listen(1024)
+        self.listener = listener        # kept, as systemd does: a restart loses nothing that queues
+        self.spawn_cpush()
+
+    def spawn_cpush(self):
+        self.stderr = open(self.dir / "cpush.stderr", "ab")
+        env = dict(os.environ, ASAN_OPTIONS="detect_stack_use_after_return=1:detect_leaks=1", UBSAN_OPTIONS="print_stacktrace=1",
+                   G_SLICE="always-malloc")
+        self.cpush = subprocess.Popen([str(self.build / "bin/cpush"), "-c", str(self.config)], stdin=self.listener,
+                                      stdout=self.stderr, stderr=self.stderr, env=env)
+        wait_for(lambda: "waiting phones, store" in self.log_text() or self.cpush.poll() is not None)
+        if self.cpush.poll() is not None:
+            raise AssertionError("cpush did not start:\n" + (self.dir / "cpush.stderr").read_text())
+
+    def stop_cpush(self, how=signal.SIGTERM):
+        if self.cpush.poll() is None:
+            self.cpush.send_signal(how)
+        return self.cpush.wait(30)
+
+    def start_nginx(self):
+        d = self.dir / "nginx"
+        d.mkdir()
+        user = "user root;" if os.geteuid() == 0 else ""
+        (d / "nginx.conf").write_text(f"""
+daemon off; {user} worker_processes 1; pid {d}/pid; error_log {d}/error.log warn;
+events {{ worker_connections 8192; }}
+http {{
+  access_log off; client_body_temp_path {d}/body; fastcgi_temp_path {d}/fcgi; proxy_temp_path {d}/p; uwsgi_temp_path {d}/u; scgi_temp_path {d}/s;
+  server {{
+    listen 127.0.0.1:{self.port};
+    client_max_body_size 64m;
+    location ~* ^/Microsoft-Server-ActiveSync {{
+      include /etc/nginx/fastcgi_params;
+      fastcgi_param HTTP_AUTHORIZATION $http_authorization;
+      fastcgi_param REMOTE_USER "";
+      fastcgi_read_timeout 3780s; fastcgi_send_timeout 300s; send_timeout 300s;
+      fastcgi_ignore_client_abort off;
+      fastcgi_pass unix:{self.socket};
+    }}
+  }}
+}}
+""")
+        self.nginx = subprocess.Popen(["nginx", "-c", str(d / "nginx.conf"), "-p", str(d), "-e", str(d / "error.log")],
+                                      stdin=subprocess.DEVNULL)
+        wait_for(lambda: listens(self.port))
+
+    def log_text(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def stop(self):
+        try:
+            code = self.stop_cpush()
+        finally:
+            self.listener.close()
+            self.nginx.terminate()
+            self.nginx.wait(10)
+            for part in self.parts.values():
+                part.stop()
+            self.store.stop()
+        self.stderr.close()
+        said = (self.dir / "cpush.stderr").read_text(errors="replace")
+        if SANITIZED.search(said) or code not in (0, -signal.SIGKILL):
+            raise AssertionError(f"cpush ended with {code}:\n{said[-6000:]}\n{self.log_text()[-3000:]}")
+        if not os.environ.get("CPUSH_KEEP"):
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def unexpected(self):
+        """Lines of the log at error that no test announced."""
+        lines = [l for l in self.log_text().splitlines() if re.search(r"^\S+ error ", l)]
+        return [l for l in lines if not any(re.search(p, l) for p in self.expected)]
+
+
+PARTS = {"local": Local}
