@@ -1,0 +1,179 @@
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/imap/conn.h"
+#include "backend/imap/crlf.h"
+#include "base/text.h"
+
+struct sending {
+	struct imap_crlf crlf;
+	enum err (*sending)(void *ctx);
+	void *ctx;
+	bool told;
+	enum err stopped;
+	char reply[256]; /* the server's last line, with its code */
+};
+
+static void
+curl_done(CURL **c)
+{
+	curl_easy_cleanup(*c);
+	*c = NULL;
+}
+
+static void
+slist_done(struct curl_slist **l)
+{
+	curl_slist_free_all(*l);
+	*l = NULL;
+}
+
+/* libcurl asks for the first byte once the server has said 354. */
+static size_t
+give(char *to, size_t size, size_t n, void *ctx)
+{
+	struct sending *s = ctx;
+	if (!s->told) {
+		s->told = true;
+		s->stopped = s->sending ? s->sending(s->ctx) : ERR_OK;
+	}
+	return s->stopped ? CURL_READFUNC_ABORT : imap_crlf_next(&s->crlf, to, size * n);
+}
+
+static int
+hear(CURL *curl, curl_infotype type, char *data, size_t size, void *ctx)
+{
+	(void)curl;
+	struct sending *s = ctx;
+	if (type == CURLINFO_HEADER_IN && size > 3) {
+		size_t n = size < sizeof s->reply ? size : sizeof s->reply - 1;
+		memcpy(s->reply, data, n);
+		s->reply[n] = '\0';
+		s->reply[strcspn(s->reply, "\r\n")] = '\0';
+	}
+	return 0;
+}
+
+/* Nothing in an address may end the line or the path that it is put into. */
+static bool
+is_address(const char *s)
+{
+	size_t n = strlen(s);
+	if (n == 0 || n > 320 || s[0] == '-' || !text_is_utf8(s, n))
+		return false;
+	for (; *s; s++) {
+		unsigned char b = (unsigned char)*s;
+		if (b <= ' ' || b == 0x7f || b == '<' || b == '>')
+			return false;
+	}
+	return true;
+}
+
+static bool
+credentials(CURL *curl, struct backend_session *s, struct arena *a)
+{
+	const struct imap_settings *set = &s->b->set;
+	const char *template = set->smtp_username ? set->smtp_username : set->username;
+	if (strcmp(template, "-") == 0)
+		return true;
+	const char *name = text_expand(a, template, s->user, set->domain);
+	return name && curl_easy_setopt(curl, CURLOPT_USERNAME, name) == CURLE_OK &&
+		curl_easy_setopt(curl, CURLOPT_PASSWORD, s->password) == CURLE_OK;
+}
+
+static bool
+set_up(CURL *curl, struct backend_session *s, struct sending *state, char *error)
+{
+	struct arena *a AUTO(arena_free) = arena_new(16384);
+	const struct backend *b = s->b;
+	bool ok = a && imap_curl_common(curl, b, b->smtp_tls) && credentials(curl, s, a);
+	ok = ok && curl_easy_setopt(curl, CURLOPT_URL, b->smtp_url) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps") == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, hear) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_DEBUGDATA, state) == CURLE_OK;
+	return ok && curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error) == CURLE_OK;
+}
+
+static enum err
+judge(const struct backend *b, CURL *curl, CURLcode code, const struct sending *state, const char *error, struct error *e)
+{
+	long reply = 0;
+	if (code == CURLE_OK)
+		return ERR_OK;
+	if (state->stopped)
+		return err_set(e, state->stopped, "sending was given up");
+	if (code == CURLE_OUT_OF_MEMORY)
+		return err_set(e, ERR_NOMEM, "no memory to send mail");
+	/* The mail server let the user in: refused here is a fault of the configuration, and the mail must not be lost for it. */
+	if (code == CURLE_LOGIN_DENIED)
+		return err_set(e, ERR_UNAVAILABLE, "%s refuses the login (smtp_username in [imap]): %s", b->smtp_url, state->reply);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply);
+	bool spoke = code == CURLE_SEND_ERROR || code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UPLOAD_FAILED ||
+		code == CURLE_RECV_ERROR || code == CURLE_REMOTE_ACCESS_DENIED;
+	/* 530 and 538 ask for a login or for TLS: not the mail's fault either. */
+	if (spoke && reply >= 500 && reply <= 599 && reply != 530 && reply != 538 && state->reply[0] == '5')
+		return err_set(e, ERR_DENIED, "%s refused the mail: %s", b->smtp_url, state->reply);
+	if (spoke && state->reply[0] >= '4')
+		return err_set(e, ERR_UNAVAILABLE, "%s: %s", b->smtp_url, state->reply);
+	return err_set(e, ERR_UNAVAILABLE, "%s: %s", b->smtp_url, error[0] ? error : curl_easy_strerror(code));
+}
+
+static enum err
+upload(struct backend_session *s, CURL *curl, const struct backend_mail *mail, struct sending *state, struct error *e)
+{
+	struct curl_slist *to AUTO(slist_done) = NULL;
+	char error[CURL_ERROR_SIZE] = "";
+	bool ok = set_up(curl, s, state, error);
+	for (size_t i = 0; i < mail->n && ok; i++) {
+		struct curl_slist *more = curl_slist_append(to, mail->to[i]);
+		ok = more != NULL;
+		to = more ? more : to;
+	}
+	size_t size = imap_crlf_size(mail->bytes);
+	uint64_t limit = s->b->set.connect + 5 * s->b->set.answer;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_MAIL_FROM, mail->from) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, to) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)size) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_READFUNCTION, give) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_READDATA, state) == CURLE_OK;
+	/* Too slow is less than 100 bytes a second for as long as an answer may take. */
+	ok = ok && curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 100L) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)s->b->set.answer) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(limit * 1000)) == CURLE_OK;
+	if (!ok)
+		return err_set(e, ERR_NOMEM, "no memory to send mail");
+	return judge(s->b, curl, curl_easy_perform(curl), state, error, e);
+}
+
+enum err
+imap_send(struct backend_session *s, const struct backend_mail *mail, enum err (*sending)(void *ctx), void *ctx,
+	struct error *e)
+{
+	bool ok = mail->n > 0 && mail->bytes.len > 0 && is_address(mail->from);
+	for (size_t i = 0; i < mail->n && ok; i++)
+		ok = is_address(mail->to[i]);
+	if (!ok)
+		return err_set(e, ERR_INVALID, "a mail without usable addresses or without a text");
+	if (s->b->set.sendmail)
+		return imap_sendmail(s->b, mail, sending, ctx, e);
+	if (!s->b->smtp_url)
+		return err_set(e, ERR_UNSUPPORTED, "neither smtp nor sendmail is set in [imap]: mail cannot be sent");
+	CURL *curl AUTO(curl_done) = curl_easy_init();
+	struct sending state = { .crlf = { .in = mail->bytes }, .sending = sending, .ctx = ctx };
+	return curl ? upload(s, curl, mail, &state, e) : err_set(e, ERR_NOMEM, "no memory to send mail");
+}
+
+enum err
+imap_smtp_probe(struct backend_session *s, struct error *e)
+{
+	CURL *curl AUTO(curl_done) = curl_easy_init();
+	struct sending state = { .told = false };
+	char error[CURL_ERROR_SIZE] = "";
+	if (!curl || !set_up(curl, s, &state, error) || curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L) ||
+		curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)((s->b->set.connect + s->b->set.answer) * 1000)))
+		return err_set(e, ERR_NOMEM, "no memory to ask the SMTP server");
+	return judge(s->b, curl, curl_easy_perform(curl), &state, error, e);
+}
