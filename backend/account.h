@@ -9,7 +9,12 @@
  * Waiting:   nothing here waits for a lock that is held across a call to a server. Where all sessions of the user or all
  *            slots of the host are taken: ERR_BUSY, at once; `wanted` then says whom to queue for (see account_free_fn).
  *            A host that timed out twice in a row is down: UNAVAILABLE at once, one probe per 15 s.
- * Passwords: kept in the pool while sessions live, cleansed after; remembered logins are a keyed HMAC.
+ * Passwords: an account and a watch keep a copy and cleanse it at their end; the pool knows a keyed HMAC only, and so do remembered
+ *            logins. The log of a login is borrowed as long as the account lives.
+ * A module other than the one that decides who may in and that refuses the same login is down for this user: never AUTH.
+ * From within the callback of account_fetch() no other call may be made on the same account.
+ *
+ * Configuration: [server] backends, auth, module_dir, domain, login_cache are read here and bound by fcgi; [backends] is bound here.
  */
 #ifndef BACKEND_ACCOUNT_H
 #define BACKEND_ACCOUNT_H
@@ -50,7 +55,8 @@ const char *account_user(const struct account *a);
 /* A password was changed or a user removed: forgets what is remembered and logs the idle sessions out. */
 void backends_forget(struct backends *b, const char *user);
 
-/* Does the module of this folder offer the operation? */
+/* Does the module of this folder offer the operation? folder NULL: does any. CAN_NAME_ITEMS is about folders of calendars, tasks, contacts
+ * and notes; items of mail folders are never named by the client. */
 enum account_can { CAN_MOVE, CAN_FLAG, CAN_SEND, CAN_FIND, CAN_SEARCH, CAN_FOLDER_MAKE, CAN_NAME_ITEMS };
 bool account_can(const struct account *a, const char *folder, enum account_can what);
 
@@ -106,5 +112,12 @@ enum err watch_noticed(struct watch *w, struct arena *arena, struct backend_keys
 /* An account for the watch's user, to refresh mirrors and ask for changes; release it as any other. */
 enum err watch_account(struct watch *w, const struct log_ctx *log, struct account **a_r, struct error *e) NODISCARD;
 void watch_close(struct watch **w);
+
+/* ---- for tests ---- */
+
+/* A module that is linked in: its name in [server] backends means this table and loads nothing. Before backends_open(). */
+void backends_register_builtin(const struct backend_ops *ops);
+/* CLOCK_MONOTONIC milliseconds of this floor; NULL: the real clock again. */
+void backends_set_clock(int64_t (*now_ms)(void));
 
 #endif

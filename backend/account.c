@@ -1,0 +1,541 @@
+/* The operations of the modules under one roof: routed by folder, each with a session out of the pool. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/internal.h"
+
+struct account *
+account_new(struct backends *b, const struct credentials *who, const struct log_ctx *log)
+{
+	struct account *a = calloc(1, sizeof *a);
+
+	if (!a)
+		return NULL;
+	a->who = credentials_copy(who);
+	if (!a->who) {
+		free(a);
+		return NULL;
+	}
+	a->b = backends_ref(b);
+	a->log = log;
+	return a;
+}
+
+void
+account_release(struct account **ap)
+{
+	struct account *a = *ap;
+
+	*ap = NULL;
+	if (!a)
+		return;
+	pool_give(a);
+	credentials_free(&a->who);
+	backends_unref(&a->b);
+	free(a);
+}
+
+const char *
+account_user(const struct account *a)
+{
+	return a->who->user;
+}
+
+/* ---- routing ---- */
+
+enum err
+account_route(const struct backends *b, const char *folder, size_t *module_r, const char **key_r, struct error *e)
+{
+	const char *colon = strchr(folder, ':');
+	size_t n = colon ? (size_t)(colon - folder) : 0;
+
+	for (size_t i = 0; colon && i < b->n; i++) {
+		if (strlen(b->modules[i].ops->name) == n && memcmp(b->modules[i].ops->name, folder, n) == 0) {
+			*module_r = i;
+			*key_r = colon + 1;
+			return ERR_OK;
+		}
+	}
+	return err_set(e, ERR_NOFOLDER, "no backend has the folder %.80s", folder);
+}
+
+static const char *
+add_prefix(struct arena *arena, const struct module *m, const char *key)
+{
+	return arena_printf(arena, "%s:%s", m->ops->name, key);
+}
+
+static bool
+can(const struct backend_ops *ops, enum account_can what)
+{
+	switch (what) {
+	case CAN_MOVE:
+		return ops->move != NULL;
+	case CAN_FLAG:
+		return ops->flag != NULL;
+	case CAN_SEND:
+		return ops->send != NULL;
+	case CAN_FIND:
+		return ops->find != NULL && ops->mark != NULL;
+	case CAN_SEARCH:
+		return ops->search != NULL;
+	case CAN_FOLDER_MAKE:
+		return ops->folder_make != NULL;
+	case CAN_NAME_ITEMS:
+		return (ops->classes & (BACKEND_CALENDAR | BACKEND_TASKS | BACKEND_CONTACTS)) != 0;
+	}
+	return false;
+}
+
+bool
+account_can(const struct account *a, const char *folder, enum account_can what)
+{
+	const char *key;
+	size_t m;
+
+	if (folder)
+		return !account_route(a->b, folder, &m, &key, NULL) && can(a->b->modules[m].ops, what);
+	for (size_t i = 0; i < a->b->n; i++) {
+		if (can(a->b->modules[i].ops, what))
+			return true;
+	}
+	return false;
+}
+
+/* ---- one call ---- */
+
+struct call {
+	struct account *a;
+	size_t module;
+	const struct backend_ops *ops;
+	struct backend_session *s;
+	int64_t began;
+};
+
+/* A session, and the host's leave. After OK the operation is called and its result given to call_end(). */
+static enum err
+call_begin(struct account *a, size_t module, struct call *c, struct error *e)
+{
+	struct module *m = &a->b->modules[module];
+	enum err err = ERR_OK;
+
+	if (!a->held[module]) {
+		err = module_refuses(a->b, module, a->who, NULL, e);
+		if (!err)
+			err = pool_take(a, module, false, e);
+		if (err == ERR_AUTH)
+			err = module_refused(a->b, module, a->who, a->log, e);
+	}
+	if (err)
+		return err;
+	*c = (struct call){ .a = a, .module = module, .ops = m->ops, .s = a->held[module]->session, .began = clock_ms() };
+	pthread_mutex_lock(&a->b->lock);
+	err = host_claim(a->b, m->host, c->began, e);
+	pthread_mutex_unlock(&a->b->lock);
+	return err;
+}
+
+static enum err
+call_end(struct call *c, enum err err, struct error *e)
+{
+	struct account *a = c->a;
+
+	pthread_mutex_lock(&a->b->lock);
+	host_result(a->b, a->b->modules[c->module].host, user_hash(a->who->user), c->began, clock_ms(), err);
+	if (err == ERR_AUTH)
+		a->held[c->module]->drop = true;
+	pthread_mutex_unlock(&a->b->lock);
+	return err == ERR_AUTH ? module_refused(a->b, c->module, a->who, a->log, e) : err;
+}
+
+/* The same for a call about a folder; key_r is its key without the module. */
+static enum err
+call_folder(struct account *a, const char *folder, const char **key_r, struct call *c, struct error *e)
+{
+	size_t module;
+	enum err err = account_route(a->b, folder, &module, key_r, e);
+
+	return err ? err : call_begin(a, module, c, e);
+}
+
+/* The same for an operation that a module need not have. */
+static enum err
+call_optional(struct account *a, const char *folder, enum account_can what, const char **key_r, struct call *c, struct error *e)
+{
+	size_t module;
+	enum err err = account_route(a->b, folder, &module, key_r, e);
+
+	if (err)
+		return err;
+	if (!can(a->b->modules[module].ops, what))
+		return err_set(e, ERR_UNSUPPORTED, "%s cannot do that", a->b->modules[module].ops->name);
+	return call_begin(a, module, c, e);
+}
+
+/* ---- folders ---- */
+
+static bool
+out_of_memory(const struct backend_folder *f)
+{
+	return !f->key || (f->parent && !*f->parent);
+}
+
+static enum err
+module_folders(struct account *a, struct arena *arena, size_t module, struct backend_folders *f_r, struct error *e)
+{
+	const struct module *m = &a->b->modules[module];
+	struct call c;
+	enum err err = call_begin(a, module, &c, e);
+
+	memset(f_r, 0, sizeof *f_r);
+	if (err)
+		return err;
+	err = call_end(&c, c.ops->folders(c.s, arena, f_r, e), e);
+	for (size_t i = 0; !err && i < f_r->n; i++) {
+		struct backend_folder *f = &f_r->list[i];
+
+		f->key = add_prefix(arena, m, f->key);
+		if (f->parent) {
+			f->parent = add_prefix(arena, m, f->parent);
+			if (!f->parent)
+				f->parent = "";
+		}
+		if (out_of_memory(f))
+			err = err_set(e, ERR_NOMEM, "out of memory");
+	}
+	return err;
+}
+
+enum err
+account_folders(struct account *a, struct arena *arena, struct backend_folders *f_r, const char **down_r, struct error *e)
+{
+	struct backend_folders each[MODULES_MAX];
+	struct backend_folder *next;
+	const char *down = "";
+
+	memset(f_r, 0, sizeof *f_r);
+	for (size_t i = 0; i < a->b->n; i++) {
+		const char *name = a->b->modules[i].ops->name;
+		struct error why = { 0 };
+		enum err err = module_folders(a, arena, i, &each[i], &why);
+
+		if (err == ERR_BUSY || err == ERR_NOMEM)
+			return err_set(e, err, "%s", why.text);
+		if (err) {
+			log_info(a->log, "the folders of %s are not known now: %s", name, why.text);
+			down = arena_printf(arena, "%s%s%s", down, *down ? " " : "", name);
+			each[i].n = 0;
+		}
+		if (!down)
+			return err_set(e, ERR_NOMEM, "out of memory");
+		f_r->n += each[i].n;
+	}
+	next = f_r->list = arena_array(arena, f_r->n, sizeof *f_r->list);
+	if (!next)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < a->b->n; i++) {
+		if (each[i].n)
+			memcpy(next, each[i].list, each[i].n * sizeof *next);
+		next += each[i].n;
+	}
+	*down_r = down;
+	return ERR_OK;
+}
+
+/* Where a folder of the class is made: at the parent's module if that has the class, else at the first that has it. */
+static enum err
+place_for_folder(const struct backends *b, const char **parent, enum backend_class class, size_t *module_r, struct error *e)
+{
+	const char *key;
+	enum err err;
+
+	if (*parent) {
+		err = account_route(b, *parent, module_r, &key, e);
+		if (err)
+			return err;
+		if ((b->modules[*module_r].ops->classes & class) && b->modules[*module_r].ops->folder_make) {
+			*parent = key;
+			return ERR_OK;
+		}
+		*parent = NULL;
+	}
+	for (size_t i = 0; i < b->n; i++) {
+		if ((b->modules[i].ops->classes & class) && b->modules[i].ops->folder_make) {
+			*module_r = i;
+			return ERR_OK;
+		}
+	}
+	return err_set(e, ERR_UNSUPPORTED, "no backend can make such a folder");
+}
+
+static enum err
+prefix_result(struct arena *arena, const struct call *c, enum err err, const char **key_r, struct error *e)
+{
+	if (err && err != ERR_EXISTS)
+		return err;
+	if (*key_r) {
+		*key_r = add_prefix(arena, &c->a->b->modules[c->module], *key_r);
+		if (!*key_r)
+			return err_set(e, ERR_NOMEM, "out of memory");
+	}
+	return err;
+}
+
+enum err
+account_folder_make(struct account *a, struct arena *arena, const char *parent, const char *name, enum backend_class class,
+	const char **key_r, struct error *e)
+{
+	struct call c;
+	size_t module;
+	enum err err = place_for_folder(a->b, &parent, class, &module, e);
+
+	*key_r = NULL;
+	if (!err)
+		err = call_begin(a, module, &c, e);
+	if (err)
+		return err;
+	err = call_end(&c, c.ops->folder_make(c.s, arena, parent, name, class, key_r, e), e);
+	return prefix_result(arena, &c, err, key_r, e);
+}
+
+enum err
+account_folder_rename(struct account *a, struct arena *arena, const char *key, const char *parent, const char *name,
+	const char **key_r, struct error *e)
+{
+	const char *own = NULL, *above = NULL;
+	size_t module, above_module = 0;
+	struct call c;
+	enum err err = account_route(a->b, key, &module, &own, e);
+
+	*key_r = NULL;
+	if (!err && parent)
+		err = account_route(a->b, parent, &above_module, &above, e);
+	if (err)
+		return err;
+	if ((parent && above_module != module) || !a->b->modules[module].ops->folder_rename)
+		return err_set(e, ERR_UNSUPPORTED, "%s cannot move that folder there", a->b->modules[module].ops->name);
+	err = call_begin(a, module, &c, e);
+	if (err)
+		return err;
+	err = call_end(&c, c.ops->folder_rename(c.s, arena, own, above, name, key_r, e), e);
+	return prefix_result(arena, &c, err, key_r, e);
+}
+
+enum err
+account_folder_remove(struct account *a, const char *folder, struct error *e)
+{
+	const char *key = NULL;
+	size_t module;
+	struct call c;
+	enum err err = account_route(a->b, folder, &module, &key, e);
+
+	if (!err && !a->b->modules[module].ops->folder_remove)
+		err = err_set(e, ERR_UNSUPPORTED, "%s cannot remove folders", a->b->modules[module].ops->name);
+	if (!err)
+		err = call_begin(a, module, &c, e);
+	return err ? err : call_end(&c, c.ops->folder_remove(c.s, key, e), e);
+}
+
+/* ---- items ---- */
+
+enum err
+account_changes(struct account *a, struct arena *arena, const char *folder, const char *cursor, size_t part,
+	struct backend_changes *c_r, struct error *e)
+{
+	const char *key;
+	struct call c;
+	enum err err = call_folder(a, folder, &key, &c, e);
+
+	memset(c_r, 0, sizeof *c_r);
+	return err ? err : call_end(&c, c.ops->changes(c.s, arena, key, cursor, part, c_r, e), e);
+}
+
+enum err
+account_fetch(struct account *a, const struct backend_fetch *what, backend_item_fn fn, void *ctx, struct error *e)
+{
+	struct backend_fetch routed = *what;
+	struct call c;
+	enum err err = call_folder(a, what->folder, &routed.folder, &c, e);
+
+	return err ? err : call_end(&c, c.ops->fetch(c.s, &routed, fn, ctx, e), e);
+}
+
+static const struct backend_stored nothing = { "", "" };
+
+enum err
+account_put(struct account *a, struct arena *arena, const struct backend_put *put, struct backend_stored *stored_r, struct error *e)
+{
+	struct backend_put routed = *put;
+	struct call c;
+	enum err err = call_folder(a, put->folder, &routed.folder, &c, e);
+
+	*stored_r = nothing;
+	return err ? err : call_end(&c, c.ops->put(c.s, arena, &routed, stored_r, e), e);
+}
+
+enum err
+account_remove(struct account *a, const char *folder, const char *key, const char *version, struct error *e)
+{
+	const char *routed;
+	struct call c;
+	enum err err = call_folder(a, folder, &routed, &c, e);
+
+	return err ? err : call_end(&c, c.ops->remove(c.s, routed, key, version, e), e);
+}
+
+enum err
+account_move(struct account *a, struct arena *arena, const char *folder, const char *key, const char *target,
+	struct backend_stored *stored_r, struct error *e)
+{
+	const char *from = NULL, *to = NULL;
+	size_t module, other;
+	struct call c;
+	enum err err = account_route(a->b, target, &other, &to, e);
+
+	*stored_r = nothing;
+	if (!err)
+		err = account_route(a->b, folder, &module, &from, e);
+	if (err)
+		return err;
+	if (module != other)
+		return err_set(e, ERR_UNSUPPORTED, "items cannot be moved from %s to %s", a->b->modules[module].ops->name,
+			a->b->modules[other].ops->name);
+	err = call_optional(a, folder, CAN_MOVE, &from, &c, e);
+	return err ? err : call_end(&c, c.ops->move(c.s, arena, from, key, to, stored_r, e), e);
+}
+
+enum err
+account_flag(struct account *a, struct arena *arena, const struct backend_flagging *what, struct backend_stored *stored_r,
+	struct error *e)
+{
+	struct backend_flagging routed = *what;
+	struct call c;
+	enum err err = call_optional(a, what->folder, CAN_FLAG, &routed.folder, &c, e);
+
+	*stored_r = nothing;
+	return err ? err : call_end(&c, c.ops->flag(c.s, arena, &routed, stored_r, e), e);
+}
+
+enum err
+account_send(struct account *a, const struct backend_mail *mail, enum err (*sending)(void *ctx), void *ctx, struct error *e)
+{
+	struct call c;
+	enum err err;
+
+	for (size_t i = 0; i < a->b->n; i++) {
+		if (!can(a->b->modules[i].ops, CAN_SEND))
+			continue;
+		err = call_begin(a, i, &c, e);
+		return err ? err : call_end(&c, c.ops->send(c.s, mail, sending, ctx, e), e);
+	}
+	return err_set(e, ERR_UNSUPPORTED, "no backend can send mail");
+}
+
+enum err
+account_mark(struct account *a, struct arena *arena, const char *folder, const char **mark_r, struct error *e)
+{
+	const char *key;
+	struct call c;
+	enum err err = call_optional(a, folder, CAN_FIND, &key, &c, e);
+
+	*mark_r = NULL;
+	return err ? err : call_end(&c, c.ops->mark(c.s, arena, key, mark_r, e), e);
+}
+
+enum err
+account_find(struct account *a, struct arena *arena, const char *folder, const char *message_id, const char *after,
+	struct backend_stored *found_r, struct error *e)
+{
+	const char *key;
+	struct call c;
+	enum err err = call_optional(a, folder, CAN_FIND, &key, &c, e);
+
+	*found_r = nothing;
+	return err ? err : call_end(&c, c.ops->find(c.s, arena, key, message_id, after, found_r, e), e);
+}
+
+enum err
+account_search(struct account *a, struct arena *arena, const struct backend_query *q, struct backend_keys *keys_r, struct error *e)
+{
+	struct backend_query routed = *q;
+	struct call c;
+	enum err err = call_optional(a, q->folder, CAN_SEARCH, &routed.folder, &c, e);
+
+	memset(keys_r, 0, sizeof *keys_r);
+	return err ? err : call_end(&c, c.ops->search(c.s, arena, &routed, keys_r, e), e);
+}
+
+/* ---- the user ---- */
+
+static const char *
+fallback_address(struct account *a, struct arena *arena)
+{
+	const char *user = a->who->user;
+
+	if (strchr(user, '@'))
+		return arena_strdup(arena, user);
+	return a->b->domain ? arena_printf(arena, "%s@%s", user, a->b->domain) : NULL;
+}
+
+enum err
+account_identity(struct account *a, struct arena *arena, struct backend_identity *id_r, struct error *e)
+{
+	memset(id_r, 0, sizeof *id_r);
+	for (size_t i = 0; i < a->b->n && !(id_r->address && id_r->name); i++) {
+		struct backend_identity id = { 0 };
+		struct call c;
+		enum err err;
+
+		if (!a->b->modules[i].ops->identity)
+			continue;
+		err = call_begin(a, i, &c, e);
+		if (!err)
+			err = call_end(&c, c.ops->identity(c.s, arena, &id, e), e);
+		if (err == ERR_BUSY || err == ERR_NOMEM)
+			return err;
+		if (err)
+			continue;
+		if (!id_r->address)
+			id_r->address = id.address;
+		if (!id_r->name)
+			id_r->name = id.name;
+	}
+	if (!id_r->address)
+		id_r->address = fallback_address(a, arena);
+	return ERR_OK;
+}
+
+static void
+say_error(backend_say_fn say, void *ctx, const char *name, enum err err, const struct error *e)
+{
+	char text[400];
+
+	snprintf(text, sizeof text, "%s: %s", name, e->text[0] ? e->text : err_name(err));
+	say(ctx, false, text);
+}
+
+enum err
+account_describe(struct account *a, backend_say_fn say, void *ctx, struct error *e)
+{
+	enum err first = ERR_OK;
+
+	for (size_t i = 0; i < a->b->n; i++) {
+		const char *name = a->b->modules[i].ops->name;
+		struct error why = { 0 };
+		struct call c;
+		char text[128];
+		enum err err = call_begin(a, i, &c, &why);
+
+		if (!err) {
+			snprintf(text, sizeof text, "%s: logged in at %s", name, a->b->modules[i].host->name);
+			say(ctx, true, text);
+			err = call_end(&c, c.ops->describe ? c.ops->describe(c.s, say, ctx, &why) : ERR_OK, &why);
+		}
+		if (err)
+			say_error(say, ctx, name, err, &why);
+		if (err && !first)
+			first = err_set(e, err, "%s", why.text);
+	}
+	return first;
+}
