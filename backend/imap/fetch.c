@@ -112,7 +112,7 @@ static enum err
 on_item(void *ctx, struct imap_response *r)
 {
 	struct fetching *f = ctx;
-	size_t i = r->kind == RESP_FETCH ? find(f, r->fetch.uid) : f->n;
+	size_t i = r->kind == RESP_FETCH && r->fetch.uid ? find(f, r->fetch.uid) : f->n;
 	if (i < f->n && !complete(f, &r->fetch)) {
 		for (size_t j = i; j < f->n && f->wishes[j].uid == r->fetch.uid; j++)
 			f->wishes[j].partial = true;

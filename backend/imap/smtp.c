@@ -12,7 +12,7 @@ struct sending {
 	void *ctx;
 	bool told;
 	enum err stopped;
-	char reply[256]; /* the server's last line, with its code */
+	char reply[256]; /* the line that refused something, else the last one; with its code */
 };
 
 static void
@@ -46,7 +46,9 @@ hear(CURL *curl, curl_infotype type, char *data, size_t size, void *ctx)
 {
 	(void)curl;
 	struct sending *s = ctx;
-	if (type == CURLINFO_HEADER_IN && size > 3) {
+	/* What comes after a refusal is the answer to our QUIT. */
+	bool refused = s->reply[0] == '4' || s->reply[0] == '5';
+	if (type == CURLINFO_HEADER_IN && size > 3 && !refused) {
 		size_t n = size < sizeof s->reply ? size : sizeof s->reply - 1;
 		memcpy(s->reply, data, n);
 		s->reply[n] = '\0';
@@ -97,9 +99,8 @@ set_up(CURL *curl, struct backend_session *s, struct sending *state, char *error
 }
 
 static enum err
-judge(const struct backend *b, CURL *curl, CURLcode code, const struct sending *state, const char *error, struct error *e)
+judge(const struct backend *b, CURLcode code, const struct sending *state, const char *error, struct error *e)
 {
-	long reply = 0;
 	if (code == CURLE_OK)
 		return ERR_OK;
 	if (state->stopped)
@@ -109,13 +110,12 @@ judge(const struct backend *b, CURL *curl, CURLcode code, const struct sending *
 	/* The mail server let the user in: refused here is a fault of the configuration, and the mail must not be lost for it. */
 	if (code == CURLE_LOGIN_DENIED)
 		return err_set(e, ERR_UNAVAILABLE, "%s refuses the login (smtp_username in [imap]): %s", b->smtp_url, state->reply);
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply);
-	bool spoke = code == CURLE_SEND_ERROR || code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UPLOAD_FAILED ||
-		code == CURLE_RECV_ERROR || code == CURLE_REMOTE_ACCESS_DENIED;
-	/* 530 and 538 ask for a login or for TLS: not the mail's fault either. */
-	if (spoke && reply >= 500 && reply <= 599 && reply != 530 && reply != 538 && state->reply[0] == '5')
+	/* A greeting or EHLO that is refused concerns us; 530 and 538 ask for a login or for TLS: not the mail's fault either. */
+	bool greeting = !state->told && (code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_REMOTE_ACCESS_DENIED);
+	bool ours = greeting || text_starts(state->reply, "530") || text_starts(state->reply, "538");
+	if (state->reply[0] == '5' && !ours)
 		return err_set(e, ERR_DENIED, "%s refused the mail: %s", b->smtp_url, state->reply);
-	if (spoke && state->reply[0] >= '4')
+	if (state->reply[0] == '5' || state->reply[0] == '4')
 		return err_set(e, ERR_UNAVAILABLE, "%s: %s", b->smtp_url, state->reply);
 	return err_set(e, ERR_UNAVAILABLE, "%s: %s", b->smtp_url, error[0] ? error : curl_easy_strerror(code));
 }
@@ -145,7 +145,7 @@ upload(struct backend_session *s, CURL *curl, const struct backend_mail *mail, s
 	ok = ok && curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(limit * 1000)) == CURLE_OK;
 	if (!ok)
 		return err_set(e, ERR_NOMEM, "no memory to send mail");
-	return judge(s->b, curl, curl_easy_perform(curl), state, error, e);
+	return judge(s->b, curl_easy_perform(curl), state, error, e);
 }
 
 enum err
@@ -175,5 +175,5 @@ imap_smtp_probe(struct backend_session *s, struct error *e)
 	if (!curl || !set_up(curl, s, &state, error) || curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L) ||
 		curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)((s->b->set.connect + s->b->set.answer) * 1000)))
 		return err_set(e, ERR_NOMEM, "no memory to ask the SMTP server");
-	return judge(s->b, curl, curl_easy_perform(curl), &state, error, e);
+	return judge(s->b, curl_easy_perform(curl), &state, error, e);
 }

@@ -1,0 +1,371 @@
+/* Watching and sending. */
+#include "kit.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define REPLY(command, reply) { command, reply, FAKE_GO_ON, 0 }
+#define ONCE(command, reply) { command, reply, FAKE_GO_ON, 1 }
+#define END { NULL, NULL, FAKE_GO_ON, 0 }
+#define CAPS(words) REPLY("CAPABILITY", "* CAPABILITY IMAP4rev1 " words "\r\n$ OK done\r\n")
+#define STATUS_SENT(uidnext) "* STATUS Sent (MESSAGES 0 UIDNEXT " #uidnext " UIDVALIDITY 3 UNSEEN 0)\r\n$ OK done\r\n"
+
+static enum err
+watch(struct kit *k, const char *const *folders, size_t n)
+{
+	return backend_module.watch(k->s, folders, n, &k->watch, &k->e);
+}
+
+static enum err
+noticed(struct kit *k)
+{
+	return backend_module.noticed(k->s, k->a, &k->keys, &k->watch, &k->e);
+}
+
+/* Until the descriptor says so; a server that never speaks fails the test by the time-out of ctest. */
+static void
+wait_for_news(struct kit *k)
+{
+	struct pollfd p = { .fd = k->watch.fd, .events = POLLIN };
+	assert_true(k->watch.fd >= 0);
+	assert_int_equal(poll(&p, 1, 100000), 1);
+}
+
+static const char *const inbox_sent[] = { "INBOX", "Sent" };
+
+static void
+idle_tells_of_the_inbox(void **state)
+{
+	static const struct fake_rule rules[] = { CAPS("IDLE"), REPLY("STATUS \"Sent\"", STATUS_SENT(1)), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(watch(k, inbox_sent, 2), ERR_OK);
+	assert_int_equal(k->watch.poll, 60);
+	assert_int_equal(noticed(k), ERR_OK);
+	assert_int_equal(k->keys.n, 0);
+	fake_push(k->f, "* OK Still here\r\n");
+	wait_for_news(k);
+	assert_int_equal(noticed(k), ERR_OK);
+	assert_int_equal(k->keys.n, 0);
+	fake_push(k->f, "* 1 EXISTS\r\n");
+	wait_for_news(k);
+	assert_int_equal(noticed(k), ERR_OK);
+	assert_int_equal(k->keys.n, 1);
+	assert_string_equal(k->keys.list[0], "INBOX");
+	assert_int_equal(noticed(k), ERR_OK);
+	assert_int_equal(k->keys.n, 0);
+	assert_int_equal(fake_count(k->f, "LOGIN"), 1);
+	assert_int_equal(fake_count(k->f, "EXAMINE"), 1);
+}
+
+static void
+commands_while_watching_have_a_connection_of_their_own(void **state)
+{
+	static const struct fake_rule rules[] = { CAPS("IDLE"), END };
+	static const char *const inbox[] = { "INBOX" };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(watch(k, inbox, 1), ERR_OK);
+	assert_int_equal(k->watch.poll, 300);
+	int fd = k->watch.fd;
+	assert_int_equal(kit_changes(k, "INBOX", NULL, 0), ERR_OK);
+	assert_int_equal(fake_count(k->f, "LOGIN"), 2);
+	assert_int_equal(noticed(k), ERR_OK);
+	assert_int_equal(k->watch.fd, fd);
+	assert_int_equal(k->watch.poll, 60);
+	backend_module.unwatch(k->s);
+	assert_int_equal(kit_changes(k, "INBOX", NULL, 0), ERR_OK);
+	assert_int_equal(fake_count(k->f, "LOGIN"), 2);
+}
+
+static void
+after_watching_the_connection_serves_again(void **state)
+{
+	static const struct fake_rule rules[] = { CAPS("IDLE"), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(watch(k, inbox_sent, 1), ERR_OK);
+	backend_module.unwatch(k->s);
+	assert_int_equal(kit_changes(k, "INBOX", NULL, 0), ERR_OK);
+	assert_int_equal(fake_count(k->f, "LOGIN"), 1);
+}
+
+static void
+other_folders_are_compared(void **state)
+{
+	static const struct fake_rule rules[] = { CAPS("IDLE"), ONCE("STATUS \"Sent\"", STATUS_SENT(1)),
+		REPLY("STATUS \"Sent\"", STATUS_SENT(2)), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(watch(k, inbox_sent, 2), ERR_OK);
+	/* a reconnect compares every folder once */
+	fake_drop(k->f);
+	wait_for_news(k);
+	assert_int_equal(noticed(k), ERR_OK);
+	assert_int_equal(k->keys.n, 2); /* INBOX: no MODSEQ, so flags may have changed */
+	assert_int_equal(fake_count(k->f, "LOGIN"), 2);
+	assert_int_equal(noticed(k), ERR_OK);
+	assert_int_equal(k->keys.n, 0);
+}
+
+static void
+a_new_list_misses_nothing(void **state)
+{
+	static const struct fake_rule rules[] = { CAPS("IDLE"), ONCE("STATUS \"Sent\"", STATUS_SENT(1)), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(watch(k, inbox_sent, 1), ERR_OK);
+	fake_push(k->f, "* 1 EXISTS\r\n");
+	assert_int_equal(watch(k, inbox_sent, 2), ERR_OK);
+	assert_int_equal(noticed(k), ERR_OK);
+	assert_int_equal(k->keys.n, 1);
+	assert_string_equal(k->keys.list[0], "INBOX");
+}
+
+static void
+a_server_that_is_down_is_tried_again(void **state)
+{
+	static const struct fake_rule rules[] = { CAPS("IDLE"), REPLY("STATUS \"Sent\"", STATUS_SENT(1)), END };
+	static const struct fake_rule down[] = { { "HELLO", "* BYE maintenance\r\n", FAKE_CLOSE, 0 }, END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(watch(k, inbox_sent, 2), ERR_OK);
+	fake_rules(k->f, down);
+	fake_drop(k->f);
+	wait_for_news(k);
+	assert_int_equal(noticed(k), ERR_UNAVAILABLE);
+	assert_int_equal(k->watch.fd, -1);
+	assert_int_equal(k->watch.poll, 60);
+	assert_int_equal(noticed(k), ERR_UNAVAILABLE);
+	fake_rules(k->f, rules);
+	assert_int_equal(noticed(k), ERR_OK);
+	assert_true(k->watch.fd >= 0);
+	assert_int_equal(k->keys.n, 2);
+}
+
+static void
+without_idle_there_is_the_poll(void **state)
+{
+	static const struct fake_rule rules[] = { REPLY("STATUS \"Sent\"", STATUS_SENT(1)), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "poll = 30");
+	assert_int_equal(watch(k, inbox_sent, 2), ERR_OK);
+	assert_int_equal(k->watch.fd, -1);
+	assert_int_equal(k->watch.poll, 30);
+	assert_int_equal(fake_count(k->f, "STATUS"), 2);
+}
+
+static void
+idle_that_is_refused_is_the_poll_too(void **state)
+{
+	static const struct fake_rule rules[] = { CAPS("IDLE"), REPLY("IDLE", "$ NO not today\r\n"), REPLY("STATUS \"Sent\"", STATUS_SENT(1)), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(watch(k, inbox_sent, 2), ERR_OK);
+	assert_int_equal(k->watch.fd, -1);
+	assert_int_equal(k->watch.poll, 60);
+}
+
+/* ---- sending ---- */
+
+static unsigned told;
+
+static enum err
+sending(void *ctx)
+{
+	told++;
+	return *(const enum err *)ctx;
+}
+
+static enum err
+send_mail(struct kit *k, const char *to, enum err answer)
+{
+	const char *recipients[] = { "bob@example.org", to };
+	struct backend_mail mail = { .bytes = slice_str("A: b\r\n\r\n.dot\n.\nend\r\n"), .from = "alice@example.org", .to = recipients, .n = 2 };
+	told = 0;
+	return backend_module.send(k->s, &mail, sending, &answer, &k->e);
+}
+
+static void
+open_smtp(struct kit *k, const struct fake_rule *rules)
+{
+	char more[128];
+	k->smtp = fake_start_smtp(rules);
+	snprintf(more, sizeof more, "smtp = smtp://127.0.0.1:%d/\nhelo = here", fake_port(k->smtp));
+	kit_login(k, NULL, 0, more);
+}
+
+static void
+mail_is_sent(void **state)
+{
+	struct kit *k = *state;
+	open_smtp(k, NULL);
+	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_OK);
+	assert_int_equal(told, 1);
+	assert_string_equal(fake_command(k->smtp, "TEXT", 0), "TEXT A: b\r\n\r\n..dot\r\n..\r\nend\r\n.\r\n");
+	assert_int_equal(fake_count(k->smtp, "EHLO here"), 1);
+	assert_int_equal(fake_count(k->smtp, "MAIL FROM:<alice@example.org>"), 1);
+	assert_int_equal(fake_count(k->smtp, "RCPT TO:<carol@example.org>"), 1);
+}
+
+static void
+refused_mail(void **state)
+{
+	static const struct {
+		const char *command, *reply;
+		enum fake_then then;
+		enum err err;
+		unsigned told;
+	} rows[] = {
+		{ "RCPT TO:<carol", "550 no such user\r\n", FAKE_GO_ON, ERR_DENIED, 0 },
+		{ "RCPT TO:<carol", "450 greylisted\r\n", FAKE_GO_ON, ERR_UNAVAILABLE, 0 },
+		{ "MAIL", "553 not yours\r\n", FAKE_GO_ON, ERR_DENIED, 0 },
+		{ "MAIL", "530 authenticate\r\n", FAKE_GO_ON, ERR_UNAVAILABLE, 0 },
+		{ "DATA", "554 no\r\n", FAKE_GO_ON, ERR_DENIED, 0 },
+		{ "DATA", "451 later\r\n", FAKE_GO_ON, ERR_UNAVAILABLE, 0 },
+		{ "TEXT", "550 spam\r\n", FAKE_GO_ON, ERR_DENIED, 1 },
+		{ "TEXT", "452 full\r\n", FAKE_GO_ON, ERR_UNAVAILABLE, 1 },
+		{ "TEXT", "", FAKE_CLOSE, ERR_UNAVAILABLE, 1 },
+		{ "TEXT", "", FAKE_HANG, ERR_UNAVAILABLE, 1 },
+		{ "HELLO", "421 busy\r\n", FAKE_CLOSE, ERR_UNAVAILABLE, 0 },
+		{ "HELLO", "554 go away\r\n", FAKE_CLOSE, ERR_UNAVAILABLE, 0 },
+	};
+	struct kit *k = *state;
+	open_smtp(k, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fake_rule rules[] = { { rows[i].command, rows[i].reply, rows[i].then, 0 }, END };
+		fake_rules(k->smtp, rules);
+		enum err err = send_mail(k, "carol@example.org", ERR_OK);
+		if (err != rows[i].err || told != rows[i].told)
+			fail_msg("%s %s gives %s (%s), sending %u", rows[i].command, rows[i].reply, err_name(err), k->e.text, told);
+	}
+}
+
+static void
+refused_smtp_logins_lose_no_mail(void **state)
+{
+	static const struct fake_rule rules[] = { REPLY("AUTH", "535 no\r\n"), END };
+	struct kit *k = *state;
+	open_smtp(k, rules);
+	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_UNAVAILABLE);
+}
+
+static void
+sending_can_be_given_up(void **state)
+{
+	struct kit *k = *state;
+	open_smtp(k, NULL);
+	assert_int_equal(send_mail(k, "carol@example.org", ERR_CONFLICT), ERR_CONFLICT);
+	assert_int_equal(told, 1);
+	const char *text = fake_command(k->smtp, "TEXT", 0);
+	assert_true(!text || !strstr(text, "A: b"));
+}
+
+static void
+addresses_cannot_break_out(void **state)
+{
+	static const char *const bad[] = { "", "a\r\nRCPT TO:<x@y>", "a b@c", "<a@b>", "a>b", "-oQ/tmp", "\xff@x", "a\tb" };
+	struct kit *k = *state;
+	open_smtp(k, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(send_mail(k, bad[i], ERR_OK), ERR_INVALID);
+	assert_int_equal(fake_count(k->smtp, ""), 0);
+}
+
+/* A program that keeps what it was given, and says what it was told to by its exit status. */
+static void
+mail_by_a_program(void **state)
+{
+	struct kit *k = *state;
+	char dir[] = "/tmp/cpush-test-XXXXXX", path[64], more[128], text[1024];
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/sendmail", dir);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "#!/bin/sh\n[ -e %s/status ] && exit $(cat %s/status)\n{ echo \"$@\"; cat; } >%s/out\n", dir, dir, dir);
+	fclose(f);
+	assert_int_equal(system("true"), 0);
+	snprintf(text, sizeof text, "chmod +x %s", path);
+	assert_int_equal(system(text), 0);
+	snprintf(more, sizeof more, "sendmail = %s", path);
+	kit_login(k, NULL, 0, more);
+	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_OK);
+	snprintf(text, sizeof text, "%s/out", dir);
+	f = fopen(text, "r");
+	assert_non_null(f);
+	size_t n = fread(text, 1, sizeof text - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	assert_string_equal(text, "-i -f alice@example.org -- bob@example.org carol@example.org\nA: b\r\n\r\n.dot\r\n.\r\nend\r\n");
+	snprintf(text, sizeof text, "echo 67 >%s/status", dir);
+	assert_int_equal(system(text), 0);
+	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_DENIED);
+	snprintf(text, sizeof text, "echo 75 >%s/status", dir);
+	assert_int_equal(system(text), 0);
+	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_UNAVAILABLE);
+	assert_int_equal(send_mail(k, "carol@example.org", ERR_CONFLICT), ERR_CONFLICT);
+	snprintf(text, sizeof text, "rm -r %s", dir);
+	assert_int_equal(system(text), 0);
+	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_UNAVAILABLE);
+}
+
+static void
+no_way_to_send(void **state)
+{
+	struct kit *k = *state;
+	kit_login(k, NULL, 0, "");
+	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_UNSUPPORTED);
+}
+
+static unsigned findings, faults;
+
+static void
+say(void *ctx, bool ok, const char *text)
+{
+	(void)ctx;
+	assert_null(strstr(text, "secret"));
+	findings++;
+	faults += !ok;
+}
+
+static void
+it_describes_itself(void **state)
+{
+	struct kit *k = *state;
+	struct backend_identity id;
+	open_smtp(k, NULL);
+	findings = faults = 0;
+	assert_int_equal(backend_module.describe(k->s, say, NULL, &k->e), ERR_OK);
+	assert_true(findings > 10);
+	assert_int_equal(faults, 1); /* the address is not known */
+	assert_int_equal(backend_module.identity(k->s, k->a, &id, &k->e), ERR_OK);
+	assert_null(id.address);
+	assert_int_equal(fake_count(k->smtp, "MAIL"), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(idle_tells_of_the_inbox),
+		TEST(commands_while_watching_have_a_connection_of_their_own),
+		TEST(after_watching_the_connection_serves_again),
+		TEST(other_folders_are_compared),
+		TEST(a_new_list_misses_nothing),
+		TEST(a_server_that_is_down_is_tried_again),
+		TEST(without_idle_there_is_the_poll),
+		TEST(idle_that_is_refused_is_the_poll_too),
+		TEST(mail_is_sent),
+		TEST(refused_mail),
+		TEST(refused_smtp_logins_lose_no_mail),
+		TEST(sending_can_be_given_up),
+		TEST(addresses_cannot_break_out),
+		TEST(mail_by_a_program),
+		TEST(no_way_to_send),
+		TEST(it_describes_itself),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
