@@ -1,0 +1,256 @@
+/* Sessions stay logged in, are bounded per user and host, and nobody waits for one. */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rig.h"
+
+static struct mem *mem;
+
+static enum err
+use(struct account *a, const char *folder)
+{
+	struct backend_changes c;
+
+	return account_changes(a, rig_arena, folder, NULL, 10, &c, &rig_error);
+}
+
+static void
+a_session_is_used_again(void **state)
+{
+	struct backends_stats stats;
+
+	(void)state;
+	mem = mem_world(&mem_ops);
+	rig_open("mem", "");
+	for (int i = 0; i < 5; i++) {
+		struct account *a = rig_account("alice", "x");
+
+		assert_int_equal(use(a, "mem:inbox"), ERR_OK);
+		account_release(&a);
+	}
+	assert_int_equal(mem_calls(mem, MEM_LOGIN), 1);
+	assert_int_equal(mem_calls(mem, MEM_CHANGES), 5);
+	backends_stats(rig_backends, &stats);
+	assert_int_equal(stats.logins, 1);
+	assert_int_equal(stats.sessions, 1);
+	assert_int_equal(stats.calls, 6);
+}
+
+static void
+a_remembered_login_opens_nothing(void **state)
+{
+	struct account *a;
+
+	(void)state;
+	mem = mem_world(&mem_ops);
+	rig_open("mem", "");
+	assert_int_equal(rig_login("alice", "x"), ERR_OK);
+	rig_now += 61000;
+	backends_tidy(rig_backends);
+	assert_int_equal(mem_sessions(mem), 0);
+	a = rig_account("alice", "x");
+	assert_int_equal(mem_sessions(mem), 0);
+	assert_int_equal(use(a, "mem:inbox"), ERR_OK);
+	assert_int_equal(mem_sessions(mem), 1);
+	account_release(&a);
+}
+
+static void
+the_unused_are_logged_out(void **state)
+{
+	struct account *a;
+
+	(void)state;
+	mem = mem_world(&mem_ops);
+	rig_open("mem", "");
+	a = rig_account("alice", "x");
+	assert_int_equal(rig_login("bob", "x"), ERR_OK);
+	rig_now += 59000;
+	backends_tidy(rig_backends);
+	assert_int_equal(mem_sessions(mem), 2);
+	rig_now += 1000;
+	backends_tidy(rig_backends);
+	assert_int_equal(mem_sessions(mem), 1); /* hers is held */
+	account_release(&a);
+	backends_tidy(rig_backends);
+	assert_int_equal(mem_sessions(mem), 1);
+	rig_now += 60000;
+	backends_tidy(rig_backends);
+	assert_int_equal(mem_sessions(mem), 0);
+}
+
+static void
+a_user_has_so_many_and_no_more(void **state)
+{
+	struct account *a[5];
+	struct backends_stats stats;
+
+	(void)state;
+	mem = mem_world(&mem_ops);
+	rig_open("mem", "[backends]\nuser_sessions = 4\nhost_calls = 100\n");
+	for (int i = 0; i < 5; i++) {
+		a[i] = rig_account("alice", "x");
+		assert_int_equal(use(a[i], "mem:inbox"), i < 4 ? ERR_OK : ERR_BUSY);
+	}
+	backends_stats(rig_backends, &stats);
+	assert_int_equal(stats.busy, 1);
+	rig_freed = 0;
+	account_release(&a[0]);
+	assert_int_equal(rig_freed, 1);
+	assert_int_equal(use(a[4], "mem:inbox"), ERR_OK);
+	assert_int_equal(mem_sessions(mem), 4);
+	for (int i = 1; i < 5; i++)
+		account_release(&a[i]);
+}
+
+/* Each device may have a password of its own: an idle session of another one makes room. */
+static void
+another_password_makes_room(void **state)
+{
+	struct account *a;
+
+	(void)state;
+	mem = mem_world(&mem_ops);
+	rig_open("mem", "[backends]\nuser_sessions = 2\n");
+	for (int i = 0; i < 5; i++) {
+		char password[8];
+
+		snprintf(password, sizeof password, "p%d", i);
+		a = rig_account("alice", password);
+		assert_int_equal(use(a, "mem:inbox"), ERR_OK);
+		account_release(&a);
+		rig_now += 10;
+		assert_true(mem_sessions(mem) <= 2);
+	}
+	/* And never is one password's session given to another. */
+	assert_int_equal(mem_calls(mem, MEM_LOGIN), 5);
+}
+
+static void
+a_host_has_so_many_and_no_more(void **state)
+{
+	struct account *a[4];
+	struct backends_stats stats;
+	char user[8];
+
+	(void)state;
+	mem = mem_world(&mem_ops);
+	rig_open("mem mem2", "[backends]\nhost_calls = 3\n");
+	for (int i = 0; i < 4; i++) {
+		struct backend_login who = { .user = user, .password = "x" };
+
+		snprintf(user, sizeof user, "u%d", i);
+		assert_int_equal(account_login(rig_backends, &who, &a[i], &rig_error), i < 3 ? ERR_OK : ERR_BUSY);
+	}
+	backends_stats(rig_backends, &stats);
+	assert_int_equal(stats.busy, 1);
+	/* The other host has slots of its own; who holds one is not refused later. */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(use(a[i], "mem2:calendar"), ERR_OK);
+		assert_int_equal(use(a[i], "mem:inbox"), ERR_OK);
+	}
+	account_release(&a[0]);
+	a[0] = rig_account("u3", "x");
+	for (int i = 0; i < 3; i++)
+		account_release(&a[i]);
+}
+
+static void
+a_failed_login_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	mem = mem_world(&mem_ops);
+	rig_open("mem", "[backends]\nhost_calls = 1\nuser_sessions = 1\nbreaker = 0\n");
+	for (int i = 0; i < 3; i++) {
+		mem_fail(mem, MEM_LOGIN, 1, i % 2 ? MEM_AFTER : MEM_BEFORE, ERR_UNAVAILABLE);
+		assert_int_equal(rig_login("alice", "x"), ERR_UNAVAILABLE);
+		assert_int_equal(mem_sessions(mem), 0);
+	}
+	assert_int_equal(rig_login("alice", "x"), ERR_OK);
+}
+
+static void
+a_session_survives_a_failed_call(void **state)
+{
+	struct account *a;
+
+	(void)state;
+	mem = mem_world(&mem_ops);
+	rig_open("mem", "");
+	a = rig_account("alice", "x");
+	mem_fail(mem, MEM_CHANGES, 1, MEM_BEFORE, ERR_UNAVAILABLE);
+	assert_int_equal(use(a, "mem:inbox"), ERR_UNAVAILABLE);
+	assert_int_equal(use(a, "mem:inbox"), ERR_OK);
+	account_release(&a);
+	assert_int_equal(mem_calls(mem, MEM_LOGIN), 1);
+}
+
+/* ---- threads ---- */
+
+static void *
+work(void *arg)
+{
+	struct arena *arena = arena_new(0);
+	unsigned *bad = arg;
+
+	for (int i = 0; i < 200; i++) {
+		struct backend_login who = { .user = i % 2 ? "alice" : "bob", .password = "x" };
+		struct backend_changes c;
+		struct error e;
+		struct account *a;
+		enum err err = account_login(rig_backends, &who, &a, &e);
+
+		if (!err)
+			err = account_changes(a, arena, i % 3 ? "mem:inbox" : "mem2:calendar", NULL, 10, &c, &e);
+		if (err && err != ERR_BUSY)
+			++*bad;
+		account_release(&a);
+		if (i % 50 == 0)
+			backends_tidy(rig_backends);
+		__atomic_add_fetch(&rig_now, 500, __ATOMIC_RELAXED);
+	}
+	arena_free(&arena);
+	return NULL;
+}
+
+static void
+threads_share_it(void **state)
+{
+	pthread_t threads[6];
+	unsigned bad[6] = { 0 };
+	struct backends_stats stats;
+
+	(void)state;
+	mem = mem_world(&mem_ops);
+	rig_open("mem mem2", "[backends]\nhost_calls = 3\nuser_sessions = 2\n");
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, work, &bad[i]), 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		pthread_join(threads[i], NULL);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(bad[i], 0);
+	backends_stats(rig_backends, &stats);
+	assert_int_equal(stats.sessions, mem_sessions(mem) + mem_sessions(mem_world(&mem2_ops)));
+	assert_true(stats.sessions <= 8);
+	backends_unref(&rig_backends);
+	assert_int_equal(mem_sessions(mem), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RIG(a_session_is_used_again),
+		RIG(a_remembered_login_opens_nothing),
+		RIG(the_unused_are_logged_out),
+		RIG(a_user_has_so_many_and_no_more),
+		RIG(another_password_makes_room),
+		RIG(a_host_has_so_many_and_no_more),
+		RIG(a_failed_login_leaves_nothing_behind),
+		RIG(a_session_survives_a_failed_call),
+		RIG(threads_share_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
