@@ -93,7 +93,12 @@ unsigned imap_caps_parse(const char *words);
 enum err imap_login_judge(const char *line);
 /* Sets curl up for this server and runs the login; `refused` receives the server's last line (login.c). */
 enum err imap_login(struct imap_conn *c, const char *login, const char *password, struct error *e) NODISCARD;
-/* Options that both the IMAP and the SMTP side have: TLS, time-outs, no proxy, no signals. */
-bool imap_curl_common(CURL *curl, const struct backend *b, int tls);
+/* How long connecting may take: libcurl's own limit counts the login too, which may take as long as any answer. */
+struct imap_dial {
+	CURL *curl;
+	int64_t until;
+};
+/* Options that both the IMAP and the SMTP side have: TLS, time-outs, no proxy, no signals. dial lives as long as the transfer. */
+bool imap_curl_common(CURL *curl, const struct backend *b, int tls, struct imap_dial *dial);
 
 #endif

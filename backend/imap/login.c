@@ -52,6 +52,7 @@ struct heard {
 	char tagged[512]; /* the last "TAG NO|BAD|OK ..." */
 	char bye[256];
 	bool preauth;
+	struct imap_dial dial;
 };
 
 static void
@@ -95,14 +96,31 @@ hear(CURL *curl, curl_infotype type, char *data, size_t size, void *ctx)
 	return 0;
 }
 
-bool
-imap_curl_common(CURL *curl, const struct backend *b, int tls)
+/* Called about once a second. */
+static int
+give_up(void *ctx, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow)
 {
+	const struct imap_dial *dial = ctx;
+	(void)dltotal, (void)dlnow, (void)ultotal, (void)ulnow;
+	curl_off_t connected = 0;
+	if (imap_now() < dial->until)
+		return 0;
+	return curl_easy_getinfo(dial->curl, CURLINFO_CONNECT_TIME_T, &connected) == CURLE_OK && connected == 0;
+}
+
+bool
+imap_curl_common(CURL *curl, const struct backend *b, int tls, struct imap_dial *dial)
+{
+	*dial = (struct imap_dial){ curl, imap_now() + (int64_t)b->set.connect * 1000 };
 	static const long use_ssl[] = { CURLUSESSL_TRY, CURLUSESSL_ALL, CURLUSESSL_TRY, CURLUSESSL_NONE };
 	bool ok = curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_USE_SSL, use_ssl[tls]) == CURLE_OK;
-	ok = ok && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(b->set.connect * 1000)) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)((b->set.connect + b->set.answer) * 1000)) ==
+		CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, give_up) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_XFERINFODATA, dial) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)b->set.answer) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, 120L) == CURLE_OK;
@@ -117,7 +135,7 @@ set_up(struct imap_conn *c, const char *login, const char *password, struct hear
 {
 	CURL *curl = c->curl;
 	const struct backend *b = c->b;
-	bool ok = imap_curl_common(curl, b, b->tls);
+	bool ok = imap_curl_common(curl, b, b->tls, &h->dial);
 	ok = ok && curl_easy_setopt(curl, CURLOPT_URL, b->host) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "imap,imaps") == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK;
@@ -139,6 +157,8 @@ failed(const struct imap_conn *c, CURLcode code, const struct heard *h, const ch
 	const char *host = c->b->host;
 	if (code == CURLE_OUT_OF_MEMORY)
 		return err_set(e, ERR_NOMEM, "no memory to connect to %s", host);
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		return err_set(e, ERR_UNAVAILABLE, "cannot connect to %s in time", host);
 	if (h->bye[0])
 		return err_set(e, ERR_UNAVAILABLE, "%s said %s", host, h->bye + 2);
 	if (code == CURLE_LOGIN_DENIED && h->tagged[0]) {
@@ -168,6 +188,8 @@ imap_login(struct imap_conn *c, const char *login, const char *password, struct 
 		return err_set(e, ERR_INTERNAL, "libcurl refuses a setting for %s", c->b->host);
 	CURLcode code = curl_easy_perform(c->curl);
 	/* Nothing of this frame may be used later; and libcurl needs no copy of the password any more. */
+	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 1L);
+	curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, NULL);
 	curl_easy_setopt(c->curl, CURLOPT_VERBOSE, 0L);
 	curl_easy_setopt(c->curl, CURLOPT_DEBUGFUNCTION, NULL);
 	curl_easy_setopt(c->curl, CURLOPT_DEBUGDATA, NULL);

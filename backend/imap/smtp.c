@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 struct sending {
+	struct imap_dial dial;
 	struct imap_crlf crlf;
 	enum err (*sending)(void *ctx);
 	void *ctx;
@@ -89,7 +90,7 @@ set_up(CURL *curl, struct backend_session *s, struct sending *state, char *error
 {
 	struct arena *a AUTO(arena_free) = arena_new(16384);
 	const struct backend *b = s->b;
-	bool ok = a && imap_curl_common(curl, b, b->smtp_tls) && credentials(curl, s, a);
+	bool ok = a && imap_curl_common(curl, b, b->smtp_tls, &state->dial) && credentials(curl, s, a);
 	ok = ok && curl_easy_setopt(curl, CURLOPT_URL, b->smtp_url) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps") == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L) == CURLE_OK;
@@ -105,6 +106,8 @@ judge(const struct backend *b, CURLcode code, const struct sending *state, const
 		return ERR_OK;
 	if (state->stopped)
 		return err_set(e, state->stopped, "sending was given up");
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		return err_set(e, ERR_UNAVAILABLE, "cannot connect to %s in time", b->smtp_url);
 	if (code == CURLE_OUT_OF_MEMORY)
 		return err_set(e, ERR_NOMEM, "no memory to send mail");
 	/* The mail server let the user in: refused here is a fault of the configuration, and the mail must not be lost for it. */

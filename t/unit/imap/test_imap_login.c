@@ -1,6 +1,11 @@
 /* Logging in: what is asked of the server, and what its refusals mean. */
 #include "kit.h"
 
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "backend/imap/conn.h"
 
 #define REPLY(command, reply) { command, reply, FAKE_GO_ON, 0 }
@@ -112,6 +117,38 @@ silent_servers_do_not_hold_us(void **state)
 	assert_int_equal(kit_try_login(k, "alice", "secret"), ERR_UNAVAILABLE);
 }
 
+/* A listener whose queue is full answers no SYN; a login may take longer than connecting. */
+static void
+connecting_has_a_limit_of_its_own(void **state)
+{
+	static const struct fake_rule slow[] = { { "LOGIN", "", FAKE_HANG, 0 }, END };
+	struct kit *k = *state;
+	kit_open(k, slow, 0, "connect = 1\nanswer = 3");
+	assert_int_equal(kit_try_login(k, "alice", "secret"), ERR_UNAVAILABLE);
+	assert_null(strstr(k->e.text, "in time"));
+	int listener = socket(AF_INET, SOCK_STREAM, 0), filler[8];
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof addr;
+	assert_int_equal(bind(listener, (struct sockaddr *)&addr, n), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&addr, &n), 0);
+	for (size_t i = 0; i < ARRAY_LEN(filler); i++) {
+		filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		assert_true(connect(filler[i], (struct sockaddr *)&addr, n) == 0 || errno == EINPROGRESS);
+	}
+	backend_module.close(&k->b);
+	conf_unref(&k->conf);
+	char text[128];
+	snprintf(text, sizeof text, "[imap]\nurl = imap://127.0.0.1:%d/\nconnect = 1\nanswer = 20\n", ntohs(addr.sin_port));
+	assert_int_equal(conf_parse(text, "test.conf", &k->conf, &k->e), ERR_OK);
+	assert_int_equal(backend_module.open(k->conf, &k->b, &k->e), ERR_OK);
+	assert_int_equal(kit_try_login(k, "alice", "secret"), ERR_UNAVAILABLE);
+	assert_non_null(strstr(k->e.text, "in time"));
+	for (size_t i = 0; i < ARRAY_LEN(filler); i++)
+		close(filler[i]);
+	close(listener);
+}
+
 static void
 nobody_there(void **state)
 {
@@ -206,6 +243,7 @@ main(void)
 		TEST(no_way_to_log_in_is_no_refusal),
 		TEST(tls_that_is_required_is_required),
 		TEST(silent_servers_do_not_hold_us),
+		TEST(connecting_has_a_limit_of_its_own),
 		TEST(nobody_there),
 		TEST(extensions_are_enabled_once),
 		TEST(a_lost_connection_is_made_again),
