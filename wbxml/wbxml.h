@@ -118,6 +118,10 @@ void wbxml_put_opaque(struct wbxml_writer *w, unsigned tag, struct slice bytes);
 void wbxml_noop(struct wbxml_writer *w);
 /* Copies a tree that was read, tag and all, but for elements that are WBXML_UNKNOWN. */
 void wbxml_put_node(struct wbxml_writer *w, const struct wbxml_node *node);
+/* Elements that were written apart (from the AirSync page, without a header), put in as they are; they end on page_after. */
+void wbxml_put_piece(struct wbxml_writer *w, struct slice piece, unsigned page_after);
+/* A writer for such a piece: no header, at the AirSync page. */
+void wbxml_begin_piece(struct wbxml_writer *w, struct buf *out);
 struct wbxml_point wbxml_point(const struct wbxml_writer *w);
 /* Also takes back a failure of the buf (its maximum was reached) that came after the point. */
 void wbxml_back(struct wbxml_writer *w, const struct wbxml_point *p);

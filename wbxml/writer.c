@@ -200,3 +200,21 @@ wbxml_back(struct wbxml_writer *w, const struct wbxml_point *p)
 	if (w->open && buf_ok(w->out))
 		w->out->data[w->tag_at] &= (unsigned char)~BIT_CONTENT;
 }
+
+void
+wbxml_begin_piece(struct wbxml_writer *w, struct buf *out)
+{
+	*w = (struct wbxml_writer){ .out = out };
+}
+
+void
+wbxml_put_piece(struct wbxml_writer *w, struct slice piece, unsigned page_after)
+{
+	if (piece.len == 0)
+		return;
+	fill(w);
+	if (w->page != WBXML_PAGE_AirSync)
+		switch_page(w, WBXML_PAGE_AirSync);
+	buf_add_slice(w->out, piece);
+	w->page = page_after;
+}

@@ -1,0 +1,28 @@
+#include "eas/clock.h"
+
+#include <time.h>
+
+static int64_t fixed;
+
+int64_t
+eas_now(void)
+{
+	int64_t now = __atomic_load_n(&fixed, __ATOMIC_RELAXED);
+
+	return now ? now : (int64_t)time(NULL);
+}
+
+int64_t
+eas_monotonic(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+void
+eas_clock_set(int64_t now)
+{
+	__atomic_store_n(&fixed, now, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,217 @@
+/* Sync [MS-ASCMD 2.2.1.21]: all collections of the request, in order; or a wait. */
+#include <string.h>
+
+#include "eas/sync_collection.h"
+#include "eas/sync_wait.h"
+
+#define ROOT AirSync_Sync
+
+static enum eas_outcome
+status_only(struct eas_request *r, unsigned status)
+{
+	return reply_status(r, ROOT, AirSync_Status, status);
+}
+
+static enum eas_outcome
+out_of_range(struct eas_request *r, const struct sync_request *q)
+{
+	struct wbxml_writer w;
+
+	reply_wbxml(r, &w);
+	wbxml_start(&w, ROOT);
+	wbxml_put_int(&w, AirSync_Status, 14);
+	wbxml_put_int(&w, AirSync_Limit, q->limit);
+	wbxml_end(&w);
+	r->reply.eas_status = 14;
+	return EAS_DONE;
+}
+
+/* ---- running ---- */
+
+static void
+free_commands(void *buf)
+{
+	buf_finish(buf);
+}
+
+/* What is left for a collection of the global window: the later ones keep one each, so that all get on. */
+static unsigned
+window_for(const struct sync_request *q, size_t i, unsigned used)
+{
+	unsigned own = q->list[i].window ? q->list[i].window : 100;
+	unsigned left;
+
+	if (q->window == 0)
+		return own;
+	left = q->window > used ? q->window - used : 0;
+	if (left > q->n - i - 1)
+		left -= (unsigned)(q->n - i - 1);
+	else if (left > 0)
+		left = 1;
+	return left < own ? left : own;
+}
+
+static enum err
+run_all(struct eas_request *r, const struct sync_request *q, struct sync_result **list_r)
+{
+	struct sync_result *list = arena_array(r->arena, q->n + 1, sizeof *list);
+	unsigned used = 0;
+
+	if (!list)
+		return ERR_NOMEM;
+	*list_r = list;
+	for (size_t i = 0; i < q->n; i++) {
+		enum err err = sync_collection_run(r, &q->list[i], window_for(q, i, used), &list[i]);
+
+		if (arena_defer(r->arena, free_commands, &list[i].commands) < 0)
+			return ERR_NOMEM;
+		if (err)
+			return err;
+		used += list[i].n;
+	}
+	return ERR_OK;
+}
+
+static bool
+has_fetch(const struct sync_collection *c)
+{
+	return wbxml_has(c->commands, AirSync_Fetch);
+}
+
+/* Does the collection have something to say, beyond its unchanged key? */
+static bool
+says_something(const struct sync_collection *c, const struct sync_result *s)
+{
+	return s->status != 1 || s->new_key || s->had_commands || s->n || s->first || has_fetch(c);
+}
+
+static bool
+all_quiet(const struct sync_request *q, const struct sync_result *list)
+{
+	for (size_t i = 0; i < q->n; i++) {
+		if (says_something(&q->list[i], &list[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool
+may_wait(const struct sync_request *q, const struct sync_result *list)
+{
+	for (size_t i = 0; i < q->n; i++) {
+		if (list[i].status != 1 || list[i].new_key || list[i].n || list[i].more || has_fetch(&q->list[i]))
+			return false;
+	}
+	return true;
+}
+
+/* ---- answering ---- */
+
+struct storing {
+	struct eas_request *r;
+	const char *text;
+};
+
+static enum err
+store(struct state_txn *t, void *arg, struct error *e)
+{
+	struct storing *in = arg;
+
+	(void)e;
+	return state_request_save(t, in->r->device.id, "sync", in->text);
+}
+
+/* Kept for the next empty or Partial request: what was asked, with the keys that the phone has now. */
+static void
+store_request(struct eas_request *r, const struct sync_request *q, const struct sync_result *list)
+{
+	const char **keys = arena_array(r->arena, q->n + 1, sizeof *keys);
+	struct storing in = { .r = r };
+	struct error e = { 0 };
+
+	for (size_t i = 0; keys && i < q->n; i++)
+		keys[i] = list[i].status == 1 ? list[i].key : NULL;
+	in.text = keys ? sync_request_text(r->arena, q, keys) : NULL;
+	if (!in.text || state_run(r->server->state, STATE_WRITE, store, &in, &e))
+		log_warn(&r->log, "the request was not stored; an empty one will be answered with Status 13");
+}
+
+static enum err
+answer(struct eas_request *r, const struct sync_request *q, struct sync_result *list)
+{
+	struct wbxml_writer w;
+	enum err err = ERR_OK;
+
+	reply_wbxml(r, &w);
+	wbxml_start(&w, ROOT);
+	wbxml_start(&w, AirSync_Collections);
+	for (size_t i = 0; !err && i < q->n; i++) {
+		/* Nothing to tell of it: left out, as the empty answer leaves out all [MS-ASCMD 3.1.5.4]. */
+		if (says_something(&q->list[i], &list[i]) || r->query.version < 121)
+			err = sync_collection_write(r, &q->list[i], &list[i], &w);
+		if (list[i].status != 1)
+			r->reply.eas_status = (int)list[i].status;
+	}
+	wbxml_end(&w);
+	wbxml_end(&w);
+	if (r->reply.eas_status == 0)
+		r->reply.eas_status = 1;
+	return err;
+}
+
+static bool
+stored_keys_hold(const struct sync_request *q, const struct sync_result *list)
+{
+	for (size_t i = 0; i < q->n; i++) {
+		if (list[i].status == 3)
+			return false;
+	}
+	return true;
+}
+
+enum eas_outcome
+sync_answer(struct eas_request *r, const struct sync_request *q, bool park)
+{
+	struct sync_result *list;
+	bool empty_request = r->body.len == 0 && !r->park;
+	enum err err = run_all(r, q, &list);
+
+	if (err == ERR_BUSY)
+		return EAS_BUSY;
+	if (err)
+		return status_only(r, 5);
+	if (empty_request && park && !stored_keys_hold(q, list))
+		return status_only(r, 13);
+	if (park && may_wait(q, list)) {
+		store_request(r, q, list);
+		return sync_park(r, q, list);
+	}
+	store_request(r, q, list);
+	if (all_quiet(q, list)) {
+		r->reply.eas_status = 1;
+		return reply_http(r, 200);
+	}
+	err = answer(r, q, list);
+	return err == ERR_BUSY ? EAS_BUSY : EAS_DONE;
+}
+
+enum eas_outcome
+cmd_sync(struct eas_request *r, const struct wbxml_node *root)
+{
+	struct sync_request q;
+	unsigned status = sync_request_read(r, root, &q);
+
+	if (status == 13 || status == 4 || status == 15)
+		return status_only(r, status);
+	if (status)
+		return status_only(r, status == 111 ? 16 : status);
+	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_SYNC | (q.wait ? EAS_WAIT_PING : 0),
+		EAS_WAKE_SUPERSEDED);
+	if (q.out_of_range && !q.has_commands)
+		return out_of_range(r, &q);
+	if (q.out_of_range) { /* the commands first; the limit is told at the next request without any */
+		q.wait = 0;
+		q.out_of_range = false;
+	}
+	return sync_answer(r, &q, q.wait > 0 && !q.has_commands);
+}

@@ -1,0 +1,52 @@
+/* eas/compose.h - what a device is told of a collection: the Commands of one answer. Private to eas/.
+ *
+ * Works on a position, in rounds: read rows that come next in one snapshot, fetch what they need from the backend, write them, move
+ * the position behind them. Every position in between is one that a key may stand for.
+ */
+#ifndef EAS_COMPOSE_H
+#define EAS_COMPOSE_H
+
+#include "eas/key.h"
+
+enum compose_kind { COMPOSE_ADD, COMPOSE_CHANGE, COMPOSE_DELETE, COMPOSE_SOFT };
+
+/* A row that is sent whatever the position says: a refused edit is put back. */
+struct compose_forced {
+	enum compose_kind kind; /* ADD or CHANGE */
+	int64_t item;
+};
+
+struct compose {
+	/* in */
+	struct eas_request *r;
+	struct state_folder *folder;
+	const struct item_class *class;
+	struct item_view view;
+	int64_t me;                 /* epoch */
+	int64_t target;             /* the new cut-off's date: from FilterType; INT64_MIN: none */
+	bool get_changes;
+	unsigned window;
+	size_t bytes;               /* the answer's body may grow to this, but for one item */
+	const struct compose_forced *forced;
+	size_t n_forced;
+	const struct idset *added;  /* made from the base by this or an earlier try */
+	const struct idset *touched;
+	bool dry;                   /* count only: nothing is fetched or rendered, the window is none */
+	int64_t until;              /* eas_monotonic() at which to stop with what there is; 0: never */
+	/* in and out */
+	struct position pos;        /* from, to */
+	struct idset told;
+	/* out */
+	struct buf *out;            /* the elements inside Commands, as they follow an AirSync page */
+	unsigned page_after;        /* the code page that they end on */
+	unsigned n;                 /* how many */
+	unsigned n_adds, n_changes; /* dry: what kinds (changes: and deletes) */
+	bool more;
+	bool moved;                 /* holes were found or filled */
+	bool backend_failed;        /* for a moment: the page ends before what could not be fetched */
+};
+
+/* OK also where backend_failed. BUSY: nothing was done. UNAVAILABLE: the store. */
+enum err compose(struct compose *c, struct error *e) NODISCARD;
+
+#endif

@@ -1,0 +1,380 @@
+#include "eas/compose_page.h"
+
+#include <string.h>
+
+#define MAIL_AT_ONCE 32   /* mails fetched together: they can be large */
+#define ITEMS_AT_ONCE 200
+
+void
+page_init(struct page *p, struct compose *c)
+{
+	*p = (struct page){ .c = c };
+}
+
+static struct planned *
+new_entry(struct page *p)
+{
+	if (p->n == p->room) {
+		size_t room = p->room ? 2 * p->room : 64;
+		struct planned *list = arena_array(p->c->r->arena, room, sizeof *list);
+
+		if (!list) {
+			p->failed = true;
+			return NULL;
+		}
+		if (p->n)
+			memcpy(list, p->list, p->n * sizeof *list);
+		p->list = list;
+		p->room = room;
+	}
+	return &p->list[p->n++];
+}
+
+void
+page_add(struct page *p, enum compose_kind kind, const struct state_item *row, unsigned after)
+{
+	struct planned *x = new_entry(p);
+
+	if (x)
+		*x = (struct planned){ .kind = kind, .after = after, .send = true, .row = *row };
+}
+
+void
+page_pass(struct page *p, const struct state_item *row, unsigned after)
+{
+	struct planned *x = new_entry(p);
+
+	if (x)
+		*x = (struct planned){ .after = after, .row = *row };
+}
+
+void
+page_step(struct page *p, enum page_after what, int64_t to, int64_t id)
+{
+	struct planned *x = new_entry(p);
+
+	if (x)
+		*x = (struct planned){ .after = what, .row = { .date = to, .seq = to, .id = id } };
+}
+
+size_t
+page_room(const struct page *p)
+{
+	return p->c->n < p->c->window ? p->c->window - p->c->n : 0;
+}
+
+struct reading {
+	struct compose *c;
+	int64_t id;
+	struct state_items *rows;
+};
+
+static enum err
+read_row(struct state_txn *t, void *arg, struct error *e)
+{
+	struct reading *in = arg;
+
+	(void)e;
+	return state_items_by_id(t, in->c->r->arena, in->c->folder->id, &in->id, 1, in->rows);
+}
+
+enum err
+page_read_row(struct compose *c, int64_t id, struct state_items *rows_r, struct error *e)
+{
+	struct reading in = { c, id, rows_r };
+
+	return state_run(c->r->server->state, STATE_READ, read_row, &in, e);
+}
+
+/* ---- fetching and rendering ---- */
+
+static enum backend_want
+want_of(const struct page *p, const struct planned *x)
+{
+	return x->kind == COMPOSE_CHANGE && !(x->after & PAGE_FORCED) ? p->c->class->change_want : WANT_BYTES;
+}
+
+static bool
+needs_fetch(const struct planned *x)
+{
+	return x->send && (x->kind == COMPOSE_ADD || x->kind == COMPOSE_CHANGE) && !x->fetched;
+}
+
+struct batch {
+	struct page *p;
+	struct planned **list;
+	size_t n;
+	enum backend_want want;
+};
+
+/* One element as it follows an AirSync page; the bytes live in the arena. */
+static enum err
+render(struct page *p, struct planned *x, const struct backend_item *item)
+{
+	struct compose *c = p->c;
+	AUTO(buf_finish) struct buf out;
+	struct wbxml_writer w;
+	struct arena_mark mark = arena_mark(c->r->arena);
+	struct error e = { 0 };
+	char id[ID_MAX];
+	enum err err;
+
+	buf_init(&out, c->r->reply.body.max);
+	wbxml_begin_piece(&w, &out);
+	wbxml_start(&w, x->kind == COMPOSE_ADD ? AirSync_Add : AirSync_Change);
+	wbxml_put(&w, AirSync_ServerId, id_item(c->folder->id, x->row.id, id));
+	wbxml_start(&w, AirSync_ApplicationData);
+	err = c->class->render(&c->view, c->r->arena, item, id, x->kind == COMPOSE_ADD || (x->after & PAGE_FORCED) ? RENDER_ADD
+		: RENDER_CHANGE, &w, &e);
+	if (err) {
+		arena_rewind(c->r->arena, mark);
+		if (err == ERR_NOMEM)
+			err = ERR_LIMIT; /* larger than one request may be: it is the item's fault */
+		log_warn(&c->r->log, "item %s (%s) is left out: %s", id, x->row.key, e.text[0] ? e.text : err_name(err));
+		return err;
+	}
+	wbxml_end(&w);
+	wbxml_end(&w);
+	arena_rewind(c->r->arena, mark);
+	if (!buf_ok(&out))
+		return ERR_LIMIT;
+	x->page_after = w.page;
+	x->rendered = slice(arena_memdup(c->r->arena, out.data, out.len), out.len);
+	return x->rendered.ptr ? ERR_OK : ERR_NOMEM;
+}
+
+static enum err
+take_item(void *ctx, const struct backend_item *item)
+{
+	struct batch *b = ctx;
+
+	for (size_t i = 0; i < b->n; i++) {
+		struct planned *x = b->list[i];
+
+		if (x->fetched || strcmp(x->row.key, item->key) != 0)
+			continue;
+		x->fetched = true;
+		x->err = item->err ? item->err : render(b->p, x, item);
+		return x->err == ERR_NOMEM ? ERR_NOMEM : ERR_OK;
+	}
+	return ERR_OK;
+}
+
+static enum err
+fetch_batch(struct batch *b, struct error *e)
+{
+	struct compose *c = b->p->c;
+	const char **keys = arena_array(c->r->arena, b->n, sizeof *keys);
+	bool mail = c->class->class == BACKEND_MAIL;
+	struct backend_fetch what = { .folder = c->folder->key, .keys = keys, .n = b->n, .want = b->want,
+		.bytes_max = mail ? c->r->server->config->mail_bytes_max : c->r->server->config->item_bytes_max };
+	enum err err;
+
+	if (!keys)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < b->n; i++)
+		keys[i] = b->list[i]->row.key;
+	err = account_fetch(c->r->account, &what, take_item, b, e);
+	for (size_t i = 0; !err && i < b->n; i++) {
+		if (!b->list[i]->fetched) { /* the module forgot it: not the item's fault, but nothing to send */
+			b->list[i]->fetched = true;
+			b->list[i]->err = ERR_NOTFOUND;
+		}
+	}
+	return err;
+}
+
+/* Fetches what entry i needs, together with what the next ones need of the same kind, as far as the window reaches. */
+static enum err
+fetch_from(struct page *p, size_t i, struct error *e)
+{
+	size_t at_once = p->c->class->class == BACKEND_MAIL ? MAIL_AT_ONCE : ITEMS_AT_ONCE;
+	struct batch b = { .p = p, .want = want_of(p, &p->list[i]) };
+	size_t room = page_room(p) ? page_room(p) : 1;
+
+	b.list = arena_array(p->c->r->arena, at_once, sizeof *b.list);
+	if (!b.list)
+		return ERR_NOMEM;
+	for (; i < p->n && b.n < at_once && b.n < room; i++) {
+		if (needs_fetch(&p->list[i]) && want_of(p, &p->list[i]) == b.want)
+			b.list[b.n++] = &p->list[i];
+	}
+	return fetch_batch(&b, e);
+}
+
+/* ---- writing ---- */
+
+static void
+write_small(struct compose *c, const struct planned *x)
+{
+	struct wbxml_writer w;
+	char id[ID_MAX];
+
+	wbxml_begin_piece(&w, c->out);
+	wbxml_start(&w, x->kind == COMPOSE_DELETE ? AirSync_Delete : AirSync_SoftDelete);
+	wbxml_put(&w, AirSync_ServerId, id_item(c->folder->id, x->row.id, id));
+	wbxml_end(&w);
+}
+
+static void
+back_to_airsync(struct compose *c)
+{
+	if (c->page_after == WBXML_PAGE_AirSync)
+		return;
+	buf_add(c->out, (const unsigned char[]){ 0x00, WBXML_PAGE_AirSync }, 2);
+	c->page_after = WBXML_PAGE_AirSync;
+}
+
+/* True if it was sent. */
+static bool
+write_entry(struct compose *c, const struct planned *x)
+{
+	if (x->kind == COMPOSE_ADD || x->kind == COMPOSE_CHANGE) {
+		if (x->err)
+			return false;
+		back_to_airsync(c);
+		buf_add_slice(c->out, x->rendered);
+		c->page_after = x->page_after;
+	} else {
+		back_to_airsync(c);
+		write_small(c, x);
+	}
+	c->n++;
+	return true;
+}
+
+static void
+move_position(struct compose *c, const struct planned *x, bool sent)
+{
+	struct position *p = &c->pos;
+	const struct state_item *row = &x->row;
+
+	if (x->after & PAGE_CUT) {
+		p->cut_date = row->date;
+		p->cut_id = row->id + 1;
+	}
+	if (x->after & PAGE_CUT_DOWN) {
+		p->cut_date = row->date;
+		p->cut_id = row->id;
+	}
+	if ((x->after & PAGE_C) && row->seq > p->c)
+		p->c = row->seq;
+	if ((x->after & PAGE_A) && row->created_seq > p->a)
+		p->a = row->created_seq;
+	if ((x->after & PAGE_AGAIN) && idset_has(&p->again, row->id)) {
+		idset_remove(&p->again, row->id);
+		idset_add(&c->told, row->id);
+	}
+	if (x->send && !sent && (x->after & PAGE_HOLE)) {
+		idset_add(&p->holes, row->id);
+		c->moved = true;
+	}
+	if (sent && (x->after & (PAGE_FILLS | PAGE_HOLE)) && idset_has(&p->holes, row->id)) {
+		idset_remove(&p->holes, row->id);
+		c->moved = true;
+	}
+	if (sent && (x->after & PAGE_TOLD))
+		idset_add(&c->told, row->id);
+	if (x->after & PAGE_CUT_TO) {
+		p->cut_date = row->date;
+		p->cut_id = row->id;
+	}
+	if ((x->after & PAGE_C_TO) && row->seq > p->c)
+		p->c = row->seq;
+	if ((x->after & PAGE_A_TO) && row->seq > p->a)
+		p->a = row->seq;
+}
+
+/* An item that was set aside: the admin can list it. */
+struct aside {
+	struct compose *c;
+	const struct planned *x;
+};
+
+static enum err
+save_aside(struct state_txn *t, void *arg, struct error *e)
+{
+	struct aside *in = arg;
+	const char *reason = in->x->err == ERR_LIMIT ? "too large, or over a limit of cpush" : "it cannot be translated";
+
+	(void)e;
+	return state_trouble_save(t, in->c->folder->id, in->x->row.key, in->x->row.version, reason);
+}
+
+static void
+set_aside(struct compose *c, const struct planned *x)
+{
+	struct aside in = { c, x };
+	struct error e = { 0 };
+
+	if (x->err == ERR_NOTFOUND)
+		return; /* gone before it was fetched: the next look says so */
+	if (state_run(c->r->server->state, STATE_WRITE, save_aside, &in, &e))
+		log_warn(&c->r->log, "%s", e.text);
+}
+
+static bool
+is_full(const struct compose *c, const struct planned *x)
+{
+	if (x->after & PAGE_FORCED)
+		return false;
+	return c->n >= c->window || (c->n > 0 && c->out->len >= c->bytes);
+}
+
+static enum err
+count_dry(struct page *p)
+{
+	struct compose *c = p->c;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct planned *x = &p->list[i];
+
+		if (x->send && x->kind == COMPOSE_ADD)
+			c->n_adds++;
+		else if (x->send && x->kind != COMPOSE_SOFT)
+			c->n_changes++;
+		c->n += x->send;
+		move_position(c, x, true);
+	}
+	p->n = 0;
+	return ERR_OK;
+}
+
+enum err
+page_flush(struct page *p, struct error *e)
+{
+	struct compose *c = p->c;
+
+	if (p->failed)
+		return ERR_NOMEM;
+	if (c->dry)
+		return count_dry(p);
+	for (size_t i = 0; i < p->n; i++) {
+		struct planned *x = &p->list[i];
+		bool sent = false;
+
+		if (x->send && is_full(c, x)) {
+			c->more = true;
+			break;
+		}
+		if (needs_fetch(x)) {
+			enum err err = fetch_from(p, i, e);
+
+			if (err == ERR_BUSY || err == ERR_NOMEM)
+				return err;
+			if (err && !x->fetched) {
+				log_warn(&c->r->log, "%s; the answer ends before what could not be fetched", e->text);
+				c->backend_failed = true;
+				break;
+			}
+		}
+		if (x->send) {
+			sent = write_entry(c, x);
+			if (!sent)
+				set_aside(c, x);
+		}
+		move_position(c, x, sent);
+	}
+	p->n = 0;
+	return buf_ok(c->out) ? ERR_OK : ERR_NOMEM;
+}

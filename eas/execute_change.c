@@ -1,0 +1,272 @@
+/* Change: merged into what is stored; the conflict rules. */
+#include <string.h>
+
+#include "eas/append.h"
+#include "eas/content_hash.h"
+#include "eas/execute_command.h"
+
+/* The item as it is now, in the request's arena. */
+struct current {
+	struct arena *a;
+	struct backend_item item;
+	bool taken;
+	enum err err;
+};
+
+static const char *const *
+copy_keywords(struct arena *a, const char *const *words)
+{
+	size_t n = 0;
+	const char **copy;
+
+	while (words && words[n])
+		n++;
+	copy = arena_array(a, n + 1, sizeof *copy);
+	for (size_t i = 0; copy && i < n; i++)
+		copy[i] = arena_strdup(a, words[i]);
+	return copy;
+}
+
+static enum err
+take_current(void *ctx, const struct backend_item *item)
+{
+	struct current *c = ctx;
+
+	c->taken = true;
+	c->err = item->err;
+	if (item->err)
+		return ERR_OK;
+	c->item = *item;
+	c->item.key = arena_strdup(c->a, item->key);
+	c->item.version = arena_strdup(c->a, item->version ? item->version : "");
+	c->item.keywords = copy_keywords(c->a, item->keywords);
+	c->item.bytes = slice(arena_memdup(c->a, item->bytes.ptr, item->bytes.len), item->bytes.len);
+	return c->item.key && c->item.version && c->item.keywords && (c->item.bytes.ptr || !item->bytes.len) ? ERR_OK : ERR_NOMEM;
+}
+
+static enum err
+fetch_current(struct execute *x, const char *key, enum backend_want want, struct current *c_r, struct error *e)
+{
+	struct backend_fetch what = { .folder = x->folder->key, .keys = &key, .n = 1, .want = want,
+		.bytes_max = x->r->server->config->item_bytes_max };
+	enum err err;
+
+	*c_r = (struct current){ .a = x->r->arena };
+	err = account_fetch(x->r->account, &what, take_current, c_r, e);
+	if (err)
+		return err;
+	return c_r->taken ? c_r->err : ERR_NOTFOUND;
+}
+
+/* A draft is edited as a whole; of other mails only flags and categories can change. */
+static bool
+is_draft_edit(const struct execute *x, const struct wbxml_node *data)
+{
+	return x->class->class == BACKEND_MAIL && x->view.version >= 160 && x->folder->type == 3
+		&& (wbxml_has(data, AirSyncBase_Body) || wbxml_has(data, Email_To) || wbxml_has(data, Email_Subject)
+			|| wbxml_has(data, Email_Cc) || wbxml_has(data, AirSyncBase_Attachments) || wbxml_has(data, Email2_Bcc));
+}
+
+/* ---- writing ---- */
+
+static enum err
+store_flags(struct execute *x, const struct state_item *row, const struct item_merged *m, struct mirror_change *change, struct error *e)
+{
+	struct backend_flagging flagging = { .folder = x->folder->key, .key = row->key, .set = m->set, .clear = m->clear,
+		.add_keywords = m->add_keywords, .remove_keywords = m->remove_keywords };
+	struct backend_stored s = { .key = "", .version = "" };
+	enum err err = account_flag(x->r->account, x->r->arena, &flagging, &s, e);
+
+	change->version = s.version ? s.version : "";
+	return err;
+}
+
+/* APPEND the new, expunge the old; the row keeps its id under the new key. */
+static enum err
+store_draft(struct execute *x, const struct state_item *row, const struct current *c, const struct item_merged *m,
+	struct mirror_change *change, struct error *e)
+{
+	struct backend_put put = { .folder = x->folder->key, .bytes = m->bytes, .flags = c->item.flags | FLAG_DRAFT,
+		.keywords = c->item.keywords, .date = row->date };
+	char name[CONTENT_HASH_MAX], id[ID_MAX];
+	struct backend_stored s;
+	enum err err;
+
+	content_hash_texts(name, x->r->query.device_id, id_item(x->folder->id, row->id, id), row->key, (const char *)NULL);
+	err = append_once(x->r, &put, arena_strdup(x->r->arena, name), &s, e);
+	if (err)
+		return err;
+	err = account_remove(x->r->account, x->folder->key, row->key, NULL, e);
+	if (err && err != ERR_NOTFOUND)
+		return err;
+	change->key = s.key;
+	change->version = s.version;
+	return ERR_OK;
+}
+
+static enum err
+store_item(struct execute *x, const struct state_item *row, const struct current *c, const struct item_merged *m,
+	struct mirror_change *change, struct error *e)
+{
+	struct backend_put put = { .folder = x->folder->key, .key = row->key, .version = c->item.version, .bytes = m->bytes,
+		.date = BACKEND_NO_DATE };
+	struct backend_stored s = { .key = "", .version = "" };
+	enum err err = account_put(x->r->account, x->r->arena, &put, &s, e);
+
+	if (!err && s.key && *s.key)
+		change->key = s.key;
+	change->version = s.version && !m->altered ? s.version : "";
+	if (!err && x->class->date)
+		change->date = x->class->date(x->r->arena, m->bytes);
+	return err;
+}
+
+/* ---- deciding ---- */
+
+static const struct state_done *
+touched(const struct execute *x, int64_t item)
+{
+	for (size_t i = 0; i < x->n_done; i++) {
+		if (x->done[i].kind == 't' && x->done[i].item == item)
+			return &x->done[i];
+	}
+	return NULL;
+}
+
+static bool
+is_conflict(const struct execute *x, const struct state_item *row, const struct current *c)
+{
+	bool mail = x->class->class == BACKEND_MAIL;
+
+	if (mail)
+		return false; /* read, flag, categories are merged */
+	if (row->seq > x->col->base.c && row->changed_by != x->col->now.epoch)
+		return true;
+	/* Newer at the backend than the mirror knows: somebody changed it since the look that this request began with. */
+	return *row->version && *c->item.version && strcmp(row->version, c->item.version) != 0;
+}
+
+static unsigned
+status_of(enum err err)
+{
+	switch (err) {
+	case ERR_NOTFOUND:
+	case ERR_NOFOLDER:
+		return 8;
+	case ERR_QUOTA:
+		return 9;
+	case ERR_DENIED:
+		return 7;
+	default:
+		return 6;
+	}
+}
+
+/* One try. CONFLICT: another version was found than the one that was read. */
+static enum err
+try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item *row, const char *hash, bool add, unsigned *status_r,
+	struct error *e)
+{
+	const struct wbxml_node *data = wbxml_child(n, AirSync_ApplicationData);
+	bool draft = is_draft_edit(x, data), mail = x->class->class == BACKEND_MAIL;
+	struct item_edit edit = { .data = data, .instance_id = wbxml_text(n, AirSyncBase_InstanceId), .supported = x->supported };
+	struct item_merged m = { 0 };
+	struct current c;
+	const struct state_done *before = touched(x, row->id);
+	bool otherwise = before && strcmp(before->hash, hash) != 0;
+	struct mirror_change change = { .op = MIRROR_UPDATED, .item = row->id, .key = row->key, .date = row->date };
+	enum err err = fetch_current(x, row->key, mail && !draft ? WANT_META : WANT_BYTES, &c, e);
+
+	if (n->tag == AirSync_Delete)
+		edit.data = NULL;
+	if (!err) {
+		edit.stored = c.item.bytes;
+		edit.meta = mail ? &c.item : NULL;
+		err = x->class->merge(&x->view, x->r->arena, &edit, &m, e);
+		if (err == ERR_NOTFOUND)
+			err = ERR_INVALID; /* no such instance: the item is there */
+	}
+	if (err)
+		return err;
+	if (m.unchanged) { /* an earlier try did it, or it always was so */
+		*status_r = 1;
+		if (otherwise) {
+			change.op = MIRROR_DISOWNED;
+			return execute_note(x, &change);
+		}
+		return ERR_OK;
+	}
+	bool conflict = !add && is_conflict(x, row, &c);
+	if (conflict && !x->client_wins) {
+		*status_r = 7;
+		return ERR_OK;
+	}
+	if (draft)
+		err = store_draft(x, row, &c, &m, &change, e);
+	else if (mail)
+		err = store_flags(x, row, &m, &change, e);
+	else
+		err = store_item(x, row, &c, &m, &change, e);
+	if (err)
+		return err;
+	*status_r = 1;
+	change.by = otherwise || conflict || m.altered || (add && row->changed_by != x->col->now.epoch) ? 0 : x->col->now.epoch;
+	if (!add)
+		execute_done(x, 't', "", row->id, hash);
+	return execute_note(x, &change);
+}
+
+enum err
+execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_item *row, bool add, unsigned *status_r, struct error *e)
+{
+	char *hash = arena_alloc(x->r->arena, CONTENT_HASH_MAX);
+	enum err err;
+
+	if (!hash)
+		return ERR_NOMEM;
+	content_hash(n, NULL, hash);
+	err = try_edit(x, n, row, hash, add, status_r, e);
+	if (err == ERR_CONFLICT) /* read again and decided again, once */
+		err = try_edit(x, n, row, hash, add, status_r, e);
+	if (err == ERR_CONFLICT)
+		return err_set(e, ERR_UNAVAILABLE, "%s: an item changes faster than it can be written", x->folder->key);
+	if (err_is_temporary(err))
+		return err;
+	if (err) {
+		log_warn(&x->r->log, "an edit in %s was refused: %s", x->folder->key, e->text[0] ? e->text : err_name(err));
+		*status_r = status_of(err);
+	}
+	return ERR_OK;
+}
+
+enum err
+execute_change(struct execute *x, const struct wbxml_node *n, struct error *e)
+{
+	int64_t id = 0;
+	const struct state_item *row = execute_named(x, n, &id);
+	unsigned status = 1;
+	enum err err;
+
+	if (!wbxml_has(n, AirSync_ApplicationData)) {
+		execute_respond(x, AirSync_Change, n, 4);
+		return ERR_OK;
+	}
+	if (!row || row->deleted) {
+		execute_respond(x, AirSync_Change, n, 8);
+		return ERR_OK;
+	}
+	if (x->folder->readonly) {
+		status = 7;
+	} else {
+		err = execute_edit(x, n, row, false, &status, e);
+		if (err)
+			return err;
+	}
+	if (status == 7 && (x->folder->readonly || !x->client_wins))
+		execute_force(x, COMPOSE_CHANGE, row->id);
+	if (status != 1)
+		execute_respond(x, AirSync_Change, n, status);
+	if (status != 8)
+		idset_add(&x->told, row->id);
+	return ERR_OK;
+}

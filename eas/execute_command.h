@@ -1,0 +1,23 @@
+/* eas/execute_command.h - Add, Change and Delete. Private to execute. */
+#ifndef EAS_EXECUTE_COMMAND_H
+#define EAS_EXECUTE_COMMAND_H
+
+#include "eas/execute.h"
+
+enum err execute_add(struct execute *x, const struct wbxml_node *n, struct error *e);
+enum err execute_change(struct execute *x, const struct wbxml_node *n, struct error *e);
+enum err execute_delete(struct execute *x, const struct wbxml_node *n, struct error *e);
+
+/* What they share (execute.c). */
+enum err execute_note(struct execute *x, const struct mirror_change *change);
+struct response *execute_respond(struct execute *x, unsigned tag, const struct wbxml_node *command, unsigned status);
+const struct state_item *execute_row(const struct execute *x, int64_t id);
+const struct state_item *execute_named(const struct execute *x, const struct wbxml_node *command, int64_t *id_r);
+void execute_force(struct execute *x, enum compose_kind kind, int64_t item);
+/* item < 0: the row of changes[-item - 1], whose id is not known yet. */
+void execute_done(struct execute *x, char kind, const char *client, int64_t item, const char *hash);
+/* Changes an existing item (execute_change.c), also for an Add whose first try was otherwise. */
+enum err execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_item *row, bool add, unsigned *status_r,
+	struct error *e);
+
+#endif

@@ -1,0 +1,69 @@
+/* Delete: always wins; mail goes to Trash first. */
+#include <string.h>
+
+#include "eas/execute_command.h"
+
+/* The copy in Trash is nobody's own: the phone, which has only been told to forget the mail, hears of it there. */
+static enum err
+move_to_trash(struct execute *x, const struct state_item *row, struct error *e)
+{
+	struct backend_stored s;
+	enum err err = account_move(x->r->account, x->r->arena, x->folder->key, row->key, x->trash_key, &s, e);
+
+	if (err == ERR_NOFOLDER || err == ERR_UNSUPPORTED) {
+		log_warn(&x->r->log, "%s cannot be moved to %s, it is deleted for good: %s", row->key, x->trash_key, e->text);
+		err = account_remove(x->r->account, x->folder->key, row->key, NULL, e);
+	}
+	return err;
+}
+
+/* An instance of a series (16.x): an edit of the series. */
+static enum err
+delete_instance(struct execute *x, const struct wbxml_node *n, const struct state_item *row, struct error *e)
+{
+	unsigned status = 1;
+	enum err err = x->folder->readonly ? ERR_OK : execute_edit(x, n, row, false, &status, e);
+
+	if (err)
+		return err;
+	if (x->folder->readonly || status == 7) {
+		status = 7;
+		execute_force(x, COMPOSE_CHANGE, row->id);
+	}
+	if (status != 1)
+		execute_respond(x, AirSync_Delete, n, status);
+	idset_add(&x->told, row->id);
+	return ERR_OK;
+}
+
+enum err
+execute_delete(struct execute *x, const struct wbxml_node *n, struct error *e)
+{
+	int64_t id = 0;
+	const struct state_item *row = execute_named(x, n, &id);
+	struct mirror_change change = { .op = MIRROR_REMOVED, .item = id, .by = x->col->now.epoch };
+	enum err err;
+
+	if (id)
+		idset_add(&x->told, id);
+	if (!row || row->deleted)
+		return ERR_OK; /* gone already is as good */
+	if (wbxml_has(n, AirSyncBase_InstanceId))
+		return delete_instance(x, n, row, e);
+	if (x->folder->readonly)
+		err = ERR_DENIED;
+	else if (x->class->class == BACKEND_MAIL && x->trash && x->trash != x->folder->id)
+		err = move_to_trash(x, row, e);
+	else
+		err = account_remove(x->r->account, x->folder->key, row->key, NULL, e);
+	if (err_is_temporary(err))
+		return err;
+	if (err && err != ERR_NOTFOUND) {
+		log_warn(&x->r->log, "a delete in %s was refused: %s", x->folder->key, x->folder->readonly ? "it is read-only" : e->text);
+		execute_respond(x, AirSync_Delete, n, 7);
+		execute_force(x, COMPOSE_ADD, row->id);
+		return ERR_OK;
+	}
+	execute_done(x, 't', "", row->id, "");
+	return execute_note(x, &change);
+}

@@ -1,0 +1,39 @@
+/* eas/mirror.h - the mirror of one folder: brought up to date from its backend, and changed by what phones do. Private to eas/.
+ *
+ * The rules are those of the design's page on the mirror; the words too.
+ */
+#ifndef EAS_MIRROR_H
+#define EAS_MIRROR_H
+
+#include "eas/command.h"
+
+/* Does a backend stand behind the folder? (Not behind the Outbox and other folders of our own.) */
+bool mirror_is_backed(const struct state_folder *f);
+
+/* Looks what changed at the backend and writes it down; f's seq and cursor are as they then are. BUSY: another request is at it, or no
+ * session was free. UNAVAILABLE ..: the mirror is as it was. NOFOLDER: it is gone. */
+enum err mirror_refresh(const struct eas_server *server, struct account *account, struct state_folder *f, const struct log_ctx *log,
+	struct error *e) NODISCARD;
+
+/* What a phone's command did at the backend, to be written into the mirror in one transaction. */
+enum mirror_op { MIRROR_CREATED, MIRROR_UPDATED, MIRROR_REMOVED, MIRROR_DISOWNED };
+
+struct mirror_change {
+	enum mirror_op op;
+	int64_t item;        /* UPDATED, REMOVED, DISOWNED: which; CREATED: out, the row's id */
+	const char *key;     /* CREATED, UPDATED (a new key where it changed) */
+	const char *version; /* "" unknown */
+	int64_t date;
+	int64_t by;          /* epoch whose work it is; 0: someone else's */
+	int64_t cut_date, cut_id; /* CREATED: the maker's cut-off, for `outside` */
+};
+
+/* Applies the changes to the rows of the folder, in order; to be called within a write transaction. Locks the folder's row. */
+enum err mirror_apply(struct state_txn *t, struct arena *a, int64_t folder, struct mirror_change *changes, size_t n) NODISCARD;
+
+/* Renumbers, updates or leaves a row whose item has this version and date now: the one place for "an item whose date moves". rows_r
+ * gets what is to be saved (one row or two); *seq is the folder's, counted on. */
+size_t mirror_update_row(const struct state_item *row, const char *version, int64_t date, int64_t by, int64_t high_date,
+	int64_t high_id, int64_t *seq, struct state_item rows_r[2]);
+
+#endif

@@ -1,0 +1,375 @@
+#include "eas/sync_collection.h"
+
+#include <string.h>
+
+#include "eas/clock.h"
+#include "eas/hierarchy.h"
+#include "eas/quirk.h"
+
+#define ANSWER_BYTES (8u << 20) /* an answer grows to this, but for one item */
+#define TRIES 3
+#define MOVE_ROWS 500           /* a position moves in place after so many rows, or an hour */
+#define MOVE_SECONDS 3600
+
+int64_t
+sync_filter_date(enum backend_class class, unsigned filter)
+{
+	static const int days[] = { 0, 1, 3, 7, 14, 30, 90, 180 };
+	int64_t today = eas_now() / 86400 * 86400;
+
+	if (class == BACKEND_TASKS)
+		return filter == 8 ? 1 : INT64_MIN; /* complete ones have the date 0 */
+	if (filter == 0 || filter >= ARRAY_LEN(days) || class == BACKEND_CONTACTS)
+		return INT64_MIN;
+	return today - (int64_t)days[filter] * 86400;
+}
+
+bool
+sync_is_empty(const struct state_folder *f, unsigned version)
+{
+	return f->type == TYPE_OUTBOX || !mirror_is_backed(f) || (f->type == TYPE_DRAFTS && version < 160);
+}
+
+bool
+sync_view(struct eas_request *r, const struct item_options *options, struct item_view *v_r)
+{
+	struct backend_identity id = { 0 };
+	struct error e = { 0 };
+
+	if (account_identity(r->account, r->arena, &id, &e))
+		id = (struct backend_identity){ 0 };
+	*v_r = (struct item_view){ .version = r->query.version, .options = options,
+		.quirks = quirks_of(r->query.device_type, r->user_agent, r->query.version), .address = id.address ? id.address : "",
+		.name = id.name ? id.name : "", .log = &r->log };
+	return true;
+}
+
+/* ---- folder and key ---- */
+
+struct finding {
+	struct eas_request *r;
+	int64_t id;
+	struct state_folder *f;
+	const char **trash_key;
+	int64_t *trash;
+};
+
+static enum err
+find_folder(struct state_txn *t, void *arg, struct error *e)
+{
+	struct finding *in = arg;
+
+	(void)e;
+	return state_folder(t, in->r->arena, in->r->device.user, in->id, in->f);
+}
+
+static enum err
+find_trash(struct state_txn *t, void *arg, struct error *e)
+{
+	struct finding *in = arg;
+	struct state_folder *list;
+	size_t n;
+	int64_t seq;
+	enum err err = state_folders(t, in->r->arena, in->r->device.user, 0, &list, &n, &seq);
+
+	(void)e;
+	for (size_t i = 0; !err && i < n; i++) {
+		if (!list[i].deleted && list[i].type == TYPE_TRASH && mirror_is_backed(&list[i])) {
+			*in->trash = list[i].id;
+			*in->trash_key = list[i].key;
+		}
+	}
+	return err;
+}
+
+static void
+set_status(struct sync_result *s, unsigned status, const char *key)
+{
+	s->status = status;
+	s->key = key;
+}
+
+/* Key 0: a key, Status 1, nothing else. */
+static enum err
+begin(struct eas_request *r, const struct sync_collection *c, struct sync_result *s, struct error *e)
+{
+	const char *options = sync_options_text(r->arena, c->options);
+	const char *supported = sync_supported_text(r->arena, c->supported);
+	char *key = arena_alloc(r->arena, KEY_MAX);
+	struct item_options o;
+	enum err err;
+
+	if (!options || !supported || !key)
+		return ERR_NOMEM;
+	if (!item_options_parse(c->options, &o)) {
+		set_status(s, 4, NULL);
+		return ERR_OK;
+	}
+	err = key_begin(r, s->folder.id, options, supported, sync_filter_date((enum backend_class)s->folder.class, o.filter), key, e);
+	if (!err) {
+		set_status(s, 1, key);
+		s->new_key = true;
+	}
+	return err;
+}
+
+static bool
+has_commands(const struct sync_collection *c)
+{
+	for (const struct wbxml_node *n = c->commands ? c->commands->child : NULL; n; n = n->next) {
+		if (n->tag != AirSync_Fetch)
+			return true;
+	}
+	return false;
+}
+
+static bool
+take_options(struct eas_request *r, const struct sync_collection *c, struct sync_result *s)
+{
+	struct collection *col = &s->col;
+
+	if (c->options) {
+		const char *text = sync_options_text(r->arena, c->options);
+
+		if (!text || !item_options_parse(c->options, &s->options))
+			return false;
+		col->now.options = text;
+		return true;
+	}
+	return sync_options_parse(r->arena, col->was.options, &s->options);
+}
+
+/* ---- the work between two keys ---- */
+
+static enum err
+run_commands(struct eas_request *r, const struct sync_collection *c, struct sync_result *s, struct error *e)
+{
+	struct item_supported *supported = arena_alloc(r->arena, sizeof *supported);
+	struct finding in = { .r = r, .trash = &s->x.trash, .trash_key = &s->x.trash_key };
+	enum err err = ERR_OK, committed;
+
+	if (!supported || !sync_supported_parse(r->arena, s->col.was.supported, supported))
+		return ERR_NOMEM;
+	s->x.r = r;
+	s->x.col = &s->col;
+	s->x.folder = &s->folder;
+	s->x.commands = c->commands;
+	s->x.supported = supported;
+	s->x.client_wins = s->options.conflict == 0;
+	if (s->x.class->class == BACKEND_MAIL && c->deletes_as_moves && has_commands(c))
+		err = state_run(r->server->state, STATE_READ, find_trash, &in, e);
+	if (s->folder.type == TYPE_TRASH)
+		s->x.trash = 0;
+	if (!err)
+		err = execute(&s->x, e);
+	committed = execute_commit(&s->x, e);
+	return err ? err : committed;
+}
+
+static enum err
+run_compose(struct eas_request *r, const struct sync_collection *c, unsigned window, struct sync_result *s, struct compose *k,
+	struct error *e)
+{
+	struct idset *added = arena_alloc(r->arena, sizeof *added), *touched = arena_alloc(r->arena, sizeof *touched);
+
+	if (!added || !touched)
+		return ERR_NOMEM;
+	idset_init(added, r->arena);
+	idset_init(touched, r->arena);
+	for (size_t i = 0; i < s->x.n_done; i++)
+		idset_add(s->x.done[i].kind == 'a' ? added : touched, s->x.done[i].item);
+	buf_init(&s->commands, r->reply.body.max);
+	*k = (struct compose){ .r = r, .folder = &s->folder, .class = s->x.class, .view = s->x.view, .me = s->col.now.epoch,
+		.target = sync_filter_date(s->x.class->class, s->options.filter), .get_changes = c->get_changes, .window = window,
+		.bytes = ANSWER_BYTES, .forced = s->x.forced, .n_forced = s->x.n_forced, .added = added, .touched = touched,
+		.until = eas_monotonic() + (int64_t)r->server->config->sync_seconds, .pos = s->col.base, .told = s->x.told,
+		.out = &s->commands };
+	return added->failed || touched->failed ? ERR_NOMEM : compose(k, e);
+}
+
+struct saving {
+	struct collection *col;
+	struct state_collection now;
+};
+
+static enum err
+save(struct state_txn *t, void *arg, struct error *e)
+{
+	struct saving *in = arg;
+
+	(void)e;
+	return state_collection_save(t, &in->col->was, &in->now);
+}
+
+/* Nothing was told: the same key may stand further on, so that the same rows are not looked at (and fetched) again and again. */
+static bool
+may_move(const struct sync_result *s, const struct compose *k)
+{
+	const struct collection *col = &s->col;
+	int64_t moved = k->pos.c - col->base.c + k->pos.a - col->base.a;
+
+	if (col->now.n_answers != 1)
+		return false;
+	return k->moved || moved >= MOVE_ROWS || (moved > 0 && eas_now() - col->was.last_used >= MOVE_SECONDS);
+}
+
+static enum err
+keep_key(struct eas_request *r, struct sync_result *s, struct compose *k, struct error *e)
+{
+	struct saving in = { .col = &s->col, .now = s->col.now };
+	bool stale = eas_now() - s->col.was.last_used >= MOVE_SECONDS;
+	bool options = strcmp(s->col.now.options, s->col.was.options) != 0;
+	struct state_answer moved;
+	enum err err;
+
+	if (!may_move(s, k) && !stale && !options)
+		return ERR_OK;
+	if (may_move(s, k)) {
+		moved = s->col.now.answers[0];
+		moved.pos = position_store(&k->pos);
+		in.now.answers = &moved;
+	}
+	in.now.last_used = eas_now();
+	err = state_run(r->server->state, STATE_WRITE, save, &in, e);
+	return err == ERR_CONFLICT ? ERR_OK : err; /* somebody else moved it: as good */
+}
+
+static enum err
+next_key(struct eas_request *r, struct sync_result *s, struct compose *k, struct error *e)
+{
+	struct saving in = { .col = &s->col };
+	char *key = arena_alloc(r->arena, KEY_MAX);
+	enum err err = key ? key_answer(&s->col, r->arena, &k->pos, &k->told, key) : ERR_NOMEM;
+
+	if (err)
+		return err;
+	s->col.now.last_used = eas_now();
+	in.now = s->col.now;
+	err = state_run(r->server->state, STATE_WRITE, save, &in, e);
+	if (!err) {
+		s->key = key;
+		s->new_key = true;
+	}
+	return err;
+}
+
+static enum err
+refresh(struct eas_request *r, struct sync_result *s, struct error *e)
+{
+	enum err err = mirror_refresh(r->server, r->account, &s->folder, &r->log, e);
+
+	if (err == ERR_NOFOLDER) {
+		log_notice(&r->log, "folder %s is gone at its server", s->folder.key);
+		s->status = 12;
+		return ERR_OK;
+	}
+	if (err && err != ERR_BUSY) {
+		log_warn(&r->log, "%s: %s; the phone is asked to try again", s->folder.key, e->text[0] ? e->text : err_name(err));
+		s->status = 16;
+		return ERR_OK;
+	}
+	return err;
+}
+
+/* One try, from a key that is known. CONFLICT: somebody else was faster. */
+static enum err
+try_once(struct eas_request *r, const struct sync_collection *c, unsigned window, struct sync_result *s, struct error *e)
+{
+	struct compose k;
+	enum err err = key_receive(r, s->folder.id, c->key, &s->col, e);
+
+	s->x = (struct execute){ .class = item_class((enum backend_class)s->folder.class) };
+	s->status = 1;
+	if (err == ERR_NOTFOUND) {
+		set_status(s, 3, "0");
+		return ERR_OK;
+	}
+	if (err)
+		return err;
+	s->key = c->key;
+	s->first = s->col.now.base == 1 && s->col.now.n == 1;
+	if (!take_options(r, c, s)) {
+		s->status = 4;
+		return ERR_OK;
+	}
+	sync_view(r, &s->options, &s->x.view);
+	err = refresh(r, s, e);
+	if (err || s->status != 1)
+		return err;
+	s->had_commands = has_commands(c);
+	err = run_commands(r, c, s, e);
+	if (err)
+		return err;
+	if (s->x.failed) {
+		s->status = 16;
+		return ERR_OK;
+	}
+	err = run_compose(r, c, window, s, &k, e);
+	if (err)
+		return err;
+	s->more = k.more || (k.backend_failed && k.n > 0);
+	s->n = k.n;
+	s->page_after = k.page_after;
+	if (k.backend_failed && k.n == 0 && !s->had_commands) {
+		s->status = 16;
+		return ERR_OK;
+	}
+	if (s->had_commands || k.n > 0 || s->more)
+		return next_key(r, s, &k, e);
+	return keep_key(r, s, &k, e);
+}
+
+static void
+drop_commands(struct sync_result *s)
+{
+	buf_finish(&s->commands);
+	s->n = 0;
+	s->more = false;
+	s->new_key = false;
+}
+
+enum err
+sync_collection_run(struct eas_request *r, const struct sync_collection *c, unsigned window, struct sync_result *s)
+{
+	struct finding in = { .r = r, .id = c->folder, .f = &s->folder };
+	struct error e = { 0 };
+	enum err err;
+
+	*s = (struct sync_result){ .status = 1 };
+	if (c->malformed) {
+		set_status(s, 4, NULL);
+		return ERR_OK;
+	}
+	err = c->folder ? state_run(r->server->state, STATE_READ, find_folder, &in, &e) : ERR_NOTFOUND;
+	if (err == ERR_NOTFOUND) {
+		set_status(s, 12, NULL);
+		return ERR_OK;
+	}
+	for (int i = 0; !err && i < TRIES; i++) {
+		if (strcmp(c->key, "0") == 0) {
+			err = begin(r, c, s, &e);
+			break;
+		}
+		if (sync_is_empty(&s->folder, r->query.version) || !item_class((enum backend_class)s->folder.class)) {
+			struct collection col;
+
+			err = key_receive(r, s->folder.id, c->key, &col, &e);
+			set_status(s, err == ERR_NOTFOUND ? 3 : 1, err == ERR_NOTFOUND ? "0" : c->key);
+			err = err == ERR_NOTFOUND ? ERR_OK : err;
+			break;
+		}
+		err = try_once(r, c, window, s, &e);
+		if (err != ERR_CONFLICT)
+			break;
+		drop_commands(s);
+		err = i + 1 < TRIES ? ERR_OK : ERR_CONFLICT;
+	}
+	if (err == ERR_BUSY)
+		return err;
+	if (err) {
+		drop_commands(s);
+		log_warn(&r->log, "folder %lld: %s", (long long)s->folder.id, e.text[0] ? e.text : err_name(err));
+		set_status(s, err == ERR_NOFOLDER ? 12 : err_is_temporary(err) || err == ERR_CONFLICT ? 16 : 5, c->key);
+	}
+	return ERR_OK;
+}

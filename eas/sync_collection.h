@@ -1,0 +1,44 @@
+/* eas/sync_collection.h - one collection of a Sync: key, commands, changes, answer. Private to eas/. */
+#ifndef EAS_SYNC_COLLECTION_H
+#define EAS_SYNC_COLLECTION_H
+
+#include "eas/execute.h"
+#include "eas/sync_request.h"
+
+/* What became of one collection. */
+struct sync_result {
+	unsigned status;
+	const char *key;        /* for the answer; NULL: none */
+	const char *text;       /* of Options for the view */
+	bool new_key;
+	bool had_commands;      /* other than Fetch */
+	bool has_fetch;
+	bool first;             /* the key is the first of its epoch */
+	bool more;
+	unsigned n;             /* changes told */
+	struct execute x;
+	struct state_folder folder;
+	struct item_options options;
+	struct collection col;
+	struct buf commands;    /* elements inside Commands; the arena's */
+	unsigned page_after;
+};
+
+/* Runs it. window: what is left for it of the global one. BUSY as in execute. OK: `s` says what to answer. */
+enum err sync_collection_run(struct eas_request *r, const struct sync_collection *c, unsigned window, struct sync_result *s) NODISCARD;
+/* Writes the Collection element. */
+enum err sync_collection_write(struct eas_request *r, const struct sync_collection *c, struct sync_result *s, struct wbxml_writer *w)
+	NODISCARD;
+
+/* The view and class for items of the folder; false: no class of ours. */
+bool sync_view(struct eas_request *r, const struct item_options *options, struct item_view *v_r);
+/* Where a FilterType begins today: the cut-off's date. */
+int64_t sync_filter_date(enum backend_class class, unsigned filter);
+/* Is the folder one whose Sync is always empty: the Outbox, Drafts before 16.0, a folder without a backend? */
+bool sync_is_empty(const struct state_folder *f, unsigned version);
+
+/* Would a Sync from the newest answer of this collection send something? n_adds and n_changes say what, as far as it was looked. */
+enum err sync_would_send(struct eas_request *r, const struct state_folder *f, const struct state_collection *stored, unsigned *adds_r,
+	unsigned *changes_r, struct error *e) NODISCARD;
+
+#endif
