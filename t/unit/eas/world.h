@@ -15,6 +15,7 @@
 
 struct world {
 	char dir[64];
+	const char *user;           /* whose requests these are: WORLD_USER; runs that share a store set their own */
 	struct conf *conf;
 	struct eas_config *config;
 	struct state *state;
