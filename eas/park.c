@@ -1,7 +1,9 @@
-/* Parked requests: which command they belong to. */
+/* Parked requests: which command they belong to; and the mirrors that they wait for. */
 #include <stdlib.h>
 
-#include "eas/command.h"
+#include "eas/mirror.h"
+
+#define ARENA_MAX (4u << 20)
 
 int64_t
 eas_due(const struct eas_server *server, const struct eas_park *p, const struct log_ctx *log)
@@ -20,4 +22,35 @@ eas_park_free(struct eas_park **p)
 {
 	free(*p);
 	*p = NULL;
+}
+
+struct finding {
+	struct arena *a;
+	const char *user, *key;
+	struct state_folder f;
+};
+
+static enum err
+find(struct state_txn *t, void *arg, struct error *e)
+{
+	struct finding *in = arg;
+
+	(void)e;
+	return state_folder_by_key(t, in->a, in->user, in->key, &in->f);
+}
+
+enum err
+eas_refresh(const struct eas_server *server, struct account *account, const char *folder_key, const struct log_ctx *log,
+	struct error *e)
+{
+	struct finding in = { .a = arena_new(ARENA_MAX), .user = account_user(account), .key = folder_key };
+	enum err err;
+
+	if (!in.a)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	err = state_run(server->state, STATE_READ, find, &in, e);
+	if (!err)
+		err = mirror_refresh(server, account, &in.f, log, e);
+	arena_free(&in.a);
+	return err == ERR_NOTFOUND ? ERR_NOFOLDER : err;
 }

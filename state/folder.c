@@ -74,6 +74,22 @@ state_folder(struct state_txn *t, struct arena *a, int64_t user, int64_t id, str
 	return err || found ? err : ERR_NOTFOUND;
 }
 
+enum err
+state_folder_by_key(struct state_txn *t, struct arena *a, const char *user, const char *key, struct state_folder *f_r)
+{
+	struct db_rows r;
+	bool found = false;
+
+	db_query(t, &r, "select " COLUMNS " from folder where user = (select id from user where name = ?) and bkey = ? and deleted = 0",
+		ARGS(S(user), S(key)));
+	while (db_next(&r)) {
+		read_folder(&r, a, f_r);
+		found = true;
+	}
+	enum err err = db_end(&r);
+	return err || found ? err : ERR_NOTFOUND;
+}
+
 /* What hangs on it. */
 static enum err
 empty(struct state_txn *t, int64_t id)

@@ -45,7 +45,9 @@ typedef enum err (*state_fn)(struct state_txn *t, void *arg, struct error *e);
 enum err state_run(struct state *s, enum state_mode mode, state_fn fn, void *arg, struct error *e) NODISCARD;
 
 struct state_stats {
-	uint64_t statements, commits, rollbacks, retries, rows_written, bytes_written;
+	uint64_t statements; /* but those that begin and end transactions */
+	uint64_t commits;    /* of STATE_WRITE */
+	uint64_t rollbacks, retries, rows_written, bytes_written;
 };
 void state_stats(struct state *s, struct state_stats *st_r);
 /* Tests: kill this thread's connection right before, in (after it was sent, its answer unread) or right after the next COMMIT. */
@@ -54,7 +56,8 @@ void state_cut_next_commit(struct state *s, enum state_cut when);
 
 /* ---- users and devices ---- */
 
-/* Creates the user where there is none. Names are compared as bytes (lower-cased by the caller where the backend does so). */
+/* Creates the user where there is none (NOTFOUND instead in STATE_READ). Names are compared as bytes (lower-cased by the caller where
+ * the backend does so) and have at most 255: LIMIT. */
 enum err state_user(struct state_txn *t, const char *name, int64_t *user_r) NODISCARD;
 
 struct state_device {
@@ -74,7 +77,8 @@ struct state_device {
 	int64_t created, last_seen; /* seconds since 1970 UTC; last_seen is written at most hourly by the caller */
 };
 
-/* Finds or creates; NOTFOUND if absent and !create; LIMIT if the user has `max` devices (0: no bound) and this were one more. */
+/* Finds or creates; NOTFOUND if absent and !create; LIMIT if the user has `max` devices (0: no bound) and this were one more, or if the
+ * id has more than 255 bytes. */
 enum err state_device(struct state_txn *t, struct arena *a, int64_t user, const char *device_id, bool create, unsigned max,
 	struct state_device *d_r) NODISCARD;
 /* The same by the user's name, in one statement, creating nothing. NOTFOUND. */
@@ -117,8 +121,11 @@ enum err state_folders(struct state_txn *t, struct arena *a, int64_t user, int64
 	int64_t *seq_r) NODISCARD;
 /* By id, and only if it is this user's: NOTFOUND else, or if it is deleted. */
 enum err state_folder(struct state_txn *t, struct arena *a, int64_t user, int64_t id, struct state_folder *f_r) NODISCARD;
+/* By its backend key, of the user of that name. NOTFOUND else, or if it is deleted. */
+enum err state_folder_by_key(struct state_txn *t, struct arena *a, const char *user, const char *key, struct state_folder *f_r) NODISCARD;
 /* id 0: inserts and sets id. Else writes key, parent, name, class, type, readonly, deleted. Both under the user row's lock with the
- * next hierarchy seq, which is left in f->hierarchy_seq. A deleted folder loses its items, collections and cursor. */
+ * next hierarchy seq, which is left in f->hierarchy_seq. A deleted folder loses its items, collections and cursor. EXISTS where the user
+ * has a live folder with this key. A run that is repeated (see state_run) must set id to 0 again. */
 enum err state_folder_save(struct state_txn *t, struct state_folder *f) NODISCARD;
 /* Locks the folder's row until the transaction ends and reads seq and cursor anew. NOTFOUND if deleted meanwhile. */
 enum err state_folder_lock(struct state_txn *t, struct arena *a, int64_t id, int64_t *seq_r, const char **cursor_r) NODISCARD;
@@ -176,7 +183,7 @@ enum err state_items_by_id(struct state_txn *t, struct arena *a, int64_t folder,
 /* All live rows of the folder with key, version, date, seq: what a listing is compared with. */
 enum err state_items_live(struct state_txn *t, struct arena *a, int64_t folder, struct state_items *items_r) NODISCARD;
 /* Inserts (id 0: sets it) or writes all columns of these rows; many in few statements. EXISTS where a live row has the key. The caller
- * holds the folder's lock and has numbered them. */
+ * holds the folder's lock and has numbered them. A run that is repeated (see state_run) must set the ids of new ones to 0 again. */
 enum err state_items_save(struct state_txn *t, struct state_item *items, size_t n) NODISCARD;
 
 /* What the steps of one answer look at; at most `limit` rows each. */
@@ -239,11 +246,13 @@ struct state_collection {
 /* All epochs of the device in the folder, newest first, with answers, holes, again, told and done. */
 enum err state_collections(struct state_txn *t, struct arena *a, int64_t device, int64_t folder, struct state_collection **list_r,
 	size_t *n_r) NODISCARD;
-/* A new epoch; sets c->id. Older than the two newest go unless the caller keeps more by calling state_collection_drop itself. */
+/* A new epoch; sets c->id. Of the ones before, the one last used stays (the newest, where that is equal); a caller that knows better
+ * drops the others itself before. */
 enum err state_collection_begin(struct state_txn *t, struct state_collection *c) NODISCARD;
 enum err state_collection_drop(struct state_txn *t, int64_t collection) NODISCARD;
 /* Makes the stored collection `now`, writing only what differs from `was`, which is what was read: CONFLICT (nothing written) unless
- * the stored (epoch, base, n) still are those of `was`. Answers and done entries of `was` that `now` lacks are deleted. */
+ * the stored (epoch, base, n) still are those of `was`. What `now` lacks of the stored answers, done entries, holes and again goes. At
+ * most 32 answers. */
 enum err state_collection_save(struct state_txn *t, const struct state_collection *was, const struct state_collection *now)
 	NODISCARD;
 /* The highest (date, id) cut-off of any kept answer of the folder; (INT64_MIN, 0) if there is none. */

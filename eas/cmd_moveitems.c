@@ -1,0 +1,275 @@
+/* MoveItems [MS-ASCMD 2.2.1.12]. A move that is repeated gets the answer of the first one. */
+#include <string.h>
+
+#include "eas/clock.h"
+#include "eas/sync_collection.h"
+
+#define ROOT Move_MoveItems
+
+enum move_status { SOURCE_INVALID = 1, TARGET_INVALID = 2, MOVED = 3, SAME_FOLDER = 4, FAILED = 5, LOCKED = 7 };
+
+struct move {
+	struct eas_request *r;
+	int64_t from_id, item_id, to_id;
+	struct state_folder from, to;
+	struct state_item row;
+	bool from_found, to_found, row_found;
+	struct backend_stored stored;
+	int64_t new_id;           /* of the row in the target */
+};
+
+/* ---- reading ---- */
+
+static enum err
+find(struct state_txn *t, void *arg, struct error *e)
+{
+	struct move *m = arg;
+	struct arena *a = m->r->arena;
+	struct state_items rows = { 0 };
+	enum err err = state_folder(t, a, m->r->device.user, m->from_id, &m->from);
+
+	(void)e;
+	m->from_found = !err;
+	if (!err)
+		err = state_items_by_id(t, a, m->from_id, &m->item_id, 1, &rows);
+	if (err && err != ERR_NOTFOUND)
+		return err;
+	m->row_found = rows.n > 0;
+	if (rows.n)
+		m->row = rows.list[0];
+	err = state_folder(t, a, m->r->device.user, m->to_id, &m->to);
+	m->to_found = !err;
+	return err == ERR_NOTFOUND ? ERR_OK : err;
+}
+
+/* ---- writing ---- */
+
+/* The device's newest epoch in a folder: it knows of its own move in both. */
+static enum err
+own_epoch(struct state_txn *t, struct move *m, int64_t folder, int64_t *epoch_r)
+{
+	struct state_collection *list;
+	size_t n, best = 0;
+	enum err err = state_collections(t, m->r->arena, m->r->device.id, folder, &list, &n);
+
+	*epoch_r = 0;
+	for (size_t i = 0; !err && i < n; i++) {
+		if (list[i].last_used > list[best].last_used)
+			best = i;
+	}
+	if (!err && n)
+		*epoch_r = list[best].epoch;
+	return err;
+}
+
+static enum err
+write_target(struct state_txn *t, struct move *m)
+{
+	struct mirror_change c = { .op = MIRROR_CREATED, .key = m->stored.key, .version = m->stored.version, .date = m->row.date,
+		.cut_date = INT64_MIN };
+	enum err err = own_epoch(t, m, m->to.id, &c.by);
+
+	if (!err && *m->stored.key)
+		err = mirror_apply(t, m->r->arena, m->to.id, &c, 1);
+	m->new_id = c.item;
+	return err;
+}
+
+static enum err
+write_source(struct state_txn *t, void *arg, struct error *e)
+{
+	struct move *m = arg;
+	struct arena *a = m->r->arena;
+	struct mirror_change c = { .op = MIRROR_REMOVED, .item = m->row.id };
+	struct state_items rows;
+	enum err err = own_epoch(t, m, m->from.id, &c.by);
+
+	(void)e;
+	if (!err)
+		err = mirror_apply(t, a, m->from.id, &c, 1);
+	if (!err)
+		err = state_items_by_id(t, a, m->from.id, &m->row.id, 1, &rows);
+	if (err || rows.n == 0)
+		return err;
+	rows.list[0].moved_to = m->new_id;
+	rows.list[0].moved_at = eas_now();
+	return state_items_save(t, &rows.list[0], 1);
+}
+
+/* The folders' rows are locked in the order of their ids, whichever way the item goes. */
+static enum err
+write_move(struct state_txn *t, void *arg, struct error *e)
+{
+	struct move *m = arg;
+	const char *cursor;
+	int64_t seq, first = m->from.id < m->to.id ? m->from.id : m->to.id;
+	enum err err = state_folder_lock(t, m->r->arena, first, &seq, &cursor);
+
+	if (!err)
+		err = write_target(t, m);
+	return err ? err : write_source(t, m, e);
+}
+
+/* ---- where did it go? ---- */
+
+struct seeking {
+	struct move *m;
+	int64_t id;
+};
+
+/* Where the server does not say what became of it, or the process died before it could be written down: the newest item of the target that
+ * has the mail's date (a move keeps it) and that no other move is known to have made. */
+static enum err
+seek(struct state_txn *t, void *arg, struct error *e)
+{
+	struct seeking *in = arg;
+	struct move *m = in->m;
+	struct state_items rows;
+	enum err err = state_items_between(t, m->r->arena, m->to.id, m->row.date, 0, m->row.date, INT64_MAX, 1000, &rows);
+
+	(void)e;
+	in->id = 0;
+	for (size_t i = 0; !err && i < rows.n; i++) {
+		if (!rows.list[i].deleted && rows.list[i].created_by == 0)
+			in->id = rows.list[i].id;
+	}
+	return err;
+}
+
+static enum err
+find_moved(struct move *m, struct error *e)
+{
+	struct seeking in = { .m = m };
+	enum err err = mirror_refresh(m->r->server, m->r->account, &m->to, &m->r->log, e);
+
+	if (!err)
+		err = state_run(m->r->server->state, STATE_READ, seek, &in, e);
+	m->new_id = in.id;
+	return err;
+}
+
+/* ---- one move ---- */
+
+/* The source is gone: by an earlier try of this very move, or by somebody else. */
+static unsigned
+moved_before(struct move *m)
+{
+	struct error e = { 0 };
+
+	if (m->row.moved_to) {
+		m->new_id = m->row.moved_to;
+		return MOVED;
+	}
+	if (m->row.deleted && m->from.class != BACKEND_MAIL)
+		return SOURCE_INVALID;
+	if (find_moved(m, &e) || m->new_id == 0)
+		return SOURCE_INVALID;
+	if (state_run(m->r->server->state, STATE_WRITE, write_source, m, &e))
+		log_warn(&m->r->log, "%s", e.text);
+	return MOVED;
+}
+
+static unsigned
+status_of(struct move *m, enum err err, const struct error *e)
+{
+	switch (err) {
+	case ERR_NOFOLDER:
+		return TARGET_INVALID;
+	case ERR_NOTFOUND:
+		return moved_before(m);
+	default:
+		log_warn(&m->r->log, "a move from %s to %s failed: %s", m->from.key, m->to.key, e->text[0] ? e->text : err_name(err));
+		return err_is_temporary(err) ? LOCKED : FAILED;
+	}
+}
+
+static enum err
+move_one(struct move *m, unsigned *status_r)
+{
+	struct error e = { 0 };
+	enum err err = state_run(m->r->server->state, STATE_READ, find, m, &e);
+
+	if (err) {
+		*status_r = status_of(m, err, &e);
+		return ERR_OK;
+	}
+	*status_r = !m->from_found || !m->row_found ? SOURCE_INVALID : !m->to_found || !mirror_is_backed(&m->to) ? TARGET_INVALID
+		: m->from_id == m->to_id ? SAME_FOLDER : 0;
+	if (*status_r)
+		return ERR_OK;
+	if (m->row.deleted) {
+		*status_r = moved_before(m);
+		return ERR_OK;
+	}
+	if (m->from.class != m->to.class || m->from.readonly || m->to.readonly) {
+		*status_r = m->from.readonly ? FAILED : TARGET_INVALID;
+		return ERR_OK;
+	}
+	m->stored = (struct backend_stored){ .key = "", .version = "" };
+	err = account_move(m->r->account, m->r->arena, m->from.key, m->row.key, m->to.key, &m->stored, &e);
+	if (err == ERR_BUSY)
+		return err;
+	if (err) {
+		*status_r = status_of(m, err, &e);
+		return ERR_OK;
+	}
+	if (!*m->stored.key && find_moved(m, &e))
+		log_warn(&m->r->log, "%s: it was moved, but where to is not known: %s", m->to.key, e.text);
+	err = state_run(m->r->server->state, STATE_WRITE, *m->stored.key ? write_move : write_source, m, &e);
+	if (err)
+		log_warn(&m->r->log, "a move was not written down: %s", e.text);
+	*status_r = m->new_id ? MOVED : LOCKED;
+	return ERR_OK;
+}
+
+static enum err
+read_move(struct eas_request *r, const struct wbxml_node *n, struct move *m)
+{
+	int64_t folder = 0;
+	const char *source = wbxml_text(n, Move_SrcMsgId);
+
+	*m = (struct move){ .r = r };
+	if (!id_parse_item(source, &m->from_id, &m->item_id) || !id_parse_folder(wbxml_text(n, Move_SrcFldId), &folder)
+		|| folder != m->from_id)
+		return ERR_NOTFOUND;
+	if (!id_parse_folder(wbxml_text(n, Move_DstFldId), &m->to_id))
+		m->to_id = -1;
+	return ERR_OK;
+}
+
+static void
+respond(struct wbxml_writer *w, const struct wbxml_node *n, const struct move *m, unsigned status)
+{
+	char id[ID_MAX];
+
+	wbxml_start(w, Move_Response);
+	wbxml_put(w, Move_SrcMsgId, wbxml_text(n, Move_SrcMsgId));
+	wbxml_put_int(w, Move_Status, status);
+	if (status == MOVED)
+		wbxml_put(w, Move_DstMsgId, id_item(m->to_id, m->new_id, id));
+	wbxml_end(w);
+}
+
+enum eas_outcome
+cmd_moveitems(struct eas_request *r, const struct wbxml_node *root)
+{
+	struct wbxml_writer w;
+	bool any = false;
+
+	reply_wbxml(r, &w);
+	wbxml_start(&w, ROOT);
+	for (const struct wbxml_node *n = wbxml_child(root, Move_Move); n; n = wbxml_next(n, Move_Move)) {
+		unsigned status = SOURCE_INVALID;
+		struct move m;
+
+		if (!read_move(r, n, &m) && move_one(&m, &status) == ERR_BUSY)
+			return EAS_BUSY; /* what was moved is found moved by the next run */
+		any = any || status == MOVED;
+		respond(&w, n, &m, status);
+		r->reply.eas_status = (int)status;
+	}
+	wbxml_end(&w);
+	if (any)
+		r->server->nudge(r->server->ctx, r->user);
+	return EAS_DONE;
+}
