@@ -2,11 +2,13 @@
 
 All below one temporary directory, on free ports of 127.0.0.1, stopped by pid. Environment: CPUSH_BUILD (the build tree), CPUSH_SOURCE.
 """
+import base64
 import contextlib
 import http.client
+import imaplib
+import json
 import os
 import pathlib
-import pwd
 import re
 import shutil
 import signal
@@ -14,6 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.parse
 
 SOURCE = pathlib.Path(os.environ.get("CPUSH_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 BUILD = pathlib.Path(os.environ.get("CPUSH_BUILD", SOURCE / "build" / "dev"))
@@ -66,7 +69,7 @@ class Store:
             return f"[state]\ndriver = sqlite\npath = {self.dir}/state.db\n"
         v = self.values
         return (f"[state]\ndriver = mariadb\nsocket = {v['MARIADB_SOCKET']}\ndatabase = {v.get('MARIADB_DATABASE', 'cpush')}\n"
-                f"user = {v.get('MARIADB_USER', 'cpush')}\npassword = {v.get('MARIADB_PASSWORD', 'cpush')}\n")
+                f"user = {v.get('MARIADB_USER', 'cpush')}\npassword = {v.get('MARIADB_PASSWORD', 'secret')}\n")
 
     def stop(self):
         if self.kind == "mariadb":
@@ -89,6 +92,76 @@ class Local:
 
     def stop(self):
         pass
+
+
+class Imap:
+    """A private Dovecot, and a sink for what is sent."""
+    def __init__(self, dir):
+        self.dir = dir
+
+    def start(self):
+        self.values = script("dovecot.sh", "start", self.dir / "dovecot")
+        self.sink = self.dir / "sink"
+        self.sink.mkdir()
+        self.smtp = subprocess.Popen(["python3", str(SOURCE / "t/lib/smtpsink.py"), str(self.sink)], stdout=subprocess.PIPE, text=True,
+                                     stdin=subprocess.DEVNULL)
+        self.smtp_port = int(self.smtp.stdout.readline().split("=")[1])
+
+    def config(self):
+        return (f"[imap]\nurl = imap://127.0.0.1:{self.values['IMAP_PORT']}/\ntls = off\nsmtp = smtp://127.0.0.1:{self.smtp_port}/\n"
+                "poll = 5\n")
+
+    def stop(self):
+        self.smtp.terminate()
+        self.smtp.wait(10)
+        self.smtp.stdout.close()
+        script("dovecot.sh", "stop", self.dir / "dovecot")
+
+    def client(self, user="alice"):
+        c = imaplib.IMAP4("127.0.0.1", int(self.values["IMAP_PORT"]))
+        c.login(user, "secret")
+        return c
+
+    def deliver(self, message, user="alice", folder="INBOX", flags=None):
+        c = self.client(user)
+        c.append(folder, flags, None, message if isinstance(message, bytes) else message.encode())
+        c.logout()
+
+    def sent(self):
+        """What the sink holds: (envelope, bytes)."""
+        return [(json.loads(p.with_suffix(".json").read_text()), p.read_bytes()) for p in sorted(self.sink.glob("*.eml"))]
+
+
+class Dav:
+    """A private Radicale; both CalDAV and CardDAV."""
+    servers = {}
+
+    def __init__(self, dir, name):
+        self.dir, self.name = dir, name
+
+    def start(self):
+        if self.dir not in self.servers:
+            self.servers[self.dir] = script("radicale.sh", "start", self.dir / "radicale")
+        self.values = self.servers[self.dir]
+        self.url = self.values["RADICALE_URL"]
+
+    def config(self):
+        return f"[{self.name}]\nurl = {self.url}\npoll = 2\n"
+
+    def stop(self):
+        if self.servers.pop(self.dir, None):
+            script("radicale.sh", "stop", self.dir / "radicale")
+
+    def request(self, method, path, body=None, user="alice", **headers):
+        base = urllib.parse.urlsplit(self.url)
+        c = http.client.HTTPConnection(base.hostname, base.port, timeout=20)
+        login = base64.b64encode(f"{user}:secret".encode()).decode()
+        c.request(method, path, body=body.encode() if isinstance(body, str) else body,
+                  headers={"Authorization": f"Basic {login}", **{k.replace("_", "-"): v for k, v in headers.items()}})
+        r = c.getresponse()
+        out = r.status, r.headers, r.read()
+        c.close()
+        return out
 
 
 class Bench:
@@ -196,4 +269,4 @@ http {{
         return [l for l in lines if not any(re.search(p, l) for p in self.expected)]
 
 
-PARTS = {"local": Local}
+PARTS = {"local": Local, "imap": Imap, "caldav": lambda dir: Dav(dir, "caldav"), "carddav": lambda dir: Dav(dir, "carddav")}
