@@ -1,0 +1,202 @@
+/* What changed in a collection: sync-collection (RFC 6578), and without it the ctag and a listing of ETags.
+ *
+ * Cursors: "T" token; "L" token, within a listing that comes in parts; "G" ctag; "H" a sum over a listing. */
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "backend/dav/href.h"
+#include "backend/dav/session.h"
+
+struct look {
+	struct backend_session *s;
+	struct arena *a;
+	const struct dav_folder *f;
+	struct dav_listed found;
+	bool truncated;
+	bool initial; /* everything from the beginning: that something is gone is no news */
+};
+
+static bool
+is_gone(unsigned status)
+{
+	return status == 404 || status == 410;
+}
+
+static enum err
+on_change(void *ctx, const struct dav_response *r)
+{
+	struct look *l = ctx;
+	const struct dav_collection *c = l->f->c;
+	const char *path = dav_href_path(l->a, l->s->b->http.origin, c->path, r->href);
+	if (!path)
+		return ERR_OK;
+	const char *key = dav_item_key(l->a, c, path);
+	if (!key) {
+		/* RFC 6578, 3.6: the collection itself, with 507, says that there is more. */
+		if (r->status == 507 && dav_path_same(l->a, path, c->path))
+			l->truncated = true;
+		return ERR_OK;
+	}
+	if (r->status >= 400 && !is_gone(r->status))
+		return ERR_OK; /* what may not be seen */
+	if ((r->types & DAV_TYPE_COLLECTION) || strchr(key, '/'))
+		return ERR_OK;
+	if (l->initial && is_gone(r->status))
+		return ERR_OK;
+	return dav_listed_add(l->a, &l->found, key, r->text[DAV_ETAG], is_gone(r->status));
+}
+
+/* ---- sync-collection ---- */
+
+enum sync_result { SYNC_OK, SYNC_REFUSED };
+
+/* Never sends a limit: servers are known that cut the list and then hand out the token of its end. */
+static enum err
+sync_ask(struct look *l, const char *token, const char **token_r, enum sync_result *result_r, struct error *e)
+{
+	struct buf body AUTO(buf_finish);
+	struct dav_answer answer;
+	buf_init(&body, 0);
+	dav_xml_begin(&body, "D:sync-collection");
+	buf_add_str(&body, "<D:sync-token>");
+	dav_xml_text(&body, token);
+	buf_add_str(&body, "</D:sync-token><D:sync-level>1</D:sync-level><D:prop><D:getetag/></D:prop>");
+	dav_xml_end(&body, "D:sync-collection");
+	struct dav_ask ask = { "REPORT", l->f->c->path, 0, &body, on_change, l, token_r };
+	*token_r = NULL;
+	enum err err = dav_ask(l->s, l->a, &ask, &answer, e);
+	if (err)
+		return err;
+	if (is_gone((unsigned)answer.status))
+		return err_set(e, ERR_NOFOLDER, "%s: the collection is gone", l->s->b->kind->name);
+	/* 403 with valid-sync-token is the standard's way to refuse; 400, 409, 412, 415, 500, 501 and 507 are seen too. */
+	*result_r = answer.status == 207 && *token_r && **token_r ? SYNC_OK : SYNC_REFUSED;
+	return ERR_OK;
+}
+
+static enum err
+finish(struct look *l, struct backend_changes *c_r, struct error *e)
+{
+	if (l->f->show) {
+		enum err err = dav_component_filter(l->s, l->a, l->f, &l->found, e);
+		if (err)
+			return err;
+	}
+	c_r->list = l->found.list;
+	c_r->n = l->found.n;
+	return c_r->cursor ? ERR_OK : dav_nomem(e);
+}
+
+/* One look from a token ("": from the beginning). */
+static enum err
+sync_from(struct look *l, const char *token, bool listing, struct backend_changes *c_r, enum sync_result *result_r,
+	struct error *e)
+{
+	const char *next;
+	l->found = (struct dav_listed){ 0 };
+	l->truncated = false;
+	l->initial = !*token;
+	enum err err = sync_ask(l, token, &next, result_r, e);
+	if (err || *result_r != SYNC_OK)
+		return err;
+	if (l->truncated && strcmp(next, token) == 0) {
+		*result_r = SYNC_REFUSED; /* a server that cuts its answer and does not get on */
+		return ERR_OK;
+	}
+	*c_r = (struct backend_changes){ .listing = listing, .more = l->truncated };
+	c_r->cursor = arena_printf(l->a, "%c%s", listing && l->truncated ? 'L' : 'T', next);
+	return finish(l, c_r, e);
+}
+
+static enum err
+by_sync(struct look *l, const char *cursor, struct backend_changes *c_r, enum sync_result *result_r, struct error *e)
+{
+	if (cursor && (*cursor == 'T' || *cursor == 'L')) {
+		enum err err = sync_from(l, cursor + 1, *cursor == 'L', c_r, result_r, e);
+		if (err || *result_r == SYNC_OK)
+			return err;
+	}
+	return sync_from(l, "", true, c_r, result_r, e);
+}
+
+/* ---- ctag and listing ---- */
+
+/* The same for the same items in whatever order; NULL where an item has no version to tell it by. */
+static const char *
+sum_of(struct arena *a, const struct dav_listed *found)
+{
+	uint64_t sum[2] = { found->n, 0 };
+	for (size_t i = 0; i < found->n; i++) {
+		unsigned char digest[32];
+		uint64_t part[2];
+		const struct backend_change *c = &found->list[i];
+		struct arena_mark m = arena_mark(a);
+		const char *both = arena_printf(a, "%s %s", c->key, c->version);
+		bool ok = both && *c->version && EVP_Digest(both, strlen(both), digest, NULL, EVP_sha256(), NULL) == 1;
+		arena_rewind(a, m);
+		if (!ok)
+			return NULL;
+		memcpy(part, digest, sizeof part);
+		sum[0] += part[0];
+		sum[1] += part[1];
+	}
+	return arena_printf(a, "H%016" PRIx64 "%016" PRIx64, sum[0], sum[1]);
+}
+
+static enum err
+unchanged(struct arena *a, const char *cursor, struct backend_changes *c_r, struct error *e)
+{
+	*c_r = (struct backend_changes){ .cursor = arena_strdup(a, cursor) };
+	return c_r->cursor ? ERR_OK : dav_nomem(e);
+}
+
+static enum err
+no_folder(struct backend_session *s, enum err err, struct error *e)
+{
+	return err == ERR_NOTFOUND ? err_set(e, ERR_NOFOLDER, "%s: the collection is gone", s->b->kind->name) : err;
+}
+
+/* The ctag is asked for before the listing, so that what changes between them is listed again and not missed. */
+static enum err
+by_listing(struct look *l, const char *cursor, struct backend_changes *c_r, struct error *e)
+{
+	struct dav_response r;
+	const char *path = l->f->c->path;
+	enum err err = dav_propget(l->s, l->a, path, "<S:getctag/>", &r, e);
+	if (err)
+		return no_folder(l->s, err, e);
+	const char *ctag = r.text[DAV_CTAG];
+	if (ctag && *ctag && cursor && *cursor == 'G' && strcmp(cursor + 1, ctag) == 0)
+		return unchanged(l->a, cursor, c_r, e);
+	l->found = (struct dav_listed){ 0 };
+	err = dav_propfind(l->s, l->a, path, 1, "<D:getetag/><D:resourcetype/>", on_change, l, e);
+	if (err)
+		return no_folder(l->s, err, e);
+	const char *sum = ctag && *ctag ? arena_printf(l->a, "G%s", ctag) : sum_of(l->a, &l->found);
+	if (sum && *sum == 'H' && cursor && strcmp(cursor, sum) == 0)
+		return unchanged(l->a, cursor, c_r, e);
+	*c_r = (struct backend_changes){ .listing = true, .cursor = sum ? sum : "H" };
+	return finish(l, c_r, e);
+}
+
+enum err
+dav_changes(struct backend_session *s, struct arena *a, const char *folder, const char *cursor, size_t part,
+	struct backend_changes *c_r, struct error *e)
+{
+	struct dav_folder f;
+	(void)part; /* it is the server that makes parts, or not */
+	dav_http_begin(s->http);
+	enum err err = dav_folder_find(s, folder, &f, e);
+	if (err)
+		return err;
+	struct look l = { .s = s, .a = a, .f = &f };
+	enum sync_result result = SYNC_REFUSED;
+	if (f.c->has_sync) {
+		err = by_sync(&l, cursor, c_r, &result, e);
+		if (err || result == SYNC_OK)
+			return err;
+		f.c->has_sync = false; /* not even from the beginning: for this session, no more */
+	}
+	return by_listing(&l, cursor, c_r, e);
+}

@@ -1,0 +1,39 @@
+/* backend/dav/link.h - what all sessions of one user with one server share: cookies, addresses, TLS sessions, and the word
+ * of the server that it wants to be left alone for a while.
+ *
+ * The calendars and the address books of a user are often at the same server, which then checks the password once (slowly)
+ * and afterwards knows the user by a cookie. Connections are not shared: libcurl's pool is not safe between threads.
+ *
+ * Threads:   any; a link has locks of its own.
+ * Passwords: a link is found by a keyed hash; the key is drawn at the start and never leaves the process.
+ */
+#ifndef BACKEND_DAV_LINK_H
+#define BACKEND_DAV_LINK_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct dav_link;
+
+/* Before any thread starts, once per module. */
+enum err dav_link_global(struct error *e) NODISCARD;
+
+/* The link of these three, made if there is none; give it back with dav_link_put(). */
+enum err dav_link_get(const char *origin, const char *user, const char *password, struct dav_link **l_r, struct error *e)
+	NODISCARD;
+/* Stores NULL. The last one to give it back ends it; its easy handles must be closed by then. */
+void dav_link_put(struct dav_link **l);
+
+CURLSH *dav_link_share(struct dav_link *l);
+
+/* Retry-After: no request before then (CLOCK_MONOTONIC milliseconds; 0: now). */
+void dav_link_hold(struct dav_link *l, int64_t until);
+int64_t dav_link_held(const struct dav_link *l);
+/* The server wants Digest, not Basic. */
+void dav_link_set_digest(struct dav_link *l);
+bool dav_link_digest(const struct dav_link *l);
+
+#endif
