@@ -763,6 +763,14 @@ hub_free(struct hub **hp)
 	*hp = NULL;
 	if (!h)
 		return;
+	for (size_t i = 0; i < BUCKETS; i++) {
+		struct watched *u;
+
+		while ((u = LIST_FIRST(&h->users[i])) != NULL) {
+			watch_close(&u->watch);
+			free_user(h, u);
+		}
+	}
 	close(h->epoll);
 	close(h->signals);
 	close(h->bell);
