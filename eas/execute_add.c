@@ -64,6 +64,8 @@ again(struct execute *x, const struct wbxml_node *n, const struct state_done *d,
 		return err;
 	execute_respond(x, AirSync_Add, n, 1)->item = item;
 	execute_done(x, 'a', client, item, hash);
+	if (item > 0)
+		idset_add(&x->told, item);
 	return ERR_OK;
 }
 
