@@ -169,7 +169,8 @@ static const char *const columns[] = { "bkey", "hash", "version", "date", "creat
 	"moved_at", "outside", "deleted" };
 #define WRITTEN 12
 #define HASH 1
-#define PART 32 /* rows of one statement */
+#define PART 128  /* rows of one INSERT, at most */
+#define UPDATE 32 /* rows of one UPDATE */
 
 struct written {
 	struct state_item *item;
@@ -195,8 +196,8 @@ static enum err
 update(struct state_txn *t, const struct written *w, size_t n)
 {
 	AUTO(buf_finish) struct buf sql = { 0 };
-	struct db_value v[PART * (2 * WRITTEN + 1)];
-	size_t room = n > 8 ? PART : n > 1 ? 8 : 1, at = 0;
+	struct db_value v[UPDATE * (2 * WRITTEN + 1)];
+	size_t room = n > 8 ? UPDATE : n > 1 ? 8 : 1, at = 0;
 	int64_t matched;
 
 	buf_add_str(&sql, "update item set ");
@@ -283,7 +284,7 @@ insert_all(struct state_txn *t, struct written *w, size_t n)
 	enum err err = ERR_OK;
 
 	for (size_t at = 0, part; !err && at < n; at += part) {
-		part = n - at >= PART ? PART : n - at >= 8 ? 8 : 1;
+		part = n - at >= 128 ? 128 : n - at >= 32 ? 32 : n - at >= 8 ? 8 : 1;
 		for (size_t i = 0; part > 1 && i < part; i++) {
 			if (w[at + i].item->deleted)
 				part = 1;
@@ -305,8 +306,10 @@ pass_of(const struct state_item *it)
 static enum err
 write_part(struct state_txn *t, enum pass pass, struct written *w, size_t n)
 {
-	enum err err = !n ? ERR_OK : pass == NEW ? insert_all(t, w, n) : update(t, w, n);
+	enum err err = pass == NEW ? insert_all(t, w, n) : ERR_OK;
 
+	for (size_t at = 0; pass != NEW && !err && at < n; at += UPDATE)
+		err = update(t, w + at, n - at < UPDATE ? n - at : UPDATE);
 	if (err == ERR_EXISTS)
 		err_set(t->e, err, "a live item has this key already");
 	return err;

@@ -111,9 +111,14 @@ failed(struct db *db, unsigned no, const char *text, struct error *e)
 	return err_set(e, k.err, "MariaDB: %s (%u)", text, no);
 }
 
+/* What the server says while rows are fetched, the connector keeps with the connection only. */
 static enum err
 failed_stmt(struct mariadb_stmt *m, struct error *e)
 {
+	MYSQL *mysql = of(m->st.db)->mysql;
+
+	if (!mysql_stmt_errno(m->stmt) && mysql_errno(mysql))
+		return failed(m->st.db, mysql_errno(mysql), mysql_error(mysql), e);
 	return failed(m->st.db, mysql_stmt_errno(m->stmt), mysql_stmt_error(m->stmt), e);
 }
 
@@ -339,15 +344,23 @@ rollback(struct db *db)
 /* ---- statements ---- */
 
 static void
+free_columns(struct mariadb_stmt *m)
+{
+	for (unsigned i = 0; m->columns && i < m->n_out; i++)
+		free(m->columns[i].data);
+	free(m->columns);
+	free(m->out);
+	m->columns = NULL;
+	m->out = NULL;
+}
+
+static void
 finalize(struct db_stmt *st)
 {
 	struct mariadb_stmt *m = stmt_of(st);
 
-	for (unsigned i = 0; m->columns && i < m->n_out; i++)
-		free(m->columns[i].data);
-	free(m->columns);
+	free_columns(m);
 	free(m->in);
-	free(m->out);
 	if (m->stmt)
 		mysql_stmt_close(m->stmt);
 	free(m);
@@ -374,10 +387,11 @@ bind_column(MYSQL_BIND *b, struct column *c)
 static enum err
 prepare_columns(struct mariadb_stmt *m, struct error *e)
 {
-	MYSQL_RES *meta = m->n_out ? mysql_stmt_result_metadata(m->stmt) : NULL;
-
+	/* Only now, for INSERT ... RETURNING has no columns when it is prepared. */
+	m->n_out = mysql_stmt_field_count(m->stmt);
 	if (!m->n_out)
 		return ERR_OK;
+	MYSQL_RES *meta = mysql_stmt_result_metadata(m->stmt);
 	m->columns = calloc(m->n_out, sizeof *m->columns);
 	m->out = calloc(m->n_out, sizeof *m->out);
 	bool ok = meta && m->columns && m->out;
@@ -393,7 +407,9 @@ prepare_columns(struct mariadb_stmt *m, struct error *e)
 		bind_column(&m->out[i], c);
 	}
 	mysql_free_result(meta);
-	return ok ? ERR_OK : err_set(e, ERR_NOMEM, "out of memory");
+	if (!ok)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	return mysql_stmt_bind_result(m->stmt, m->out) ? failed_stmt(m, e) : ERR_OK;
 }
 
 static enum err
@@ -412,9 +428,9 @@ prepare(struct db *db, const char *sql, struct db_stmt **st_r, struct error *e)
 		err = failed_stmt(m, e);
 	if (!err) {
 		m->n_in = (unsigned)mysql_stmt_param_count(m->stmt);
-		m->n_out = mysql_stmt_field_count(m->stmt);
 		m->in = calloc(m->n_in + 1, sizeof *m->in);
-		err = m->in ? prepare_columns(m, e) : err_set(e, ERR_NOMEM, "out of memory");
+		if (!m->in)
+			err = err_set(e, ERR_NOMEM, "out of memory");
 	}
 	if (err) {
 		finalize(&m->st);
@@ -443,12 +459,13 @@ execute(struct db_stmt *st, const struct db_value *v, size_t n, struct error *e)
 	m->fetched = 0;
 	if ((n && mysql_stmt_bind_param(m->stmt, m->in)) || mysql_stmt_execute(m->stmt))
 		return failed_stmt(m, e);
-	if (m->n_out && !m->bound) {
-		if (mysql_stmt_bind_result(m->stmt, m->out))
-			return failed_stmt(m, e);
-		m->bound = true;
-	}
-	return ERR_OK;
+	if (m->bound)
+		return ERR_OK;
+	enum err err = prepare_columns(m, e);
+	m->bound = !err;
+	if (err)
+		free_columns(m);
+	return err;
 }
 
 /* Columns that did not fit are read again into more room. */
