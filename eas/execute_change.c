@@ -235,6 +235,8 @@ execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_i
 	if (err) {
 		log_warn(&x->r->log, "an edit in %s was refused: %s", x->folder->key, e->text[0] ? e->text : err_name(err));
 		*status_r = status_of(err);
+		if (err == ERR_DENIED && !add)
+			execute_force(x, COMPOSE_CHANGE, row->id);
 	}
 	return ERR_OK;
 }
@@ -257,13 +259,12 @@ execute_change(struct execute *x, const struct wbxml_node *n, struct error *e)
 	}
 	if (x->folder->readonly) {
 		status = 7;
+		execute_force(x, COMPOSE_CHANGE, row->id);
 	} else {
 		err = execute_edit(x, n, row, false, &status, e);
 		if (err)
 			return err;
 	}
-	if (status == 7 && (x->folder->readonly || !x->client_wins))
-		execute_force(x, COMPOSE_CHANGE, row->id);
 	if (status != 1)
 		execute_respond(x, AirSync_Change, n, status);
 	if (status != 8)

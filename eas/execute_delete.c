@@ -26,7 +26,7 @@ delete_instance(struct execute *x, const struct wbxml_node *n, const struct stat
 
 	if (err)
 		return err;
-	if (x->folder->readonly || status == 7) {
+	if (x->folder->readonly) {
 		status = 7;
 		execute_force(x, COMPOSE_CHANGE, row->id);
 	}

@@ -384,7 +384,10 @@ check_item(struct run *run, struct phone *p, const struct rows *in, const struct
 	if (!want && !(row->created_by == epoch_of(p) && row->outside))
 		fail(run, "an item is left over", item->key);
 	if (h && (h->x != c.x || h->y != c.y))
-		fail(run, "stale content", item->key);
+		{
+		snprintf(run->why, *run->why ? 0 : run->why_size, "stale content: phone %s, row %lld (%s), seq %lld changed_by %llx, has %lld/%lld, is %lld/%lld, key %s", p->name, (long long)row->id,
+			item->key, (long long)row->seq, (unsigned long long)row->changed_by, (long long)h->x, (long long)h->y, (long long)c.x, (long long)c.y, p->key);
+	}
 }
 
 static void
