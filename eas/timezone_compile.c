@@ -1,0 +1,149 @@
+/* The changes of a VTIMEZONE. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "eas/ical_lib.h"
+#include "eas/timezone_internal.h"
+
+#define CHANGES_MAX 8192
+#define RULE_MAX 600           /* instances of one rule: 1601 to 2200 */
+#define LAST_YEAR_END INT64_C(4102444800)
+
+struct compile {
+	struct ical_mem *m;
+	struct zone_change *changes;
+	size_t n, room;
+	int64_t earliest;
+	int32_t first;
+};
+
+/* +0100, -003020 */
+static bool
+parse_offset(const char *s, int32_t *v_r)
+{
+	int32_t v[3] = { 0 };
+
+	if (!s || (*s != '+' && *s != '-'))
+		return false;
+	bool west = *s++ == '-';
+	for (unsigned i = 0; i < 3 && *s; i++, s += 2) {
+		if (s[0] < '0' || s[0] > '9' || s[1] < '0' || s[1] > '9')
+			return false;
+		v[i] = (s[0] - '0') * 10 + s[1] - '0';
+		if (s[2] == ':')
+			s++;
+	}
+	*v_r = (v[0] * 60 + v[1]) * 60 + v[2];
+	if (*v_r >= 86400)
+		return false;
+	*v_r = west ? -*v_r : *v_r;
+	return true;
+}
+
+static bool
+add(struct compile *c, int64_t local, int32_t from, int32_t to)
+{
+	int64_t at = local - from;
+
+	if (c->n >= c->room) {
+		size_t room = c->room ? c->room * 2 : 64;
+		struct zone_change *more = room <= CHANGES_MAX ? ical_alloc(c->m, room, sizeof *more) : NULL;
+		if (!more)
+			return false;
+		if (c->n)
+			memcpy(more, c->changes, c->n * sizeof *more);
+		c->changes = more;
+		c->room = room;
+	}
+	c->changes[c->n++] = (struct zone_change){ at, to };
+	if (c->n == 1 || at < c->earliest) {
+		c->earliest = at;
+		c->first = from;
+	}
+	return true;
+}
+
+static void
+add_rule(struct compile *c, const char *text, int64_t start, int32_t from, int32_t to)
+{
+	struct ical_steps *steps = NULL;
+	struct rrule rule;
+	int64_t at;
+
+	/* Only rules of years and months make sense here, and they are quick. */
+	if (rrule_parse(text, &rule) && rule.freq >= RRULE_MONTHLY)
+		steps = ical_steps_new(&rule, start);
+	for (unsigned n = 1; steps && n < RULE_MAX && (!rule.count || n < rule.count) && ical_steps_next(steps, &at);) {
+		if (at <= start)
+			continue;
+		if (at > LAST_YEAR_END || (rule.has_until && at - (rule.until.utc ? from : 0) > rule.until.t))
+			break;
+		if (!add(c, at, from, to))
+			break;
+		n++;
+	}
+	ical_steps_free(&steps);
+}
+
+static void
+add_dates(struct compile *c, const char *list, int32_t from, int32_t to)
+{
+	while (*list) {
+		size_t n = strcspn(list, ",");
+		struct ical_time t;
+		char one[32];
+
+		if (n < sizeof one) {
+			memcpy(one, list, n);
+			one[n] = '\0';
+			if (ical_time_parse(one, &t) && !add(c, t.t, from, to))
+				return;
+		}
+		list += n + (list[n] == ',');
+	}
+}
+
+static void
+add_observance(struct compile *c, const struct ical *o)
+{
+	const char *start = ical_value(o, "DTSTART"), *rule = ical_value(o, "RRULE");
+	int32_t from, to;
+	struct ical_time t;
+
+	if (!parse_offset(ical_value(o, "TZOFFSETTO"), &to))
+		return;
+	if (!parse_offset(ical_value(o, "TZOFFSETFROM"), &from))
+		from = to;
+	if (!start || !ical_time_parse(start, &t) || !add(c, t.t, from, to))
+		return;
+	if (rule)
+		add_rule(c, rule, t.t, from, to);
+	for (const struct ical *line = ical_line(o, "RDATE"); line; line = ical_next_line(line, "RDATE"))
+		add_dates(c, line->value, from, to);
+}
+
+static int
+by_time(const void *a, const void *b)
+{
+	const struct zone_change *x = a, *y = b;
+
+	return x->utc != y->utc ? (x->utc < y->utc ? -1 : 1) : x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+bool
+zone_compile(struct ical_mem *m, const struct ical *vtimezone, struct zone *z_r)
+{
+	struct compile c = { .m = m };
+
+	if (!vtimezone)
+		return false;
+	for (const struct ical *o = vtimezone->child; o; o = o->next)
+		if (o->is_component && (strcmp(o->name, "STANDARD") == 0 || strcmp(o->name, "DAYLIGHT") == 0))
+			add_observance(&c, o);
+	if (m->failed || c.n == 0)
+		return false;
+	qsort(c.changes, c.n, sizeof *c.changes, by_time);
+	const char *tzid = ical_value(vtimezone, "TZID");
+	*z_r = (struct zone){ .name = tzid ? tzid : "", .first = c.first, .n = c.n, .changes = c.changes };
+	return true;
+}

@@ -1,0 +1,339 @@
+/* Time zones: the clocks of tzdata, of VTIMEZONEs, and the 172 bytes of EAS. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "eas/timezone_internal.h"
+
+struct fixture {
+	struct arena *a;
+	struct ical_mem m;
+};
+
+static int
+setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	assert_non_null(f);
+	f->a = arena_new(0);
+	f->m.a = f->a;
+	*state = f;
+	assert_true(zone_set_default("Europe/Berlin"));
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	arena_free(&f->a);
+	free(f);
+	return 0;
+}
+
+static const char *
+source_path(struct fixture *f, const char *rest)
+{
+	const char *source = getenv("CPUSH_SOURCE");
+
+	return arena_printf(f->a, "%s/%s", source ? source : ".", rest);
+}
+
+/* Each line of the table: iana, Windows name, ..., base64 without names [8], with names [9]. */
+static void
+each_zone(struct fixture *f, void (*fn)(struct fixture *f, char **column))
+{
+	FILE *in = fopen(source_path(f, "t/data/ical/timezones.tsv"), "r");
+	char line[4096];
+	unsigned n = 0;
+
+	assert_non_null(in);
+	while (fgets(line, sizeof line, in)) {
+		char *column[10] = { 0 }, *p = line;
+		line[strcspn(line, "\n")] = '\0';
+		for (unsigned i = 0; i < 10 && p; i++) {
+			column[i] = p;
+			p = strchr(p, '\t');
+			if (p)
+				*p++ = '\0';
+		}
+		if (n++ > 0)
+			fn(f, column);
+	}
+	(void)fclose(in);
+	assert_int_equal(n, 19);
+}
+
+static void
+check_blob(struct fixture *f, char **column)
+{
+	const struct zone *z = zone_named(column[0]);
+	unsigned char blob[ZONE_BLOB];
+
+	assert_non_null(z);
+	zone_blob(z, 2026, blob);
+	assert_string_equal(text_base64(f->a, blob, sizeof blob), column[9]);
+	assert_string_equal(zone_windows_name(z), column[1]);
+	/* Without the names. */
+	memset(blob + 4, 0, 64);
+	memset(blob + 88, 0, 64);
+	assert_string_equal(text_base64(f->a, blob, sizeof blob), column[8]);
+}
+
+static void
+blobs_are_those_of_the_table(void **state)
+{
+	each_zone(*state, check_blob);
+}
+
+static void
+check_reading(struct fixture *f, char **column)
+{
+	const struct zone *z = zone_named(column[0]);
+	int64_t year = zone_this_year();
+
+	/* With the zone at hand, by the names, by the rules. */
+	assert_ptr_equal(zone_from_blob(&f->m, column[8], z), z);
+	const struct zone *named = zone_from_blob(&f->m, column[9], NULL);
+	assert_non_null(named);
+	assert_true(zone_same_clocks(named, z, year));
+	const struct zone *bare = zone_from_blob(&f->m, column[8], NULL);
+	assert_non_null(bare);
+	assert_true(zone_same_clocks(bare, z, year));
+	assert_true(bare->builtin);
+}
+
+static void
+blobs_are_read(void **state)
+{
+	each_zone(*state, check_reading);
+}
+
+static void
+the_default_zone_goes_before_others_alike(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_true(zone_set_default("Europe/Paris"));
+	char *paris = zone_blob_text(&f->m, zone_named("Europe/Berlin"));
+	/* The name says Berlin. */
+	assert_string_equal(zone_from_blob(&f->m, paris, NULL)->name, "Europe/Berlin");
+	unsigned char blob[ZONE_BLOB];
+	zone_blob(zone_named("Europe/Berlin"), zone_this_year(), blob);
+	memset(blob + 4, 0, 64);
+	memset(blob + 88, 0, 64);
+	assert_string_equal(zone_from_blob(&f->m, text_base64(f->a, blob, sizeof blob), NULL)->name, "Europe/Paris");
+	/* What the item has goes before both. */
+	const struct zone *vienna = zone_named("Europe/Vienna");
+	assert_ptr_equal(zone_from_blob(&f->m, paris, vienna), vienna);
+	assert_true(zone_set_default("Europe/Berlin"));
+}
+
+static void
+names_in_the_wild(void **state)
+{
+	static const struct {
+		const char *name, *zone;
+	} names[] = {
+		{ "Europe/Berlin", "Europe/Berlin" },
+		{ "/freeassociation.sourceforge.net/Europe/Berlin", "Europe/Berlin" },
+		{ "/freeassociation.sourceforge.net/Tzfile/Europe/Berlin", "Europe/Berlin" },
+		{ "/mozilla.org/20050126_1/America/New_York", "America/New_York" },
+		{ "/citadel.org/20210210_1/America/Argentina/Buenos_Aires", "America/Argentina/Buenos_Aires" },
+		{ "W. Europe Standard Time", "Europe/Berlin" },
+		{ "w. europe standard time", "Europe/Berlin" },
+		{ "UTC", "UTC" },
+		{ "GMT", "UTC" },
+		{ "Etc/UTC", "UTC" },
+		{ "Nowhere/At_All", NULL },
+		{ "../../etc/passwd", NULL },
+		{ "/etc/passwd", NULL },
+		{ "", NULL },
+		{ "/", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const struct zone *z = zone_named(names[i].name);
+		if (names[i].zone)
+			assert_string_equal(z->name, names[i].zone);
+		else
+			assert_null(z);
+	}
+}
+
+/* The C library reads tzdata by itself. */
+static void
+clocks_are_those_of_the_system(void **state)
+{
+	static const char *const names[] = { "Europe/Berlin", "Europe/London", "Europe/Dublin", "Africa/Cairo", "Africa/Casablanca",
+		"America/New_York", "America/Sao_Paulo", "America/St_Johns", "America/Havana", "Asia/Jerusalem", "Asia/Kathmandu",
+		"Asia/Kolkata", "Asia/Tehran", "Asia/Tokyo", "Australia/Lord_Howe", "Australia/Sydney", "Europe/Istanbul",
+		"Europe/Moscow", "Pacific/Auckland", "Pacific/Chatham", "Pacific/Apia", "Asia/Gaza", "America/Nuuk" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const struct zone *z = zone_named(names[i]);
+		assert_non_null(z);
+		assert_int_equal(setenv("TZ", names[i], 1), 0);
+		tzset();
+		for (int64_t t = 315532800; t < INT64_C(2145916800); t += 86400 * 3 + 1111) {
+			struct tm tm;
+			time_t at = (time_t)t;
+			assert_non_null(localtime_r(&at, &tm));
+			if (zone_offset(z, t) != tm.tm_gmtoff)
+				fail_msg("%s at %lld: %d, not %ld", names[i], (long long)t, zone_offset(z, t), tm.tm_gmtoff);
+			/* There and back. */
+			int64_t back = zone_to_utc(z, zone_to_local(z, t));
+			assert_true(back == t || zone_to_local(z, back) == zone_to_local(z, t));
+		}
+	}
+	assert_int_equal(unsetenv("TZ"), 0);
+	tzset();
+}
+
+static void
+clocks_go_on_after_2100(void **state)
+{
+	const struct zone *z = zone_named("Europe/Berlin");
+	struct ical_time t;
+
+	(void)state;
+	assert_true(ical_time_parse("21500701T120000Z", &t));
+	assert_int_equal(zone_offset(z, t.t), 7200);
+	assert_true(ical_time_parse("99990101T120000Z", &t));
+	assert_int_equal(zone_offset(z, t.t), 3600);
+	assert_int_equal(zone_offset(z, INT64_MAX / 2), zone_offset(z, INT64_MAX / 2));
+}
+
+static void
+hours_that_do_not_exist_or_come_twice(void **state)
+{
+	const struct zone *z = zone_named("Europe/Berlin");
+	struct ical_time t;
+
+	(void)state;
+	assert_true(ical_time_parse("20260329T023000", &t));
+	assert_int_equal(t.t - zone_to_utc(z, t.t), 3600);
+	assert_true(ical_time_parse("20261025T023000", &t));
+	assert_int_equal(t.t - zone_to_utc(z, t.t), 7200);
+}
+
+static const struct ical *
+parse(struct fixture *f, const char *text)
+{
+	struct ical *root;
+
+	assert_int_equal(ical_read(&f->m, slice_str(text), &root, NULL), ERR_OK);
+	return root;
+}
+
+static const char *const odd_zone =
+	"BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:Customized Time Zone\n"
+	"BEGIN:STANDARD\nDTSTART:16010101T030000\nTZOFFSETFROM:+0200\nTZOFFSETTO:+0100\n"
+	"RRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=10\nEND:STANDARD\n"
+	"BEGIN:DAYLIGHT\nDTSTART:16010101T020000\nTZOFFSETFROM:+0100\nTZOFFSETTO:+0200\n"
+	"RRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=3\nEND:DAYLIGHT\nEND:VTIMEZONE\nEND:VCALENDAR\n";
+
+static void
+a_zone_of_the_object_s_own(void **state)
+{
+	struct fixture *f = *state;
+	const struct zone *z = zone_find(&f->m, parse(f, odd_zone), "Customized Time Zone");
+
+	assert_non_null(z);
+	assert_false(z->builtin);
+	assert_true(zone_same_clocks(z, zone_named("Europe/Berlin"), 2026));
+	for (int64_t t = 1000000000; t < 4000000000; t += 86400)
+		assert_int_equal(zone_offset(z, t), zone_offset(zone_named("Europe/Berlin"), t));
+	assert_null(zone_find(&f->m, parse(f, odd_zone), "Another"));
+}
+
+static void
+a_blob_that_is_no_zone_s_becomes_one(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char blob[ZONE_BLOB];
+
+	/* Berlin's rules at an offset of 1:07 */
+	zone_blob(zone_named("Europe/Berlin"), 2026, blob);
+	memset(blob + 4, 0, 64);
+	blob[0] = 0xBD;
+	const struct zone *z = zone_from_blob(&f->m, text_base64(f->a, blob, sizeof blob), NULL);
+	assert_non_null(z);
+	assert_false(z->builtin);
+	assert_int_equal(zone_offset(z, 1767225600), 67 * 60);
+	assert_int_equal(zone_offset(z, 1782864000), 127 * 60);
+	/* It survives as a VTIMEZONE. */
+	struct ical *root = ical_new_component(&f->m, ""), *calendar = ical_new_component(&f->m, "VCALENDAR");
+	ical_append(root, calendar);
+	ical_append(calendar, zone_component(&f->m, z));
+	const struct zone *again = zone_find(&f->m, root, z->name);
+	assert_non_null(again);
+	for (int64_t t = 1000000000; t < 4000000000; t += 86400)
+		assert_int_equal(zone_offset(z, t), zone_offset(again, t));
+}
+
+static void
+check_component(struct fixture *f, char **column)
+{
+	const struct zone *z = zone_named(column[0]);
+	struct ical *c = zone_component(&f->m, z);
+	struct zone again;
+
+	assert_non_null(c);
+	assert_true(zone_compile(&f->m, c, &again));
+	assert_true(zone_same_clocks(z, &again, zone_this_year()));
+}
+
+static void
+zones_as_components(void **state)
+{
+	each_zone(*state, check_component);
+}
+
+static void
+blobs_that_are_none(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const bad[] = { "", "AAAA", "!!!!", "xP///w==" };
+	unsigned char blob[ZONE_BLOB];
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_null(zone_from_blob(&f->m, bad[i], NULL));
+	memset(blob, 0xFF, sizeof blob);
+	const struct zone *z = zone_from_blob(&f->m, text_base64(f->a, blob, sizeof blob), NULL);
+	assert_true(!z || zone_offset(z, 0) <= 86400);
+	memset(blob, 0x7F, sizeof blob);
+	assert_null(zone_from_blob(&f->m, text_base64(f->a, blob, sizeof blob), NULL));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(blobs_are_those_of_the_table, setup, teardown),
+		cmocka_unit_test_setup_teardown(blobs_are_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_default_zone_goes_before_others_alike, setup, teardown),
+		cmocka_unit_test_setup_teardown(names_in_the_wild, setup, teardown),
+		cmocka_unit_test_setup_teardown(clocks_are_those_of_the_system, setup, teardown),
+		cmocka_unit_test_setup_teardown(clocks_go_on_after_2100, setup, teardown),
+		cmocka_unit_test_setup_teardown(hours_that_do_not_exist_or_come_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_zone_of_the_object_s_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_blob_that_is_no_zone_s_becomes_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(zones_as_components, setup, teardown),
+		cmocka_unit_test_setup_teardown(blobs_that_are_none, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
