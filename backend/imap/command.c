@@ -67,7 +67,7 @@ static void
 literal_head(struct imap_cmd *cmd, size_t n)
 {
 	bool unasked = n <= UNASKED_MAX && cmd->c->caps & (CAP_LITERAL_PLUS | CAP_LITERAL_MINUS);
-	buf_printf(&cmd->text, " {%zu%s}\r\n", n, unasked ? "+" : "");
+	buf_printf(&cmd->text, "{%zu%s}\r\n", n, unasked ? "+" : "");
 	if (unasked)
 		return;
 	if (cmd->n_breaks == ARRAY_LEN(cmd->breaks))
@@ -79,6 +79,7 @@ literal_head(struct imap_cmd *cmd, size_t n)
 void
 imap_cmd_literal(struct imap_cmd *cmd, size_t n)
 {
+	imap_cmd_raw(cmd, " ");
 	literal_head(cmd, n);
 	cmd->upload = true;
 }
@@ -98,8 +99,8 @@ quotable(const struct imap_conn *c, const char *s, size_t n)
 	return ascii || (c->utf8 && text_is_utf8(s, n));
 }
 
-void
-imap_cmd_string(struct imap_cmd *cmd, const char *s)
+static void
+add_string(struct imap_cmd *cmd, const char *s)
 {
 	size_t n = strlen(s);
 	if (!quotable(cmd->c, s, n)) {
@@ -107,7 +108,7 @@ imap_cmd_string(struct imap_cmd *cmd, const char *s)
 		buf_add(&cmd->text, s, n);
 		return;
 	}
-	buf_add_str(&cmd->text, " \"");
+	buf_add_byte(&cmd->text, '"');
 	for (; *s; s++) {
 		if (*s == '"' || *s == '\\')
 			buf_add_byte(&cmd->text, '\\');
@@ -117,12 +118,26 @@ imap_cmd_string(struct imap_cmd *cmd, const char *s)
 }
 
 void
+imap_cmd_string(struct imap_cmd *cmd, const char *s)
+{
+	imap_cmd_raw(cmd, " ");
+	add_string(cmd, s);
+}
+
+void
 imap_cmd_mailbox(struct imap_cmd *cmd, const char *key)
+{
+	imap_cmd_raw(cmd, " ");
+	imap_cmd_mailbox_bare(cmd, key);
+}
+
+void
+imap_cmd_mailbox_bare(struct imap_cmd *cmd, const char *key)
 {
 	struct arena *a AUTO(arena_free) = arena_new(32768);
 	const char *wire = a ? imap_key_wire(a, key, cmd->c->utf8) : NULL;
 	if (wire)
-		imap_cmd_string(cmd, wire);
+		add_string(cmd, wire);
 	else
 		cmd->invalid = true;
 }

@@ -48,6 +48,8 @@ void imap_cmd_printf(struct imap_cmd *cmd, const char *fmt, ...) PRINTF(2, 3);
 void imap_cmd_string(struct imap_cmd *cmd, const char *s);
 /* A space and the mailbox with this key. */
 void imap_cmd_mailbox(struct imap_cmd *cmd, const char *key);
+/* The same without a space before it. */
+void imap_cmd_mailbox_bare(struct imap_cmd *cmd, const char *key);
 /* A space and the head of a literal of n bytes, which the caller sends himself after imap_cmd_send(), then CRLF. */
 void imap_cmd_literal(struct imap_cmd *cmd, size_t n);
 

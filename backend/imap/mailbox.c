@@ -173,11 +173,22 @@ imap_status_items(const struct imap_conn *c)
 	return c->condstore ? " (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ)" : " (MESSAGES UIDNEXT UIDVALIDITY UNSEEN)";
 }
 
+struct counting {
+	struct imap_conn *c;
+	const char *folder;
+	struct imap_counts *counts;
+};
+
 static enum err
 on_status(void *ctx, struct imap_response *r)
 {
-	if (r->kind == RESP_STATUS)
-		*(struct imap_counts *)ctx = r->counts;
+	struct counting *k = ctx;
+	if (r->kind != RESP_STATUS)
+		return ERR_OK;
+	struct arena *a AUTO(arena_free) = arena_new(65536);
+	const char *key = a ? imap_key_of(a, r->name, r->name_len, k->c->utf8) : NULL;
+	if (key && strcmp(key, k->folder) == 0)
+		*k->counts = r->counts;
 	return ERR_OK;
 }
 
@@ -185,7 +196,8 @@ enum err
 imap_status(struct imap_conn *c, const char *folder, struct imap_counts *counts_r, struct error *e)
 {
 	*counts_r = (struct imap_counts){ .has = 0 };
-	struct imap_run run = { .fn = on_status, .ctx = counts_r };
+	struct counting k = { c, folder, counts_r };
+	struct imap_run run = { .fn = on_status, .ctx = &k };
 	struct imap_done done;
 	struct imap_cmd cmd AUTO(imap_cmd_finish) = { .c = c };
 	imap_cmd_begin(&cmd, c, "STATUS");

@@ -61,7 +61,7 @@ static char *
 server_of(const char *url, const char *const *schemes, const unsigned *ports, int *tls)
 {
 	CURLU *u AUTO(url_cleanup) = curl_url();
-	char *scheme AUTO(url_free) = NULL, *host AUTO(url_free) = NULL, *port AUTO(url_free) = NULL, *user AUTO(url_free) = NULL;
+	char *host AUTO(url_free) = NULL, *port AUTO(url_free) = NULL, *user AUTO(url_free) = NULL;
 	const char *colon = strstr(url, "://");
 	size_t i = 0;
 	while (schemes[i] && (!colon || strlen(schemes[i]) != (size_t)(colon - url) || !text_casestarts(url, schemes[i])))
@@ -180,6 +180,7 @@ backend_logout(struct backend_session **ps)
 	free(s->password);
 	free(s->user);
 	free(s->login);
+	free(s->own);
 	for (size_t i = 0; i < IMAP_SEEN_MAX; i++)
 		free(s->seen[i].folder);
 	free(s);

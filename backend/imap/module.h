@@ -57,7 +57,7 @@ struct backend_session {
 	unsigned logins;
 	struct imap_seen seen[IMAP_SEEN_MAX];
 	size_t seen_next;
-	struct imap_own own[IMAP_OWN_MAX];
+	struct imap_own *own; /* IMAP_OWN_MAX of them, owned; NULL until the first */
 	size_t own_next;
 };
 

@@ -63,7 +63,7 @@ imap_session_known(const struct backend_session *s, const char *folder, uint64_t
 		if (seen->folder && seen->validity == validity && strcmp(seen->folder, folder) == 0)
 			known = seen->modseq;
 	}
-	for (size_t i = 0; i < IMAP_OWN_MAX && known; i++) {
+	for (size_t i = 0; i < IMAP_OWN_MAX && known && s->own; i++) {
 		const struct imap_own *own = &s->own[i];
 		if (own->uid == uid && own->validity == validity && own->modseq > known)
 			known = own->modseq;
@@ -74,6 +74,8 @@ imap_session_known(const struct backend_session *s, const char *folder, uint64_t
 void
 imap_session_stored(struct backend_session *s, uint64_t validity, uint32_t uid, uint64_t modseq)
 {
+	if (!s->own && !(s->own = calloc(IMAP_OWN_MAX, sizeof *s->own)))
+		return;
 	s->own[s->own_next++ % IMAP_OWN_MAX] = (struct imap_own){ validity, modseq, uid };
 }
 

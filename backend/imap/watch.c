@@ -1,4 +1,5 @@
-/* Watching: IDLE on the Inbox, STATUS of the other folders once per interval, on a connection that does nothing else. */
+/* Watching: IDLE on the Inbox, on a connection that does nothing else; the other folders by NOTIFY (RFC 5465) where the server
+ * has it, else by STATUS once per interval. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ struct imap_watch {
 	size_t n;
 	int64_t looked;    /* when STATUS was last asked */
 	int64_t idle_since;
+	bool notified;     /* NOTIFY tells of the other folders on this connection */
 	struct imap_cmd idle; /* the IDLE that runs */
 };
 
@@ -76,18 +78,21 @@ set_folders(struct imap_watch *w, const char *const *folders, size_t n)
 	return true;
 }
 
-/* Takes over what a look found; does it differ from the one before? Only what both tell is compared. */
+/* Takes over what a look found, all or a part; does it differ from the one before? */
 static void
 compare(struct watched *f, const struct imap_counts *now)
 {
-	const struct imap_counts *was = &f->counts;
-	unsigned both = was->has & now->has;
-	if (f->known)
-		f->hit |= (both & 1 && was->messages != now->messages) || (both & 2 && was->uidnext != now->uidnext) ||
-			(both & 4 && was->uidvalidity != now->uidvalidity) || (both & 8 && was->unseen != now->unseen) ||
-			(both & 16 && was->modseq != now->modseq);
+	struct imap_counts *was = &f->counts;
+	uint64_t *const old[] = { &was->messages, &was->uidnext, &was->uidvalidity, &was->unseen, &was->modseq };
+	const uint64_t *const new[] = { &now->messages, &now->uidnext, &now->uidvalidity, &now->unseen, &now->modseq };
+	for (unsigned i = 0; i < ARRAY_LEN(old); i++) {
+		unsigned bit = 1U << i;
+		f->hit |= f->known && was->has & now->has & bit && *old[i] != *new[i];
+		if (now->has & bit)
+			*old[i] = *new[i];
+	}
+	was->has |= now->has;
 	f->known = true;
-	f->counts = *now;
 }
 
 struct asking {
@@ -104,7 +109,7 @@ on_status(void *ctx, struct imap_response *r)
 	struct arena *a AUTO(arena_free) = arena_new(65536);
 	const char *key = a ? imap_key_of(a, r->name, r->name_len, ask->c->utf8) : NULL;
 	struct watched *f = key ? find(ask->w, key) : NULL;
-	if (f && f->asked) {
+	if (f) {
 		f->answered = true;
 		compare(f, &r->counts);
 	}
@@ -148,16 +153,30 @@ look(struct imap_watch *w, struct imap_conn *c, bool fresh, struct error *e)
 	return ERR_OK;
 }
 
+static void
+overflow(struct imap_watch *w, struct imap_conn *c)
+{
+	c->caps &= ~(unsigned)CAP_NOTIFY;
+	w->notified = false;
+	for (size_t i = 0; i < w->n; i++)
+		w->list[i].hit = true;
+}
+
 /* Reads what is there without waiting for more. */
 static enum err
 drain(struct imap_watch *w, struct imap_conn *c, struct error *e)
 {
+	struct asking ask = { w, c };
 	while (imap_conn_readable(c)) {
 		struct imap_response r;
 		imap_conn_deadline(c);
 		enum err err = imap_conn_response(c, 0, &r, e);
 		if (err)
 			return err;
+		(void)on_status(&ask, &r);
+		/* RFC 5465 5.8: the server gives up on notifying us. */
+		if (r.kind == RESP_STATE && imap_code_is(r.code, "NOTIFICATIONOVERFLOW"))
+			overflow(w, c);
 		imap_response_finish(&r);
 	}
 	struct watched *f = c->box.name ? find(w, c->box.name) : NULL;
@@ -182,6 +201,37 @@ idle_end(struct imap_watch *w, struct imap_conn *c, struct error *e)
 	err = err ? err : imap_cmd_wait(&w->idle, NULL, NULL, e);
 	imap_cmd_finish(&w->idle);
 	return err ? err : drain(w, c, e);
+}
+
+/* NOTIFY for all folders but the selected one, which IDLE serves. A server that will not is polled. */
+static enum err
+notify(struct imap_watch *w, struct imap_conn *c, struct error *e)
+{
+	if (w->notified || !(c->caps & CAP_NOTIFY) || w->n < 2)
+		return ERR_OK;
+	struct imap_done done;
+	struct imap_cmd cmd AUTO(imap_cmd_finish) = { .c = c };
+	imap_cmd_begin(&cmd, c, "NOTIFY SET (SELECTED (MessageNew MessageExpunge FlagChange)) (MAILBOXES (");
+	bool first = true;
+	for (size_t i = 0; i < w->n; i++) {
+		if (strcmp(w->list[i].folder, c->box.name) == 0)
+			continue;
+		if (first)
+			imap_cmd_mailbox_bare(&cmd, w->list[i].folder);
+		else
+			imap_cmd_mailbox(&cmd, w->list[i].folder);
+		first = false;
+	}
+	imap_cmd_raw(&cmd, ") (MessageNew MessageExpunge FlagChange))");
+	struct asking ask = { w, c };
+	struct imap_run run = { .fn = on_status, .ctx = &ask };
+	enum err err = imap_cmd_run(&cmd, &run, &done, e);
+	if (err)
+		return err;
+	w->notified = done.status == STATUS_OK;
+	if (!w->notified)
+		c->caps &= ~(unsigned)CAP_NOTIFY;
+	return ERR_OK;
 }
 
 /* The Inbox if it is watched, else the first. */
@@ -226,6 +276,8 @@ idle_begin(struct imap_watch *w, struct imap_conn *c, struct error *e)
 	enum err err = open_folder(w, c, e);
 	if (err || !c->box.name || !(c->caps & CAP_IDLE))
 		return err;
+	if ((err = notify(w, c, e)))
+		return err;
 	w->idle = (struct imap_cmd){ .c = c };
 	err = imap_cmd_idle(&w->idle, c, &refused, e);
 	if (err)
@@ -244,7 +296,7 @@ poll_of(const struct backend_session *s)
 {
 	const struct imap_watch *w = s->watch;
 	uint64_t poll = PROBE_IDLE / 1000;
-	bool others = w->n > 1 || !s->idle || !s->idle->idling;
+	bool others = (w->n > 1 && !w->notified) || !s->idle || !s->idle->idling;
 	if (others && s->b->set.poll < poll)
 		poll = s->b->set.poll;
 	return (unsigned)(s->cmd && poll > CLOSE_UNUSED / 1000 ? CLOSE_UNUSED / 1000 : poll);
@@ -270,6 +322,7 @@ reconnect(struct backend_session *s, struct error *e)
 {
 	imap_conn_close(&s->idle);
 	imap_cmd_finish(&s->watch->idle);
+	s->watch->notified = false;
 	enum err err = imap_session_connect(s, &s->idle, e);
 	if (err)
 		return err;
@@ -289,6 +342,7 @@ imap_watch(struct backend_session *s, const char *const *folders, size_t n, stru
 	enum err err = ERR_OK;
 	if (s->idle && (err = idle_end(s->watch, s->idle, e)))
 		imap_conn_close(&s->idle);
+	s->watch->notified = false; /* the list may be another one */
 	if (!s->idle && s->cmd && imap_conn_alive(s->cmd))
 		s->idle = TAKE(s->cmd);
 	if (!s->idle) {
@@ -312,7 +366,7 @@ notice(struct backend_session *s, struct error *e)
 	if (err)
 		return reconnect(s, e);
 	int64_t now = imap_now();
-	bool others = w->n > 1 || !c->idling;
+	bool others = (w->n > 1 && !w->notified) || !c->idling;
 	bool due = others && now - w->looked >= (int64_t)s->b->set.poll * 1000 - 500;
 	bool renew = c->idling && (now - w->idle_since >= RENEW_IDLE || now - c->last_heard >= PROBE_IDLE - 1000);
 	if (!due && !renew)
@@ -364,7 +418,10 @@ imap_unwatch(struct backend_session *s)
 {
 	if (!s->watch)
 		return;
-	if (s->idle && !s->cmd && idle_end(s->watch, s->idle, NULL) == ERR_OK)
+	enum err err = s->idle && !s->cmd ? idle_end(s->watch, s->idle, NULL) : ERR_UNAVAILABLE;
+	if (!err && s->watch->notified)
+		err = imap_run(s->idle, "NOTIFY NONE", NULL, NULL, NULL);
+	if (!err)
 		s->cmd = TAKE(s->idle);
 	imap_conn_close(&s->idle);
 	imap_watch_free(&s->watch);

@@ -145,6 +145,42 @@ a_server_that_is_down_is_tried_again(void **state)
 }
 
 static void
+notify_tells_of_the_other_folders(void **state)
+{
+	static const struct fake_rule rules[] = { CAPS("IDLE NOTIFY"), REPLY("STATUS \"Sent\"", STATUS_SENT(1)), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(watch(k, inbox_sent, 2), ERR_OK);
+	assert_int_equal(k->watch.poll, 300);
+	assert_string_equal(fake_command(k->f, "NOTIFY", 0), "NOTIFY SET (SELECTED (MessageNew MessageExpunge FlagChange)) "
+		"(MAILBOXES (\"Sent\") (MessageNew MessageExpunge FlagChange))");
+	fake_push(k->f, "* STATUS Sent (UIDNEXT 2 MESSAGES 1)\r\n* STATUS Other (UIDNEXT 2 MESSAGES 1)\r\n");
+	wait_for_news(k);
+	assert_int_equal(noticed(k), ERR_OK);
+	assert_int_equal(k->keys.n, 1);
+	assert_string_equal(k->keys.list[0], "Sent");
+	/* the server has enough: back to the poll */
+	fake_push(k->f, "* OK [NOTIFICATIONOVERFLOW] too much\r\n");
+	wait_for_news(k);
+	assert_int_equal(noticed(k), ERR_OK);
+	assert_int_equal(k->keys.n, 2);
+	assert_int_equal(k->watch.poll, 60);
+	backend_module.unwatch(k->s);
+	assert_int_equal(fake_count(k->f, "LOGIN"), 1);
+}
+
+static void
+a_server_that_will_not_notify_is_polled(void **state)
+{
+	static const struct fake_rule rules[] = { CAPS("IDLE NOTIFY"), REPLY("NOTIFY", "$ NO [BADEVENT (MessageNew)] no\r\n"), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(watch(k, inbox_sent, 2), ERR_OK);
+	assert_true(k->watch.fd >= 0);
+	assert_int_equal(k->watch.poll, 60);
+}
+
+static void
 without_idle_there_is_the_poll(void **state)
 {
 	static const struct fake_rule rules[] = { REPLY("STATUS \"Sent\"", STATUS_SENT(1)), END };
@@ -356,6 +392,8 @@ main(void)
 		TEST(other_folders_are_compared),
 		TEST(a_new_list_misses_nothing),
 		TEST(a_server_that_is_down_is_tried_again),
+		TEST(notify_tells_of_the_other_folders),
+		TEST(a_server_that_will_not_notify_is_polled),
 		TEST(without_idle_there_is_the_poll),
 		TEST(idle_that_is_refused_is_the_poll_too),
 		TEST(mail_is_sent),
