@@ -30,13 +30,15 @@ read_collection(struct db_rows *r, struct arena *a, struct state_collection *c, 
 }
 
 enum err
-state_collections(struct state_txn *t, struct arena *a, int64_t device, int64_t folder, struct state_collection **list_r, size_t *n_r)
+state_collections(struct state_txn *t, struct arena *a, int64_t device, int64_t folder,
+	struct state_collection **list_r, size_t *n_r)
 {
 	AUTO(buf_finish) struct buf list = { 0 };
 	AUTO(buf_finish) struct buf marked = { 0 };
 	struct db_rows r;
 
-	db_query(t, &r, "select id, device, folder, epoch, n, base, options, supported, created, last_used, answers, done, marks"
+	db_query(t, &r,
+		"select id, device, folder, epoch, n, base, options, supported, created, last_used, answers, done, marks"
 		" from collection where device = ? and folder = ? order by id desc", ARGS(I(device), I(folder)));
 	while (db_next(&r)) {
 		struct state_collection c;
@@ -44,7 +46,7 @@ state_collections(struct state_txn *t, struct arena *a, int64_t device, int64_t 
 		enum err err = read_collection(&r, a, &c, &marks);
 
 		if (err && !r.err)
-			r.err = err_set(t->e, err, err == ERR_NOMEM ? "out of memory" : "collection %lld cannot be read", (long long)c.id);
+			r.err = err_set(t->e, err, "collection %lld cannot be read", (long long)c.id);
 		db_add(&r, &list, &c, sizeof c);
 		db_add(&r, &marked, &marks, sizeof marks);
 	}
@@ -63,7 +65,8 @@ state_highest_cutoff(struct state_txn *t, int64_t folder, int64_t *date_r, int64
 
 	*date_r = INT64_MIN;
 	*id_r = 0;
-	db_query(t, &r, "select cut_date, cut_id from collection where folder = ? order by cut_date desc, cut_id desc limit 1",
+	db_query(t, &r,
+		"select cut_date, cut_id from collection where folder = ? order by cut_date desc, cut_id desc limit 1",
 		ARGS(I(folder)));
 	while (db_next(&r)) {
 		*date_r = db_int(&r, 0);
@@ -97,15 +100,16 @@ summarise(const struct state_collection *c)
 	return s;
 }
 
-/* Only the newest of the others stays, and of those the one that was last used: a phone that sent a second key 0 may go on with the
- * chain before it. */
+/* Only the newest of the others stays, and of those the one that was last used: a phone that sent a second key 0 may go
+ * on with the chain before it. */
 static enum err
 drop_others(struct state_txn *t, const struct state_collection *c)
 {
 	AUTO(buf_finish) struct buf ids = { 0 };
 	struct db_rows r;
 
-	db_query(t, &r, "select id from collection where device = ? and folder = ? and id <> ? order by last_used desc, id desc",
+	db_query(t, &r,
+		"select id from collection where device = ? and folder = ? and id <> ? order by last_used desc, id desc",
 		ARGS(I(c->device), I(c->folder), I(c->id)));
 	for (size_t i = 0; db_next(&r); i++) {
 		int64_t id = db_int(&r, 0);
@@ -130,11 +134,12 @@ state_collection_begin(struct state_txn *t, struct state_collection *c)
 	pack_done(&done, c->done, c->n_done);
 	if (!buf_ok(&answers) || !buf_ok(&done))
 		return err_set(t->e, ERR_NOMEM, "out of memory");
-	enum err err = db_insert(t, "insert into collection (device, folder, epoch, n, base, options, supported, created, last_used, answers,"
+	enum err err = db_insert(t,
+		"insert into collection (device, folder, epoch, n, base, options, supported, created, last_used, answers,"
 		" done, marks, low_c, cut_date, cut_id) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		ARGS(I(c->device), I(c->folder), I(c->epoch), I(c->n), I(c->base), S(c->options), S(c->supported), I(c->created),
-			I(c->last_used), B(answers.data, answers.len), B(done.data, done.len), I(mark_count(c)), I(s.low_c), I(s.cut_date),
-			I(s.cut_id)), &c->id);
+		ARGS(I(c->device), I(c->folder), I(c->epoch), I(c->n), I(c->base), S(c->options), S(c->supported),
+			I(c->created), I(c->last_used), B(answers.data, answers.len), B(done.data, done.len), I(mark_count(c)),
+			I(s.low_c), I(s.cut_date), I(s.cut_id)), &c->id);
 	if (!err && mark_count(c))
 		err = mark_save(t, c);
 	return err ? err : drop_others(t, c);
@@ -155,7 +160,8 @@ collections_drop(struct state_txn *t, int64_t device, int64_t folder)
 	struct db_rows r;
 
 	if (device && folder)
-		db_query(t, &r, "select id from collection where device = ? and folder = ?", ARGS(I(device), I(folder)));
+		db_query(t, &r, "select id from collection where device = ? and folder = ?",
+			ARGS(I(device), I(folder)));
 	else if (device)
 		db_query(t, &r, "select id from collection where device = ?", ARGS(I(device)));
 	else
@@ -179,7 +185,9 @@ differ(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "") != 0;
 }
 
-#define SET "update collection set n = ?, base = ?, last_used = ?, answers = ?, done = ?, marks = ?, low_c = ?, cut_date = ?, cut_id = ?"
+#define SET \
+	"update collection set n = ?, base = ?, last_used = ?, answers = ?, done = ?, marks = ?, low_c = ?, cut_date = ?," \
+	" cut_id = ?"
 #define WHERE " where id = ? and epoch = ? and base = ? and n = ?"
 
 /* The texts are long and seldom change: they are only written when they do. */

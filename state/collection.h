@@ -4,8 +4,8 @@
 
 #include "state/db.h"
 
-/* Drops all collections of the device, in the folder, or both; 0: any. Not both 0. Their ids are read first: MariaDB would look at every
- * mark there is for a DELETE with a subquery. */
+/* Drops all collections of the device, in the folder, or both; 0: any. Not both 0. Their ids are read first: MariaDB
+ * would look at every mark there is for a DELETE with a subquery. */
 enum err collections_drop(struct state_txn *t, int64_t device, int64_t folder) NODISCARD;
 
 #endif

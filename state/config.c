@@ -8,8 +8,8 @@
 #define PASSWORD_MAX 1024
 
 #define ROW(key_, type_, field, fallback_, min_, max_, choices_, doc_) \
-	{ .key = (key_), .type = (type_), .offset = offsetof(struct state_config, field), .fallback = (fallback_), .min = (min_), \
-		.max = (max_), .choices = (choices_), .doc = (doc_) }
+	{ .key = (key_), .type = (type_), .offset = offsetof(struct state_config, field), .fallback = (fallback_), \
+		.min = (min_), .max = (max_), .choices = (choices_), .doc = (doc_) }
 
 static const struct conf_row rows[] = {
 	ROW("driver", CONF_CHOICE, driver, "sqlite", 0, 0, "mariadb sqlite", "where the store is"),
@@ -18,21 +18,26 @@ static const struct conf_row rows[] = {
 	ROW("port", CONF_UINT, port, "3306", 1, 65535, NULL, "mariadb: its port"),
 	ROW("database", CONF_STRING, database, "cpush", 0, 0, NULL, "mariadb: the database"),
 	ROW("user", CONF_STRING, user, "cpush", 0, 0, NULL, "mariadb: the user"),
-	ROW("password", CONF_SECRET, password, NULL, 0, 0, NULL, "mariadb: the password; none for unix_socket authentication"),
-	ROW("password_file", CONF_STRING, password_file, NULL, 0, 0, NULL, "mariadb: a file with nothing but the password"),
+	ROW("password", CONF_SECRET, password, NULL, 0, 0, NULL,
+		"mariadb: the password; none for unix_socket authentication"),
+	ROW("password_file", CONF_STRING, password_file, NULL, 0, 0, NULL,
+		"mariadb: a file with nothing but the password"),
 	ROW("tls", CONF_CHOICE, tls, "optional", 0, 0, "off optional required",
 		"mariadb over a host: optional takes it where offered, required also checks the certificate"),
 	ROW("ca_file", CONF_STRING, ca_file, NULL, 0, 0, NULL, "mariadb: certificates that its own is checked with"),
 	ROW("path", CONF_STRING, path, "/var/lib/cpush/state.db", 0, 0, NULL, "sqlite: the file"),
 	ROW("connect_timeout", CONF_SECONDS, connect_seconds, "5", 1, 60, NULL, "mariadb: for connecting"),
-	ROW("answer_timeout", CONF_SECONDS, answer_seconds, "25", 1, 600, NULL, "mariadb: for the answer to one statement"),
-	ROW("lock_timeout", CONF_SECONDS, lock_seconds, "5", 1, 60, NULL, "how long a transaction waits for another one's lock"),
+	ROW("answer_timeout", CONF_SECONDS, answer_seconds, "25", 1, 600, NULL,
+		"mariadb: for the answer to one statement"),
+	ROW("lock_timeout", CONF_SECONDS, lock_seconds, "5", 1, 60, NULL,
+		"how long a transaction waits for another one's lock"),
 };
 
 static enum err
 faulty(struct state *s, const char *key, const char *what, struct error *e)
 {
-	return err_set(e, ERR_INVALID, "%s:%u: [state] %s: %s", conf_name(s->conf), conf_line(s->conf, "state", key), key, what);
+	return err_set(e, ERR_INVALID, "%s:%u: [state] %s: %s", conf_name(s->conf), conf_line(s->conf, "state", key),
+		key, what);
 }
 
 /* The file's content without the newlines at its end. */

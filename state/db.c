@@ -258,7 +258,8 @@ db_add_marks(struct buf *sql, size_t n)
 }
 
 enum err
-db_exec_ids(struct state_txn *t, const char *head, const struct db_value *fixed, size_t n_fixed, const int64_t *ids, size_t n)
+db_exec_ids(struct state_txn *t, const char *head, const struct db_value *fixed, size_t n_fixed, const int64_t *ids,
+	size_t n)
 {
 	struct db_value v[4 + 128];
 

@@ -1,11 +1,13 @@
-/* state/db.h - private to state/: what MariaDB and SQLite have in common, and the helpers that the tables are written with.
+/* state/db.h - private to state/: what MariaDB and SQLite have in common, and the helpers that the tables are written
+ * with.
  *
- * A `struct db` is one connection; a thread has one per store. A driver implements `struct db_ops`; everything else speaks SQL that
- * both understand, through db_exec() and db_query() with a transaction in hand. Statements are prepared once per connection and
- * found again by their text, so a text must come from a bounded set: values are always bound, lists come in a few sizes.
+ * A `struct db` is one connection; a thread has one per store. A driver implements `struct db_ops`; everything else
+ * speaks SQL that both understand, through db_exec() and db_query() with a transaction in hand. Statements are prepared
+ * once per connection and found again by their text, so a text must come from a bounded set: values are always bound,
+ * lists come in a few sizes.
  *
- * Errors:    a driver says what kind of failure it was (enum db_fate), which state_run() acts on, and records the sentence in the
- *            transaction's error. Values: all bytes are bound as bytes, all numbers as int64.
+ * Errors:    a driver says what kind of failure it was (enum db_fate), which state_run() acts on, and records the
+ *            sentence in the transaction's error. Values: all bytes are bound as bytes, all numbers as int64.
  * Threads:   a connection and its statements belong to the thread that opened it.
  */
 #ifndef STATE_DB_H
@@ -64,7 +66,8 @@ N(void)
 }
 
 #define ARGS(...) \
-	(const struct db_value[]){ __VA_ARGS__ }, sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value)
+	(const struct db_value[]){ __VA_ARGS__ }, \
+		sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value)
 #define NO_ARGS NULL, 0
 
 struct db;
@@ -133,7 +136,7 @@ struct state {
 	pthread_key_t key;
 	pthread_mutex_t lock;         /* of `connections` and `swept` */
 	LIST_HEAD(, db) connections;
-	pthread_mutex_t writer;       /* SQLite: one writing transaction of this process at a time, in a queue instead of a busy loop */
+	pthread_mutex_t writer;       /* SQLite: one writing transaction of this process at a time, in a queue */
 	int lock_file;                /* SQLite: descriptor; -1 none */
 	int64_t swept;                /* housekeeping: the folder that the last pass ended with */
 	_Atomic uint64_t statements, commits, rollbacks, retries, rows_written, bytes_written;
@@ -153,13 +156,15 @@ extern const struct db_ops mariadb_ops, sqlite_ops;
 
 /* ---- for the tables ---- */
 
-/* Runs a statement without rows. *matched_r may be NULL. EXISTS where a unique index has such a row; then the transaction can go on. */
-enum err db_exec(struct state_txn *t, const char *sql, const struct db_value *v, size_t n, int64_t *matched_r) NODISCARD;
+/* Runs a statement without rows. *matched_r may be NULL. EXISTS where a unique index has such a row; then the
+ * transaction can go on. */
+enum err db_exec(struct state_txn *t, const char *sql, const struct db_value *v, size_t n,
+	int64_t *matched_r) NODISCARD;
 /* The same for an INSERT into a table that numbers its rows. */
 enum err db_insert(struct state_txn *t, const char *sql, const struct db_value *v, size_t n, int64_t *id_r) NODISCARD;
 
-/* Rows of a SELECT: db_query(), db_next() until it is false, db_end(), which returns the first failure of all of them. No other
- * statement may run between db_query() and db_end(). */
+/* Rows of a SELECT: db_query(), db_next() until it is false, db_end(), which returns the first failure of all of them.
+ * No other statement may run between db_query() and db_end(). */
 struct db_rows {
 	struct state_txn *t;
 	struct db_stmt *st;
@@ -168,22 +173,24 @@ struct db_rows {
 void db_query(struct state_txn *t, struct db_rows *r, const char *sql, const struct db_value *v, size_t n);
 bool db_next(struct db_rows *r);
 enum err db_end(struct db_rows *r) NODISCARD;
-/* Columns of the row: a number (NULL: 0); a copy with a NUL behind it (NULL: "", also where memory is short, which db_end() tells);
- * the bytes themselves, valid until db_next(). */
+/* Columns of the row: a number (NULL: 0); a copy with a NUL behind it (NULL: "", also where memory is short, which
+ * db_end() tells); the bytes themselves, valid until db_next(). */
 int64_t db_int(struct db_rows *r, unsigned i);
 const char *db_text(struct db_rows *r, unsigned i, struct arena *a);
 struct slice db_bytes(struct db_rows *r, unsigned i);
 /* Appends a row to a list that db_list() turns into an array; fails like db_text(). */
 void db_add(struct db_rows *r, struct buf *list, const void *row, size_t size);
 /* db_end(), and what was added as an array in the arena. */
-enum err db_list(struct db_rows *r, struct arena *a, struct buf *list, size_t size, void *list_r, size_t *n_r) NODISCARD;
+enum err db_list(struct db_rows *r, struct arena *a, struct buf *list, size_t size, void *list_r,
+	size_t *n_r) NODISCARD;
 
 /* The first text for MariaDB, the second for SQLite. */
 const char *db_either(const struct state_txn *t, const char *mariadb, const char *sqlite);
 
-/* Runs `head` + "(?,?,...)" with v[0..n_fixed) and then up to 128 ids at a time; shorter lists are filled up with their last id, so
- * that there are few texts. For DELETE, UPDATE and such. */
-enum err db_exec_ids(struct state_txn *t, const char *head, const struct db_value *fixed, size_t n_fixed, const int64_t *ids, size_t n)
+/* Runs `head` + "(?,?,...)" with v[0..n_fixed) and then up to 128 ids at a time; shorter lists are filled up with their
+ * last id, so that there are few texts. For DELETE, UPDATE and such. */
+enum err db_exec_ids(struct state_txn *t, const char *head, const struct db_value *fixed, size_t n_fixed,
+	const int64_t *ids, size_t n)
 	NODISCARD;
 /* How many parameters a list of n gets (1, 8, 32, 128), and the text of that many "?,?,?". */
 size_t db_batch(size_t n);

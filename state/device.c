@@ -38,8 +38,8 @@ state_user(struct state_txn *t, const char *name, int64_t *user_r)
 /* ---- devices ---- */
 
 #define COLUMNS \
-	"d.id, d.user, u.name, d.device_id, d.type, d.agent, d.info, d.version, d.policy_hash, d.policy_temporary, d.policy_final," \
-	" d.policy_final_used, d.wipe, d.view, d.created, d.last_seen"
+	"d.id, d.user, u.name, d.device_id, d.type, d.agent, d.info, d.version, d.policy_hash, d.policy_temporary," \
+	" d.policy_final, d.policy_final_used, d.wipe, d.view, d.created, d.last_seen"
 
 static void
 read_device(struct db_rows *r, struct arena *a, struct state_device *d)
@@ -83,7 +83,8 @@ count_devices(struct state_txn *t, int64_t user, unsigned max)
 {
 	struct db_rows r;
 	int64_t n = 0, matched;
-	enum err err = db_exec(t, "update user set hierarchy_seq = hierarchy_seq where id = ?", ARGS(I(user)), &matched);
+	enum err err = db_exec(t, "update user set hierarchy_seq = hierarchy_seq where id = ?", ARGS(I(user)),
+		&matched);
 
 	if (err)
 		return err;
@@ -103,7 +104,8 @@ find_device(struct state_txn *t, struct arena *a, int64_t user, const char *devi
 {
 	struct db_rows r;
 
-	db_query(t, &r, "select " COLUMNS " from device d join user u on u.id = d.user where d.user = ? and d.device_id = ?",
+	db_query(t, &r,
+		"select " COLUMNS " from device d join user u on u.id = d.user where d.user = ? and d.device_id = ?",
 		ARGS(I(user), S(device_id)));
 	return read_one(&r, a, d_r);
 }
@@ -131,11 +133,13 @@ state_device(struct state_txn *t, struct arena *a, int64_t user, const char *dev
 }
 
 enum err
-state_device_find(struct state_txn *t, struct arena *a, const char *user, const char *device_id, struct state_device *d_r)
+state_device_find(struct state_txn *t, struct arena *a, const char *user, const char *device_id,
+	struct state_device *d_r)
 {
 	struct db_rows r;
 
-	db_query(t, &r, "select " COLUMNS " from user u join device d on d.user = u.id where u.name = ? and d.device_id = ?",
+	db_query(t, &r,
+		"select " COLUMNS " from user u join device d on d.user = u.id where u.name = ? and d.device_id = ?",
 		ARGS(S(user), S(device_id)));
 	return read_one(&r, a, d_r);
 }
@@ -144,9 +148,11 @@ enum err
 state_device_save(struct state_txn *t, const struct state_device *d)
 {
 	int64_t matched;
-	enum err err = db_exec(t, "update device set type = ?, agent = ?, info = ?, version = ?, policy_hash = ?, policy_temporary = ?,"
+	enum err err = db_exec(t,
+		"update device set type = ?, agent = ?, info = ?, version = ?, policy_hash = ?, policy_temporary = ?,"
 		" policy_final = ?, policy_final_used = ?, wipe = ?, view = ?, last_seen = ? where id = ?",
-		ARGS(S(d->type), S(d->agent), S(d->info), I(d->version), S(d->policy_hash), I(d->policy_temporary), I(d->policy_final),
+		ARGS(S(d->type), S(d->agent), S(d->info), I(d->version), S(d->policy_hash), I(d->policy_temporary),
+		I(d->policy_final),
 			I(d->policy_final_used), I(d->wipe), I((int64_t)d->view), I(d->last_seen), I(d->id)), &matched);
 
 	return err || matched ? err : err_set(t->e, ERR_NOTFOUND, "the device was removed meanwhile");
@@ -159,10 +165,13 @@ state_devices(struct state_txn *t, struct arena *a, const char *user, struct sta
 	struct db_rows r;
 
 	if (user)
-		db_query(t, &r, "select " COLUMNS " from user u join device d on d.user = u.id where u.name = ? order by d.device_id",
+		db_query(t, &r,
+			"select " COLUMNS " from user u join device d on d.user = u.id where u.name = ? order by d.device_id",
 			ARGS(S(user)));
 	else
-		db_query(t, &r, "select " COLUMNS " from user u join device d on d.user = u.id order by u.name, d.device_id", NO_ARGS);
+		db_query(t, &r,
+			"select " COLUMNS " from user u join device d on d.user = u.id order by u.name, d.device_id",
+			NO_ARGS);
 	while (db_next(&r)) {
 		struct state_device d;
 
@@ -191,7 +200,8 @@ state_device_resync(struct state_txn *t, int64_t device, int64_t folder)
 
 	if (err || folder)
 		return err;
-	return db_exec(t, "update device set h_epoch = 0, h_n = 0, h_base = 0, h_keys = ? where id = ?", ARGS(S(""), I(device)), NULL);
+	return db_exec(t, "update device set h_epoch = 0, h_n = 0, h_base = 0, h_keys = ? where id = ?",
+		ARGS(S(""), I(device)), NULL);
 }
 
 /* ---- stored requests ---- */
@@ -224,11 +234,13 @@ state_request_save(struct state_txn *t, int64_t device, const char *kind, const 
 	if (err || same)
 		return err;
 	if (!there) {
-		err = db_exec(t, "insert into request (device, kind, body) values (?, ?, ?)", ARGS(I(device), S(kind), S(text)), NULL);
+		err = db_exec(t, "insert into request (device, kind, body) values (?, ?, ?)",
+			ARGS(I(device), S(kind), S(text)), NULL);
 		if (err != ERR_EXISTS)
 			return err;
 	}
-	return db_exec(t, "update request set body = ? where device = ? and kind = ?", ARGS(S(text), I(device), S(kind)), NULL);
+	return db_exec(t, "update request set body = ? where device = ? and kind = ?",
+		ARGS(S(text), I(device), S(kind)), NULL);
 }
 
 /* ---- the position in the hierarchy ---- */
@@ -254,7 +266,8 @@ state_hierarchy(struct state_txn *t, int64_t device, struct state_hierarchy *h_r
 }
 
 enum err
-state_hierarchy_save(struct state_txn *t, int64_t device, const struct state_hierarchy *was, const struct state_hierarchy *now)
+state_hierarchy_save(struct state_txn *t, int64_t device, const struct state_hierarchy *was,
+	const struct state_hierarchy *now)
 {
 	AUTO(buf_finish) struct buf keys = { 0 };
 	int64_t matched;
@@ -266,7 +279,7 @@ state_hierarchy_save(struct state_txn *t, int64_t device, const struct state_hie
 		return err_set(t->e, ERR_NOMEM, "out of memory");
 	enum err err = db_exec(t, "update device set h_epoch = ?, h_n = ?, h_base = ?, h_keys = ?"
 		" where id = ? and h_epoch = ? and h_base = ? and h_n = ?",
-		ARGS(I(now->epoch), I(now->n), I(now->base), B(keys.data, keys.len), I(device), I(was->epoch), I(was->base), I(was->n)),
-		&matched);
+		ARGS(I(now->epoch), I(now->n), I(now->base), B(keys.data, keys.len), I(device), I(was->epoch),
+		I(was->base), I(was->n)), &matched);
 	return err || matched ? err : err_set(t->e, ERR_CONFLICT, "another request has moved the hierarchy keys on");
 }

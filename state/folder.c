@@ -40,8 +40,8 @@ read_seq(struct state_txn *t, int64_t user, int64_t *seq_r)
 }
 
 enum err
-state_folders(struct state_txn *t, struct arena *a, int64_t user, int64_t since, struct state_folder **list_r, size_t *n_r,
-	int64_t *seq_r)
+state_folders(struct state_txn *t, struct arena *a, int64_t user, int64_t since, struct state_folder **list_r,
+	size_t *n_r, int64_t *seq_r)
 {
 	AUTO(buf_finish) struct buf list = { 0 };
 	struct db_rows r;
@@ -49,7 +49,8 @@ state_folders(struct state_txn *t, struct arena *a, int64_t user, int64_t since,
 
 	if (err)
 		return err;
-	db_query(t, &r, "select " COLUMNS " from folder where user = ? and hierarchy_seq > ? order by id", ARGS(I(user), I(since)));
+	db_query(t, &r, "select " COLUMNS " from folder where user = ? and hierarchy_seq > ? order by id",
+		ARGS(I(user), I(since)));
 	while (db_next(&r)) {
 		struct state_folder f;
 
@@ -65,7 +66,8 @@ state_folder(struct state_txn *t, struct arena *a, int64_t user, int64_t id, str
 	struct db_rows r;
 	bool found = false;
 
-	db_query(t, &r, "select " COLUMNS " from folder where id = ? and user = ? and deleted = 0", ARGS(I(id), I(user)));
+	db_query(t, &r, "select " COLUMNS " from folder where id = ? and user = ? and deleted = 0",
+		ARGS(I(id), I(user)));
 	while (db_next(&r)) {
 		read_folder(&r, a, f_r);
 		found = true;
@@ -77,16 +79,20 @@ state_folder(struct state_txn *t, struct arena *a, int64_t user, int64_t id, str
 enum err
 state_folder_by_key(struct state_txn *t, struct arena *a, const char *user, const char *key, struct state_folder *f_r)
 {
+	unsigned char hash[DB_HASH];
 	struct db_rows r;
 	bool found = false;
+	enum err err = db_hash(t, key, hash);
 
-	db_query(t, &r, "select " COLUMNS " from folder where user = (select id from user where name = ?) and bkey = ? and deleted = 0",
-		ARGS(S(user), S(key)));
+	if (err)
+		return err;
+	db_query(t, &r, "select " COLUMNS " from folder where user = (select id from user where name = ?) and hash = ?",
+		ARGS(S(user), B(hash, sizeof hash)));
 	while (db_next(&r)) {
 		read_folder(&r, a, f_r);
 		found = true;
 	}
-	enum err err = db_end(&r);
+	err = db_end(&r);
 	return err || found ? err : ERR_NOTFOUND;
 }
 
@@ -109,9 +115,11 @@ static enum err
 insert(struct state_txn *t, struct state_folder *f, struct db_value hash)
 {
 	f->created_seq = f->hierarchy_seq;
-	return db_insert(t, "insert into folder (user, bkey, hash, parent, name, class, type, readonly, token, created_seq, hierarchy_seq,"
+	return db_insert(t,
+		"insert into folder (user, bkey, hash, parent, name, class, type, readonly, token, created_seq, hierarchy_seq,"
 		" deleted) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		ARGS(I(f->user), S(f->key), hash, S(f->parent), S(f->name), I(f->class), I(f->type), I(f->readonly), S(f->cursor),
+		ARGS(I(f->user), S(f->key), hash, S(f->parent), S(f->name), I(f->class), I(f->type), I(f->readonly),
+		S(f->cursor),
 			I(f->created_seq), I(f->hierarchy_seq), I(f->deleted)), &f->id);
 }
 
@@ -119,9 +127,11 @@ static enum err
 update(struct state_txn *t, const struct state_folder *f, struct db_value hash)
 {
 	int64_t matched;
-	enum err err = db_exec(t, "update folder set bkey = ?, hash = ?, parent = ?, name = ?, class = ?, type = ?, readonly = ?,"
+	enum err err = db_exec(t,
+		"update folder set bkey = ?, hash = ?, parent = ?, name = ?, class = ?, type = ?, readonly = ?,"
 		" hierarchy_seq = ?, deleted = ? where id = ? and user = ?",
-		ARGS(S(f->key), hash, S(f->parent), S(f->name), I(f->class), I(f->type), I(f->readonly), I(f->hierarchy_seq),
+		ARGS(S(f->key), hash, S(f->parent), S(f->name), I(f->class), I(f->type), I(f->readonly),
+		I(f->hierarchy_seq),
 			I(f->deleted), I(f->id), I(f->user)), &matched);
 
 	if (!err && !matched)
@@ -138,7 +148,8 @@ state_folder_save(struct state_txn *t, struct state_folder *f)
 	unsigned char hash[DB_HASH];
 	int64_t id = f->id;
 	/* Takes the row's lock, too. */
-	enum err err = db_exec(t, "update user set hierarchy_seq = hierarchy_seq + 1 where id = ?", ARGS(I(f->user)), NULL);
+	enum err err = db_exec(t, "update user set hierarchy_seq = hierarchy_seq + 1 where id = ?", ARGS(I(f->user)),
+		NULL);
 
 	if (!err)
 		err = read_seq(t, f->user, &f->hierarchy_seq);

@@ -1,5 +1,5 @@
-/* What nobody needs any more. One pass looks at a bounded number of rows and deletes a bounded number, in a transaction per step, so
- * that it holds no lock for long and loses little to a deadlock. */
+/* What nobody needs any more. One pass looks at a bounded number of rows and deletes a bounded number, in a transaction
+ * per step, so that it holds no lock for long and loses little to a deadlock. */
 #include "state/collection.h"
 #include "state/db.h"
 
@@ -65,7 +65,8 @@ old_intents(struct state_txn *t, void *arg, struct error *e)
 {
 	AUTO(buf_finish) struct buf ids = { 0 };
 	struct pass *p = arg;
-	enum err err = select_ids(t, "select id from intent where created < ? limit 500", ARGS(I(p->now - KEEP_INTENT)), &ids);
+	enum err err = select_ids(t, "select id from intent where created < ? limit 500", ARGS(I(p->now - KEEP_INTENT)),
+		&ids);
 
 	(void)e;
 	p->more |= count_of(&ids) == INTENTS;
@@ -85,13 +86,14 @@ next_folders(struct state_txn *t, const struct pass *p, struct buf *folders)
 {
 	struct db_rows r;
 
-	db_query(t, &r, "select f.id, f.deleted, exists (select 1 from item i where i.folder = f.id and i.hash is null),"
+	db_query(t, &r,
+		"select f.id, f.deleted, exists (select 1 from item i where i.folder = f.id and i.hash is null),"
 		" exists (select 1 from collection c where c.folder = f.id),"
 		" (select min(c.low_c) from collection c where c.folder = f.id)"
 		" from folder f where f.id > ? order by f.id limit 100", ARGS(I(p->after)));
 	while (db_next(&r)) {
-		struct swept f = { .id = db_int(&r, 0), .deleted = db_int(&r, 1), .tombstones = db_int(&r, 2), .collections = db_int(&r, 3),
-			.low_c = db_int(&r, 4) };
+		struct swept f = { .id = db_int(&r, 0), .deleted = db_int(&r, 1), .tombstones = db_int(&r, 2),
+			.collections = db_int(&r, 3), .low_c = db_int(&r, 4) };
 
 		if (!f.collections)
 			f.low_c = INT64_MAX;
@@ -105,8 +107,8 @@ tombstones(struct state_txn *t, const struct pass *p, const struct swept *f, siz
 {
 	AUTO(buf_finish) struct buf ids = { 0 };
 	enum err err = select_ids(t, "select i.id from item i where i.folder = ? and i.hash is null and i.seq <= ?"
-		" and (i.moved_to = 0 or i.moved_at < ?) and not exists (select 1 from mark m join collection c on c.id = m.collection"
-		" where m.item = i.id and m.kind = 2) limit ?",
+		" and (i.moved_to = 0 or i.moved_at < ?)"
+		" and not exists (select 1 from mark m join collection c on c.id = m.collection where m.item = i.id and m.kind = 2) limit ?",
 		ARGS(I(f->id), I(f->low_c), I(p->now - KEEP_MOVED), I((int64_t)*left)), &ids);
 
 	*left -= count_of(&ids);

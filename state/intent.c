@@ -28,8 +28,8 @@ read_intent(struct db_rows *r, struct arena *a, struct state_intent *i_r)
 
 /* Kinds are few; the index need not hold them. */
 enum err
-state_intent(struct state_txn *t, struct arena *a, int64_t device, const char *kind, const char *hash, const char *client,
-	struct state_intent *i_r)
+state_intent(struct state_txn *t, struct arena *a, int64_t device, const char *kind, const char *hash,
+	const char *client, struct state_intent *i_r)
 {
 	unsigned char find[DB_HASH];
 	struct db_rows r;
@@ -37,7 +37,8 @@ state_intent(struct state_txn *t, struct arena *a, int64_t device, const char *k
 
 	if (err)
 		return err;
-	db_query(t, &r, "select " COLUMNS " from intent where device = ? and find = ? and kind = ? order by id desc limit 1",
+	db_query(t, &r,
+		"select " COLUMNS " from intent where device = ? and find = ? and kind = ? order by id desc limit 1",
 		ARGS(I(device), B(find, sizeof find), S(kind)));
 	err = read_intent(&r, a, i_r);
 	if (err != ERR_NOTFOUND || !client || !*client)
@@ -45,7 +46,8 @@ state_intent(struct state_txn *t, struct arena *a, int64_t device, const char *k
 	err = db_hash(t, client, find);
 	if (err)
 		return err;
-	db_query(t, &r, "select " COLUMNS " from intent where device = ? and find_client = ? and kind = ? order by id desc limit 1",
+	db_query(t, &r,
+		"select " COLUMNS " from intent where device = ? and find_client = ? and kind = ? order by id desc limit 1",
 		ARGS(I(device), B(find, sizeof find), S(kind)));
 	return read_intent(&r, a, i_r);
 }
@@ -68,8 +70,10 @@ state_intent_save(struct state_txn *t, struct state_intent *i)
 		err = db_hash(t, i->client, find_client);
 	if (err)
 		return err;
-	return db_insert(t, "insert into intent (device, kind, hash, client, find, find_client, message_id, mark, result, step, created)"
+	return db_insert(t,
+		"insert into intent (device, kind, hash, client, find, find_client, message_id, mark, result, step, created)"
 		" values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		ARGS(I(i->device), S(i->kind), S(i->hash), S(i->client), B(find, sizeof find), client ? B(find_client, sizeof find_client) : N(),
+		ARGS(I(i->device), S(i->kind), S(i->hash), S(i->client), B(find, sizeof find),
+			client ? B(find_client, sizeof find_client) : N(),
 			S(i->message_id), S(i->mark), S(i->result), I(i->step), I(i->created)), &i->id);
 }

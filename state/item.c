@@ -1,11 +1,12 @@
-/* The mirror's rows. Range conditions are written so that MariaDB finds them in an index, and `+ 0` keeps both planners from taking the
- * index of a column that the order does not follow. */
+/* The mirror's rows. Range conditions are written so that MariaDB finds them in an index, and `+ 0` keeps both planners
+ * from taking the index of a column that the order does not follow. */
 #include <stdlib.h>
 
 #include "state/db.h"
 
 #define COLUMNS \
-	"id, folder, bkey, version, date, created_seq, created_by, seq, changed_by, moved_to, moved_at, outside, deleted"
+	"id, folder, bkey, version, date, created_seq, created_by, seq, changed_by, moved_to, moved_at, outside," \
+	" deleted"
 #define LOW "date >= ? and (date > ? or id >= ?)"
 #define HIGH "date <= ? and (date < ? or id < ?)"
 
@@ -36,7 +37,8 @@ read_items(struct db_rows *r, struct arena *a, struct buf *list)
 }
 
 static enum err
-select_items(struct state_txn *t, struct arena *a, const char *sql, const struct db_value *v, size_t n, struct state_items *items_r)
+select_items(struct state_txn *t, struct arena *a, const char *sql, const struct db_value *v, size_t n,
+	struct state_items *items_r)
 {
 	AUTO(buf_finish) struct buf list = { 0 };
 	struct db_rows r;
@@ -50,7 +52,8 @@ select_items(struct state_txn *t, struct arena *a, const char *sql, const struct
 
 /* `head` (?, ?, ...) with up to LOOK_UP values, which are filled up with the last one. */
 static enum err
-look_up(struct state_txn *t, struct arena *a, const char *head, struct db_value v[LOOK_UP + 1], size_t n, struct buf *list)
+look_up(struct state_txn *t, struct arena *a, const char *head, struct db_value v[LOOK_UP + 1], size_t n,
+	struct buf *list)
 {
 	AUTO(buf_finish) struct buf sql = { 0 };
 	struct db_rows r;
@@ -96,7 +99,8 @@ state_items_by_key(struct state_txn *t, struct arena *a, int64_t folder, const c
 			v[1 + i] = B(hash[i], DB_HASH);
 		}
 		if (!err)
-			err = look_up(t, a, "select " COLUMNS " from item where folder = ? and hash in ", v, part, &list);
+			err = look_up(t, a, "select " COLUMNS " from item where folder = ? and hash in ", v, part,
+				&list);
 		if (err)
 			return err;
 	}
@@ -104,7 +108,8 @@ state_items_by_key(struct state_txn *t, struct arena *a, int64_t folder, const c
 }
 
 enum err
-state_items_by_id(struct state_txn *t, struct arena *a, int64_t folder, const int64_t *ids, size_t n, struct state_items *items_r)
+state_items_by_id(struct state_txn *t, struct arena *a, int64_t folder, const int64_t *ids, size_t n,
+	struct state_items *items_r)
 {
 	AUTO(buf_finish) struct buf list = { 0 };
 	struct db_value v[LOOK_UP + 1];
@@ -115,7 +120,8 @@ state_items_by_id(struct state_txn *t, struct arena *a, int64_t folder, const in
 
 		for (size_t i = 0; i < part; i++)
 			v[1 + i] = I(ids[at + i]);
-		enum err err = look_up(t, a, "select " COLUMNS " from item where folder + 0 = ? and id in ", v, part, &list);
+		enum err err = look_up(t, a, "select " COLUMNS " from item where folder + 0 = ? and id in ", v, part,
+			&list);
 		if (err)
 			return err;
 	}
@@ -125,47 +131,55 @@ state_items_by_id(struct state_txn *t, struct arena *a, int64_t folder, const in
 enum err
 state_items_live(struct state_txn *t, struct arena *a, int64_t folder, struct state_items *items_r)
 {
-	return select_items(t, a, "select " COLUMNS " from item where folder = ? and hash is not null", ARGS(I(folder)), items_r);
+	return select_items(t, a, "select " COLUMNS " from item where folder = ? and hash is not null", ARGS(I(folder)),
+		items_r);
 }
 
 enum err
-state_items_changed(struct state_txn *t, struct arena *a, int64_t folder, int64_t after, size_t limit, struct state_items *items_r)
+state_items_changed(struct state_txn *t, struct arena *a, int64_t folder, int64_t after, size_t limit,
+	struct state_items *items_r)
 {
 	return select_items(t, a, "select " COLUMNS " from item where folder = ? and seq > ? order by seq limit ?",
 		ARGS(I(folder), I(after), I((int64_t)limit)), items_r);
 }
 
 enum err
-state_items_created(struct state_txn *t, struct arena *a, int64_t folder, int64_t after, int64_t me, int64_t edge_date, int64_t edge_id,
-	size_t limit, struct state_items *items_r)
+state_items_created(struct state_txn *t, struct arena *a, int64_t folder, int64_t after, int64_t me, int64_t edge_date,
+	int64_t edge_id, size_t limit, struct state_items *items_r)
 {
-	return select_items(t, a, "select " COLUMNS " from item where folder = ? and created_seq > ? and deleted = 0 and created_by <> ?"
+	return select_items(t, a,
+		"select " COLUMNS " from item where folder = ? and created_seq > ? and deleted = 0 and created_by <> ?"
 		" and date + 0 >= ? and (date > ? or id >= ?) order by created_seq limit ?",
 		ARGS(I(folder), I(after), I(me), I(edge_date), I(edge_date), I(edge_id), I((int64_t)limit)), items_r);
 }
 
 enum err
-state_items_between(struct state_txn *t, struct arena *a, int64_t folder, int64_t low_date, int64_t low_id, int64_t high_date,
-	int64_t high_id, size_t limit, struct state_items *items_r)
+state_items_between(struct state_txn *t, struct arena *a, int64_t folder, int64_t low_date, int64_t low_id,
+	int64_t high_date, int64_t high_id, size_t limit, struct state_items *items_r)
 {
-	return select_items(t, a, "select " COLUMNS " from item where folder = ? and " LOW " and " HIGH " order by date, id limit ?",
-		ARGS(I(folder), I(low_date), I(low_date), I(low_id), I(high_date), I(high_date), I(high_id), I((int64_t)limit)), items_r);
+	return select_items(t, a,
+		"select " COLUMNS " from item where folder = ? and " LOW " and " HIGH " order by date, id limit ?",
+		ARGS(I(folder), I(low_date), I(low_date), I(low_id), I(high_date), I(high_date), I(high_id),
+		I((int64_t)limit)), items_r);
 }
 
 enum err
-state_items_older(struct state_txn *t, struct arena *a, int64_t folder, int64_t upto, int64_t me, int64_t low_date, int64_t low_id,
-	int64_t high_date, int64_t high_id, size_t limit, struct state_items *items_r)
+state_items_older(struct state_txn *t, struct arena *a, int64_t folder, int64_t upto, int64_t me, int64_t low_date,
+	int64_t low_id, int64_t high_date, int64_t high_id, size_t limit, struct state_items *items_r)
 {
-	return select_items(t, a, "select " COLUMNS " from item where folder = ? and " LOW " and " HIGH " and created_seq + 0 <= ?"
+	return select_items(t, a,
+		"select " COLUMNS " from item where folder = ? and " LOW " and " HIGH " and created_seq + 0 <= ?"
 		" and deleted = 0 and not (created_by = ? and outside = 1) order by date desc, id desc limit ?",
-		ARGS(I(folder), I(low_date), I(low_date), I(low_id), I(high_date), I(high_date), I(high_id), I(upto), I(me),
+		ARGS(I(folder), I(low_date), I(low_date), I(low_id), I(high_date), I(high_date), I(high_id), I(upto),
+		I(me),
 			I((int64_t)limit)), items_r);
 }
 
 /* ---- writing ---- */
 
 /* What is written of a row, in the order of `columns`. */
-static const char *const columns[] = { "bkey", "hash", "version", "date", "created_seq", "created_by", "seq", "changed_by", "moved_to",
+static const char *const columns[] = { "bkey", "hash", "version", "date", "created_seq", "created_by", "seq",
+	"changed_by", "moved_to",
 	"moved_at", "outside", "deleted" };
 #define WRITTEN 12
 #define HASH 1
@@ -184,14 +198,15 @@ prepare(struct state_txn *t, struct state_item *it, struct written *w)
 	enum err err = it->deleted ? ERR_OK : db_hash(t, it->key, w->hash);
 
 	w->item = it;
-	struct db_value v[WRITTEN] = { S(it->key), it->deleted ? N() : B(w->hash, DB_HASH), S(it->version), I(it->date), I(it->created_seq),
-		I(it->created_by), I(it->seq), I(it->changed_by), I(it->moved_to), I(it->moved_at), I(it->outside), I(it->deleted) };
+	struct db_value v[WRITTEN] = { S(it->key), it->deleted ? N() : B(w->hash, DB_HASH), S(it->version), I(it->date),
+		I(it->created_seq), I(it->created_by), I(it->seq), I(it->changed_by), I(it->moved_to), I(it->moved_at),
+		I(it->outside), I(it->deleted) };
 	memcpy(w->v, v, sizeof v);
 	return err;
 }
 
-/* update item set COLUMN = case id when ? then ? ... end, ... where id in (...): one statement for many rows, known to both stores.
- * Fewer rows than the statement has room for: the last is named again. */
+/* update item set COLUMN = case id when ? then ? ... end, ... where id in (...): one statement for many rows, known to
+ * both stores. Fewer rows than the statement has room for: the last is named again. */
 static enum err
 update(struct state_txn *t, const struct written *w, size_t n)
 {
@@ -226,7 +241,8 @@ update(struct state_txn *t, const struct written *w, size_t n)
 	return err;
 }
 
-/* The ids that the store has given; told apart by the key's hash, for no one promises the order. A tombstone comes alone. */
+/* The ids that the store has given; told apart by the key's hash, for no one promises the order. A tombstone comes
+ * alone. */
 static void
 read_ids(struct db_rows *r, struct written *w, size_t n)
 {

@@ -173,7 +173,8 @@ begin_session(struct state *s, struct db *db, struct error *e)
 	if (!strstr(version, "MariaDB") || mysql_get_server_version(of(db)->mysql) < 101100)
 		return err_set(e, ERR_INVALID, "the server is no MariaDB 10.11 or later, but %s", version);
 	snprintf(sql, sizeof sql,
-		"set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', autocommit = 1, innodb_lock_wait_timeout = %u",
+		"set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', autocommit = 1,"
+		" innodb_lock_wait_timeout = %u",
 		(unsigned)s->config.lock_seconds);
 	enum err err = script(db, sql, e);
 	/* What a transaction that only reads needs; one that writes says otherwise for itself. */
@@ -226,7 +227,8 @@ static enum err
 refused(MYSQL *m, struct error *e)
 {
 	unsigned no = mysql_errno(m);
-	/* Access denied (to the server, the database), no such database, an unknown host, a plugin that is not there, no or wrong TLS. */
+	/* Access denied (to the server, the database), no such database, an unknown host, a plugin that is not there,
+	 * no or wrong TLS. */
 	bool settings = no == 1044 || no == 1045 || no == 1049 || no == 1698 || no == 2005 || no == 2026 || no == 2059;
 
 	return err_set(e, settings ? ERR_INVALID : ERR_UNAVAILABLE, "MariaDB: %s (%u)", mysql_error(m), no);
@@ -283,7 +285,8 @@ cut_connection(struct mariadb *m)
 	shutdown(mysql_get_socket(m->mysql), SHUT_RDWR);
 }
 
-/* The server has nothing to say between two statements: if there is something to read, it is the end, and COMMIT was not sent. */
+/* The server has nothing to say between two statements: if there is something to read, it is the end, and COMMIT was
+ * not sent. */
 static bool
 is_gone(struct mariadb *m)
 {
@@ -296,7 +299,8 @@ static enum err
 lost_in_commit(struct db *db, struct error *e)
 {
 	db->fate = DB_DOWN;
-	return err_set(e, ERR_UNAVAILABLE, "MariaDB: the connection was lost in COMMIT, which may have been done or not");
+	return err_set(e, ERR_UNAVAILABLE,
+		"MariaDB: the connection was lost in COMMIT, which may have been done or not");
 }
 
 static enum err
@@ -369,8 +373,8 @@ finalize(struct db_stmt *st)
 static bool
 is_number(enum enum_field_types type)
 {
-	return type == MYSQL_TYPE_TINY || type == MYSQL_TYPE_SHORT || type == MYSQL_TYPE_INT24 || type == MYSQL_TYPE_LONG ||
-		type == MYSQL_TYPE_LONGLONG;
+	return type == MYSQL_TYPE_TINY || type == MYSQL_TYPE_SHORT || type == MYSQL_TYPE_INT24 ||
+		type == MYSQL_TYPE_LONG || type == MYSQL_TYPE_LONGLONG;
 }
 
 static void
@@ -443,6 +447,8 @@ prepare(struct db *db, const char *sql, struct db_stmt **st_r, struct error *e)
 static enum err
 execute(struct db_stmt *st, const struct db_value *v, size_t n, struct error *e)
 {
+	static const enum enum_field_types types[] = { [DB_NULL] = MYSQL_TYPE_NULL, [DB_INT] = MYSQL_TYPE_LONGLONG,
+		[DB_BYTES] = MYSQL_TYPE_BLOB };
 	struct mariadb_stmt *m = stmt_of(st);
 
 	if (n != m->n_in)
@@ -451,7 +457,7 @@ execute(struct db_stmt *st, const struct db_value *v, size_t n, struct error *e)
 		MYSQL_BIND *b = &m->in[i];
 
 		memset(b, 0, sizeof *b);
-		b->buffer_type = v[i].type == DB_INT ? MYSQL_TYPE_LONGLONG : v[i].type == DB_BYTES ? MYSQL_TYPE_BLOB : MYSQL_TYPE_NULL;
+		b->buffer_type = types[v[i].type];
 		/* The connector only reads; its structure is for both ways. */
 		memcpy(&b->buffer, v[i].type == DB_INT ? &(const void *){ &v[i].i } : &v[i].p, sizeof b->buffer);
 		b->buffer_length = v[i].type == DB_BYTES ? (unsigned long)v[i].n : 0;
@@ -521,7 +527,8 @@ column(struct db_stmt *st, unsigned i, struct db_value *v_r)
 	struct mariadb_stmt *m = stmt_of(st);
 	struct column *c = &m->columns[i];
 
-	*v_r = (struct db_value){ .type = c->null ? DB_NULL : c->number ? DB_INT : DB_BYTES, .i = c->i, .p = c->data, .n = c->len };
+	*v_r = (struct db_value){ .type = c->null ? DB_NULL : c->number ? DB_INT : DB_BYTES, .i = c->i, .p = c->data,
+		.n = c->len };
 	return true;
 }
 
@@ -549,7 +556,8 @@ lock_schema(struct db *db, struct error *e)
 	enum err err = ask_number(db, "select get_lock(concat('cpush.', database()), 60)", &got, e);
 
 	if (!err && got != 1)
-		err = err_set(e, ERR_UNAVAILABLE, "MariaDB: another process has held the lock on the schema for a minute");
+		err = err_set(e, ERR_UNAVAILABLE,
+			"MariaDB: another process has held the lock on the schema for a minute");
 	return err;
 }
 

@@ -20,7 +20,8 @@ read_rows(struct state_txn *t, int64_t collection, struct buf *rows)
 	db_query(t, &r, "select kind, item, from_n, to_n from mark where collection = ? order by kind, item, from_n",
 		ARGS(I(collection)));
 	while (db_next(&r)) {
-		struct row row = { .kind = db_int(&r, 0), .item = db_int(&r, 1), .from = db_int(&r, 2), .to = db_int(&r, 3) };
+		struct row row = { .kind = db_int(&r, 0), .item = db_int(&r, 1), .from = db_int(&r, 2),
+			.to = db_int(&r, 3) };
 
 		db_add(&r, rows, &row, sizeof row);
 	}
@@ -190,7 +191,8 @@ insert(struct state_txn *t, int64_t collection, const struct row *rows, size_t n
 		buf_add_str(&sql, "insert into mark (collection, kind, item, from_n, to_n) values ");
 		for (size_t i = 0; i < part; i++) {
 			const struct row *row = &rows[at + i];
-			const struct db_value one[] = { I(collection), I(row->kind), I(row->item), I(row->from), I(row->to) };
+			const struct db_value one[] = { I(collection), I(row->kind), I(row->item), I(row->from),
+				I(row->to) };
 
 			buf_add_str(&sql, i ? ", (?, ?, ?, ?, ?)" : "(?, ?, ?, ?, ?)");
 			memcpy(v + 5 * i, one, sizeof one);
@@ -210,8 +212,8 @@ write_changes(struct state_txn *t, int64_t collection, const struct changes *ch)
 		const struct db_value fixed[] = { I(collection), I(kind) };
 		const struct buf *gone = &ch->gone[kind];
 
-		err = db_exec_ids(t, "delete from mark where collection = ? and kind = ? and item in ", fixed, 2, (const void *)gone->data,
-			gone->len / sizeof(int64_t));
+		err = db_exec_ids(t, "delete from mark where collection = ? and kind = ? and item in ", fixed, 2,
+			(const void *)gone->data, gone->len / sizeof(int64_t));
 	}
 	return err ? err : insert(t, collection, (const void *)ch->rows.data, ch->rows.len / sizeof(struct row));
 }

@@ -1,8 +1,8 @@
 /* state/mark.h - private to state/: holes and again of a collection's answers.
  *
- * A row says that an item is one in the answers from number from_n to number to_n. The last one of a run of kept answers is open at its
- * end, so that the next answer, which mostly has the same holes, writes nothing. What a row says of numbers that are not kept means
- * nothing.
+ * A row says that an item is one in the answers from number from_n to number to_n. The last one of a run of kept
+ * answers is open at its end, so that the next answer, which mostly has the same holes, writes nothing. What a row says
+ * of numbers that are not kept means nothing.
  */
 #ifndef STATE_MARK_H
 #define STATE_MARK_H

@@ -1,7 +1,8 @@
 /* state/pack.h - private to state/: lists of numbers and texts in one column.
  *
- * Numbers are written seven bits at a time, low ones first, the eighth bit saying that more follow; signed ones with the sign in the
- * lowest bit; a text is its length and its bytes. Reading what is no such thing sets `bad` and gives zeros.
+ * Numbers are written seven bits at a time, low ones first, the eighth bit saying that more follow; signed ones with
+ * the sign in the lowest bit; a text is its length and its bytes. Reading what is no such thing sets `bad` and gives
+ * zeros.
  */
 #ifndef STATE_PACK_H
 #define STATE_PACK_H

@@ -1,8 +1,8 @@
-/* The tables. Words that begin with $ are the dialect's. Each statement can be run again: MariaDB commits each by itself, and a process
- * may die between two. Versions are only added to: what was released stays as it is.
+/* The tables. Words that begin with $ are the dialect's. Each statement can be run again: MariaDB commits each by
+ * itself, and a process may die between two. Versions are only added to: what was released stays as it is.
  *
- * Texts of phones and servers are kept as bytes: they compare as bytes, and none is refused for its encoding. What is looked up by a
- * text that may be longer than an index takes is looked up by its SHA-256.
+ * Texts of phones and servers are kept as bytes: they compare as bytes, and none is refused for its encoding. What is
+ * looked up by a text that may be longer than an index takes is looked up by its SHA-256.
  */
 #include <ctype.h>
 
@@ -12,30 +12,35 @@ static const char *const version_1[] = {
 	"create table if not exists user (id $id, name $key, hierarchy_seq $int) $engine",
 	"create unique index if not exists user_name on user (name)",
 
-	"create table if not exists device (id $id, user $int, device_id $key, type $bytes, agent $bytes, info $bytes, version $int,"
-	" policy_hash $bytes, policy_temporary $int, policy_final $int, policy_final_used $int, wipe $int, view $int, created $int,"
-	" last_seen $int, h_epoch $int, h_n $int, h_base $int, h_keys $bytes) $engine",
+	"create table if not exists device (id $id, user $int, device_id $key, type $bytes, agent $bytes, info"
+	" $bytes, version $int, policy_hash $bytes, policy_temporary $int, policy_final $int,"
+	" policy_final_used $int, wipe $int, view $int, created $int, last_seen $int, h_epoch $int, h_n $int,"
+	" h_base $int, h_keys $bytes) $engine",
 	"create unique index if not exists device_user on device (user, device_id)",
 
-	"create table if not exists request (device $int, kind $key, body $bytes, primary key (device, kind)) $engine",
+	"create table if not exists request (device $int, kind $key, body $bytes, primary key (device, kind))"
+	" $engine",
 
 	/* hash is that of bkey while the folder is there, else NULL: what was deleted may come again. */
-	"create table if not exists folder (id $id, user $int, bkey $bytes, hash $hash, parent $bytes, name $bytes, class $int, type $int,"
-	" readonly $int, token $bytes, seq $int, created_seq $int, hierarchy_seq $int, deleted $int) $engine",
+	"create table if not exists folder (id $id, user $int, bkey $bytes, hash $hash, parent $bytes, name"
+	" $bytes, class $int, type $int, readonly $int, token $bytes, seq $int, created_seq $int,"
+	" hierarchy_seq $int, deleted $int) $engine",
 	"create unique index if not exists folder_user on folder (user, hash)",
 	"create index if not exists folder_hierarchy on folder (user, hierarchy_seq)",
 
-	"create table if not exists item (id $id, folder $int, bkey $bytes, hash $hash, version $bytes, date $int, created_seq $int,"
-	" created_by $int, seq $int, changed_by $int, moved_to $int, moved_at $int, outside $int, deleted $int) $engine",
+	"create table if not exists item (id $id, folder $int, bkey $bytes, hash $hash, version $bytes, date"
+	" $int, created_seq $int, created_by $int, seq $int, changed_by $int, moved_to $int, moved_at $int,"
+	" outside $int, deleted $int) $engine",
 	"create unique index if not exists item_key on item (folder, hash)",
 	"create index if not exists item_seq on item (folder, seq)",
 	"create index if not exists item_created on item (folder, created_seq)",
 	"create index if not exists item_date on item (folder, date, id)",
 
-	/* answers and done: see pack.h. low_c is the lowest c, (cut_date, cut_id) the highest cut-off of the answers. */
-	"create table if not exists collection (id $id, device $int, folder $int, epoch $int, n $int, base $int, options $bytes,"
-	" supported $bytes, created $int, last_used $int, answers $bytes, done $bytes, marks $int, low_c $int, cut_date $int, cut_id $int)"
-	" $engine",
+	/* answers and done: see pack.h. low_c is the lowest c, (cut_date, cut_id) the highest cut-off of the
+	 * answers. */
+	"create table if not exists collection (id $id, device $int, folder $int, epoch $int, n $int, base"
+	" $int, options $bytes, supported $bytes, created $int, last_used $int, answers $bytes, done $bytes,"
+	" marks $int, low_c $int, cut_date $int, cut_id $int) $engine",
 	"create index if not exists collection_device on collection (device, folder)",
 	"create index if not exists collection_folder on collection (folder, cut_date, cut_id)",
 
@@ -44,14 +49,15 @@ static const char *const version_1[] = {
 	" primary key (collection, kind, item, from_n)) $engine",
 	"create index if not exists mark_item on mark (item)",
 
-	"create table if not exists intent (id $id, device $int, kind $key, hash $bytes, client $bytes, find $hash, find_client $hash,"
-	" message_id $bytes, mark $bytes, result $bytes, step $int, created $int) $engine",
+	"create table if not exists intent (id $id, device $int, kind $key, hash $bytes, client $bytes, find"
+	" $hash, find_client $hash, message_id $bytes, mark $bytes, result $bytes, step $int, created $int)"
+	" $engine",
 	"create index if not exists intent_find on intent (device, find)",
 	"create index if not exists intent_client on intent (device, find_client)",
 	"create index if not exists intent_created on intent (created)",
 
-	"create table if not exists trouble (folder $int, hash $hash not null, bkey $bytes, version $bytes, reason $bytes, at $int,"
-	" primary key (folder, hash)) $engine",
+	"create table if not exists trouble (folder $int, hash $hash not null, bkey $bytes, version $bytes,"
+	" reason $bytes, at $int, primary key (folder, hash)) $engine",
 	NULL,
 };
 
@@ -102,7 +108,8 @@ read_version(struct state_txn *t, int64_t *version_r)
 
 	*version_r = 0;
 	db_query(t, &r, db_either(t,
-		"select count(*) from information_schema.tables where table_schema = database() and table_name = 'schema_version'",
+		"select count(*) from information_schema.tables where table_schema = database()"
+		" and table_name = 'schema_version'",
 		"select count(*) from sqlite_master where type = 'table' and name = 'schema_version'"), NO_ARGS);
 	while (db_next(&r))
 		there = db_int(&r, 0);
@@ -120,7 +127,8 @@ check(struct state_txn *t, int64_t version)
 {
 	if (version <= SCHEMA_VERSION)
 		return ERR_OK;
-	return err_set(t->e, ERR_INVALID, "the store has version %lld of the tables, this cpush knows them up to %d: it was used by a newer "
+	return err_set(t->e, ERR_INVALID,
+		"the store has version %lld of the tables, this cpush knows them up to %d: it was used by a newer "
 		"cpush, install that one again", (long long)version, SCHEMA_VERSION);
 }
 

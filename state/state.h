@@ -1,12 +1,14 @@
-/* state/state.h - the store: users, devices, folders, mirror rows, positions of sync keys, intents. On MariaDB or SQLite.
+/* state/state.h - the store: users, devices, folders, mirror rows, positions of sync keys, intents. On MariaDB or
+ * SQLite.
  *
  * Layer:     state (may include base only)
  * Ownership: what is read lives in the arena that the call was given; what is written is borrowed.
- * Threads:   struct state: any thread; it keeps one connection per thread. A transaction belongs to the thread that runs it.
- * Errors:    UNAVAILABLE: the store is down, locked, full or read-only: "try again" to the phone. NOTFOUND, LIMIT, CONFLICT where
- *            said so. INTERNAL: a fault of ours (SQL).
- * Rules:     no transaction is open while a backend is asked. Keys, versions, cursors, sync keys and device ids are bytes that
- *            compare as bytes. Numbers that stand for nobody are 0, never NULL.
+ * Threads:   struct state: any thread; it keeps one connection per thread. A transaction belongs to the thread that
+ *            runs it.
+ * Errors:    UNAVAILABLE: the store is down, locked, full or read-only: "try again" to the phone. NOTFOUND, LIMIT,
+ *            CONFLICT where said so. INTERNAL: a fault of ours (SQL).
+ * Rules:     no transaction is open while a backend is asked. Keys, versions, cursors, sync keys and device ids are
+ *            bytes that compare as bytes. Numbers that stand for nobody are 0, never NULL.
  *
  * The words (epoch, seq, cut-off, hole, again, told) are those of the design's page on the mirror.
  */
@@ -26,7 +28,8 @@ struct state_txn;
 /* ---- the store itself ---- */
 
 /* Binds [state], connects once, creates or migrates the schema (under a lock: several responders may start at once).
- * SQLite: takes the lock file of the one responder unless `tool` (cpush-admin beside it). INVALID: configuration; UNAVAILABLE. */
+ * SQLite: takes the lock file of the one responder unless `tool` (cpush-admin beside it). INVALID: configuration;
+ * UNAVAILABLE. */
 enum err state_open(struct conf *conf, bool tool, struct state **s_r, struct error *e) NODISCARD;
 void state_close(struct state **s);
 /* Called by a thread that ends: closes its connection. */
@@ -39,9 +42,9 @@ enum state_mode {
 };
 typedef enum err (*state_fn)(struct state_txn *t, void *arg, struct error *e);
 
-/* Runs fn in a transaction. Deadlocks, lock time-outs, lost Galera votes and a connection lost before COMMIT run fn again from the
- * start, five times at the most: fn must not change what it did not set up itself. A connection lost in COMMIT is UNAVAILABLE
- * (it may have been done or not). What fn returns is returned. */
+/* Runs fn in a transaction. Deadlocks, lock time-outs, lost Galera votes and a connection lost before COMMIT run fn
+ * again from the start, five times at the most: fn must not change what it did not set up itself. A connection lost in
+ * COMMIT is UNAVAILABLE (it may have been done or not). What fn returns is returned. */
 enum err state_run(struct state *s, enum state_mode mode, state_fn fn, void *arg, struct error *e) NODISCARD;
 
 struct state_stats {
@@ -50,14 +53,15 @@ struct state_stats {
 	uint64_t rollbacks, retries, rows_written, bytes_written;
 };
 void state_stats(struct state *s, struct state_stats *st_r);
-/* Tests: kill this thread's connection right before, in (after it was sent, its answer unread) or right after the next COMMIT. */
+/* Tests: kill this thread's connection right before, in (after it was sent, its answer unread) or right after the next
+ *        COMMIT. */
 enum state_cut { STATE_CUT_NONE, STATE_CUT_BEFORE, STATE_CUT_IN, STATE_CUT_AFTER };
 void state_cut_next_commit(struct state *s, enum state_cut when);
 
 /* ---- users and devices ---- */
 
-/* Creates the user where there is none (NOTFOUND instead in STATE_READ). Names are compared as bytes (lower-cased by the caller where
- * the backend does so) and have at most 255: LIMIT. */
+/* Creates the user where there is none (NOTFOUND instead in STATE_READ). Names are compared as bytes (lower-cased by
+ * the caller where the backend does so) and have at most 255: LIMIT. */
 enum err state_user(struct state_txn *t, const char *name, int64_t *user_r) NODISCARD;
 
 struct state_device {
@@ -77,17 +81,19 @@ struct state_device {
 	int64_t created, last_seen; /* seconds since 1970 UTC; last_seen is written at most hourly by the caller */
 };
 
-/* Finds or creates; NOTFOUND if absent and !create; LIMIT if the user has `max` devices (0: no bound) and this were one more, or if the
- * id has more than 255 bytes. */
-enum err state_device(struct state_txn *t, struct arena *a, int64_t user, const char *device_id, bool create, unsigned max,
-	struct state_device *d_r) NODISCARD;
+/* Finds or creates; NOTFOUND if absent and !create; LIMIT if the user has `max` devices (0: no bound) and this were one
+ * more, or if the id has more than 255 bytes. */
+enum err state_device(struct state_txn *t, struct arena *a, int64_t user, const char *device_id, bool create,
+	unsigned max, struct state_device *d_r) NODISCARD;
 /* The same by the user's name, in one statement, creating nothing. NOTFOUND. */
-enum err state_device_find(struct state_txn *t, struct arena *a, const char *user, const char *device_id, struct state_device *d_r)
+enum err state_device_find(struct state_txn *t, struct arena *a, const char *user, const char *device_id,
+	struct state_device *d_r)
 	NODISCARD;
 /* Writes all fields but id, user, device_id, created. */
 enum err state_device_save(struct state_txn *t, const struct state_device *d) NODISCARD;
 /* user NULL: all. For cpush-admin. */
-enum err state_devices(struct state_txn *t, struct arena *a, const char *user, struct state_device **list_r, size_t *n_r)
+enum err state_devices(struct state_txn *t, struct arena *a, const char *user, struct state_device **list_r,
+	size_t *n_r)
 	NODISCARD;
 /* With all that hangs on it. */
 enum err state_device_remove(struct state_txn *t, int64_t device) NODISCARD;
@@ -95,7 +101,8 @@ enum err state_device_remove(struct state_txn *t, int64_t device) NODISCARD;
 enum err state_device_resync(struct state_txn *t, int64_t device, int64_t folder) NODISCARD;
 
 /* The request stored for empty and partial ones; kind: "sync", "ping". NOTFOUND. Written only when it differs. */
-enum err state_request(struct state_txn *t, struct arena *a, int64_t device, const char *kind, const char **text_r) NODISCARD;
+enum err state_request(struct state_txn *t, struct arena *a, int64_t device, const char *kind,
+	const char **text_r) NODISCARD;
 enum err state_request_save(struct state_txn *t, int64_t device, const char *kind, const char *text) NODISCARD;
 
 /* ---- folders: one hierarchy per user, its changes numbered ---- */
@@ -117,18 +124,22 @@ struct state_folder {
 };
 
 /* All, deleted ones too (those with hierarchy_seq > since; 0: all), by id. *seq_r is the user's hierarchy seq. */
-enum err state_folders(struct state_txn *t, struct arena *a, int64_t user, int64_t since, struct state_folder **list_r, size_t *n_r,
-	int64_t *seq_r) NODISCARD;
+enum err state_folders(struct state_txn *t, struct arena *a, int64_t user, int64_t since, struct state_folder **list_r,
+	size_t *n_r, int64_t *seq_r) NODISCARD;
 /* By id, and only if it is this user's: NOTFOUND else, or if it is deleted. */
-enum err state_folder(struct state_txn *t, struct arena *a, int64_t user, int64_t id, struct state_folder *f_r) NODISCARD;
+enum err state_folder(struct state_txn *t, struct arena *a, int64_t user, int64_t id,
+	struct state_folder *f_r) NODISCARD;
 /* By its backend key, of the user of that name. NOTFOUND else, or if it is deleted. */
-enum err state_folder_by_key(struct state_txn *t, struct arena *a, const char *user, const char *key, struct state_folder *f_r) NODISCARD;
-/* id 0: inserts and sets id. Else writes key, parent, name, class, type, readonly, deleted. Both under the user row's lock with the
- * next hierarchy seq, which is left in f->hierarchy_seq. A deleted folder loses its items, collections and cursor. EXISTS where the user
- * has a live folder with this key. A run that is repeated (see state_run) must set id to 0 again. */
+enum err state_folder_by_key(struct state_txn *t, struct arena *a, const char *user, const char *key,
+	struct state_folder *f_r) NODISCARD;
+/* id 0: inserts and sets id. Else writes key, parent, name, class, type, readonly, deleted. Both under the user row's
+ * lock with the next hierarchy seq, which is left in f->hierarchy_seq. A deleted folder loses its items, collections
+ * and cursor. EXISTS where the user has a live folder with this key. A run that is repeated (see state_run) must set id
+ * to 0 again. */
 enum err state_folder_save(struct state_txn *t, struct state_folder *f) NODISCARD;
 /* Locks the folder's row until the transaction ends and reads seq and cursor anew. NOTFOUND if deleted meanwhile. */
-enum err state_folder_lock(struct state_txn *t, struct arena *a, int64_t id, int64_t *seq_r, const char **cursor_r) NODISCARD;
+enum err state_folder_lock(struct state_txn *t, struct arena *a, int64_t id, int64_t *seq_r,
+	const char **cursor_r) NODISCARD;
 /* Writes seq (items were changed up to it) and, where not NULL, the cursor. The caller holds the lock. */
 enum err state_folder_advance(struct state_txn *t, int64_t id, int64_t seq, const char *cursor) NODISCARD;
 /* Drops all items and collections of the folder, cursor "" (UIDVALIDITY changed). seq goes on. */
@@ -182,8 +193,9 @@ enum err state_items_by_id(struct state_txn *t, struct arena *a, int64_t folder,
 	struct state_items *items_r) NODISCARD;
 /* All live rows of the folder with key, version, date, seq: what a listing is compared with. */
 enum err state_items_live(struct state_txn *t, struct arena *a, int64_t folder, struct state_items *items_r) NODISCARD;
-/* Inserts (id 0: sets it) or writes all columns of these rows; many in few statements. EXISTS where a live row has the key. The caller
- * holds the folder's lock and has numbered them. A run that is repeated (see state_run) must set the ids of new ones to 0 again. */
+/* Inserts (id 0: sets it) or writes all columns of these rows; many in few statements. EXISTS where a live row has the
+ * key. The caller holds the folder's lock and has numbered them. A run that is repeated (see state_run) must set the
+ * ids of new ones to 0 again. */
 enum err state_items_save(struct state_txn *t, struct state_item *items, size_t n) NODISCARD;
 
 /* What the steps of one answer look at; at most `limit` rows each. */
@@ -191,14 +203,15 @@ enum err state_items_save(struct state_txn *t, struct state_item *items, size_t 
 enum err state_items_changed(struct state_txn *t, struct arena *a, int64_t folder, int64_t after, size_t limit,
 	struct state_items *items_r) NODISCARD;
 /* created_seq > after, live, created_by <> me, (date, id) >= the edge; by created_seq. */
-enum err state_items_created(struct state_txn *t, struct arena *a, int64_t folder, int64_t after, int64_t me, int64_t edge_date,
-	int64_t edge_id, size_t limit, struct state_items *items_r) NODISCARD;
+enum err state_items_created(struct state_txn *t, struct arena *a, int64_t folder, int64_t after, int64_t me,
+	int64_t edge_date, int64_t edge_id, size_t limit, struct state_items *items_r) NODISCARD;
 /* low <= (date, id) < high by (date, id), tombstones too. */
 enum err state_items_between(struct state_txn *t, struct arena *a, int64_t folder, int64_t low_date, int64_t low_id,
 	int64_t high_date, int64_t high_id, size_t limit, struct state_items *items_r) NODISCARD;
 /* The same range, live rows with created_seq <= upto that are not (created_by me and outside), newest first. */
-enum err state_items_older(struct state_txn *t, struct arena *a, int64_t folder, int64_t upto, int64_t me, int64_t low_date,
-	int64_t low_id, int64_t high_date, int64_t high_id, size_t limit, struct state_items *items_r) NODISCARD;
+enum err state_items_older(struct state_txn *t, struct arena *a, int64_t folder, int64_t upto, int64_t me,
+	int64_t low_date, int64_t low_id, int64_t high_date, int64_t high_id, size_t limit,
+	struct state_items *items_r) NODISCARD;
 
 /* ---- collections: a device in a folder, one row per epoch ---- */
 
@@ -244,16 +257,17 @@ struct state_collection {
 };
 
 /* All epochs of the device in the folder, newest first, with answers, holes, again, told and done. */
-enum err state_collections(struct state_txn *t, struct arena *a, int64_t device, int64_t folder, struct state_collection **list_r,
-	size_t *n_r) NODISCARD;
-/* A new epoch; sets c->id. Of the ones before, the one last used stays (the newest, where that is equal); a caller that knows better
- * drops the others itself before. */
+enum err state_collections(struct state_txn *t, struct arena *a, int64_t device, int64_t folder,
+	struct state_collection **list_r, size_t *n_r) NODISCARD;
+/* A new epoch; sets c->id. Of the ones before, the one last used stays (the newest, where that is equal); a caller that
+ * knows better drops the others itself before. */
 enum err state_collection_begin(struct state_txn *t, struct state_collection *c) NODISCARD;
 enum err state_collection_drop(struct state_txn *t, int64_t collection) NODISCARD;
-/* Makes the stored collection `now`, writing only what differs from `was`, which is what was read: CONFLICT (nothing written) unless
- * the stored (epoch, base, n) still are those of `was`. What `now` lacks of the stored answers, done entries, holes and again goes. At
- * most 32 answers. */
-enum err state_collection_save(struct state_txn *t, const struct state_collection *was, const struct state_collection *now)
+/* Makes the stored collection `now`, writing only what differs from `was`, which is what was read: CONFLICT (nothing
+ * written) unless the stored (epoch, base, n) still are those of `was`. What `now` lacks of the stored answers, done
+ * entries, holes and again goes. At most 32 answers. */
+enum err state_collection_save(struct state_txn *t, const struct state_collection *was,
+	const struct state_collection *now)
 	NODISCARD;
 /* The highest (date, id) cut-off of any kept answer of the folder; (INT64_MIN, 0) if there is none. */
 enum err state_highest_cutoff(struct state_txn *t, int64_t folder, int64_t *date_r, int64_t *id_r) NODISCARD;
@@ -278,8 +292,8 @@ struct state_intent {
 };
 
 /* The newest with this hash, else with this client id (where not ""), of the device and kind. NOTFOUND. */
-enum err state_intent(struct state_txn *t, struct arena *a, int64_t device, const char *kind, const char *hash, const char *client,
-	struct state_intent *i_r) NODISCARD;
+enum err state_intent(struct state_txn *t, struct arena *a, int64_t device, const char *kind, const char *hash,
+	const char *client, struct state_intent *i_r) NODISCARD;
 /* id 0: inserts and sets it. Else writes message_id, mark, result, step. */
 enum err state_intent_save(struct state_txn *t, struct state_intent *i) NODISCARD;
 
@@ -293,14 +307,17 @@ struct state_trouble {
 	int64_t when;
 };
 /* One row per (folder, key); a later one replaces it. */
-enum err state_trouble_save(struct state_txn *t, int64_t folder, const char *key, const char *version, const char *reason) NODISCARD;
+enum err state_trouble_save(struct state_txn *t, int64_t folder, const char *key, const char *version,
+	const char *reason) NODISCARD;
 enum err state_trouble_clear(struct state_txn *t, int64_t folder, const char *key) NODISCARD;
-enum err state_troubles(struct state_txn *t, struct arena *a, const char *user, struct state_trouble **list_r, size_t *n_r) NODISCARD;
+enum err state_troubles(struct state_txn *t, struct arena *a, const char *user, struct state_trouble **list_r,
+	size_t *n_r) NODISCARD;
 
 /* ---- housekeeping ---- */
 
-/* One bounded pass: tombstones that every kept position has passed and none has to tell again (with moved_to: after a week);
- * collections of devices unseen for 60 days; intents older than a week; collections of deleted folders. *more_r: call again. */
+/* One bounded pass: tombstones that every kept position has passed and none has to tell again (with moved_to: after a
+ * week); collections of devices unseen for 60 days; intents older than a week; collections of deleted folders. *more_r:
+ * call again. */
 enum err state_housekeep(struct state *s, int64_t now, bool *more_r, struct error *e) NODISCARD;
 
 #endif

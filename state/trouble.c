@@ -8,7 +8,9 @@ state_trouble_clear(struct state_txn *t, int64_t folder, const char *key)
 	unsigned char hash[DB_HASH];
 	enum err err = db_hash(t, key, hash);
 
-	return err ? err : db_exec(t, "delete from trouble where folder = ? and hash = ?", ARGS(I(folder), B(hash, sizeof hash)), NULL);
+	if (err)
+		return err;
+	return db_exec(t, "delete from trouble where folder = ? and hash = ?", ARGS(I(folder), B(hash, sizeof hash)), NULL);
 }
 
 enum err
@@ -20,7 +22,8 @@ state_trouble_save(struct state_txn *t, int64_t folder, const char *key, const c
 	enum err err = db_hash(t, key, hash);
 
 	if (!err)
-		err = db_exec(t, update, ARGS(S(version), S(reason), I(now), I(folder), B(hash, sizeof hash)), &matched);
+		err = db_exec(t, update, ARGS(S(version), S(reason), I(now), I(folder), B(hash, sizeof hash)),
+			&matched);
 	if (err || matched)
 		return err;
 	err = db_exec(t, "insert into trouble (folder, hash, bkey, version, reason, at) values (?, ?, ?, ?, ?, ?)",

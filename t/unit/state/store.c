@@ -129,7 +129,8 @@ store_main(int argc, char **argv)
 		return 77;
 	}
 	if (ask("select count(*) from information_schema.system_variables where variable_name = 'innodb_snapshot_isolation'"))
-		admin(with_snapshot ? "set global innodb_snapshot_isolation = on" : "set global innodb_snapshot_isolation = off");
+		admin(with_snapshot ? "set global innodb_snapshot_isolation = on"
+			: "set global innodb_snapshot_isolation = off");
 	return -1;
 }
 
@@ -145,6 +146,17 @@ open_text(const char *text, bool tool, struct state **s_r)
 		return err;
 	store_conf = conf;
 	return state_open(conf, tool, s_r, &error);
+}
+
+struct conf *
+parse_with(const char *lines)
+{
+	char text[2048];
+	struct conf *conf;
+
+	snprintf(text, sizeof text, "[state]\n%s%s", driver_lines, lines);
+	ok(conf_parse(text, "test.conf", &conf, &error));
+	return conf;
 }
 
 enum err
@@ -168,8 +180,8 @@ setup(void **unused)
 	if (on_mariadb) {
 		admin("drop database if exists cpush");
 		admin("create database cpush character set utf8mb4 collate utf8mb4_bin");
-		snprintf(driver_lines, sizeof driver_lines, "driver = mariadb\nsocket = %s\npassword = secret\nlock_timeout = 10\n",
-			mariadb_socket);
+		snprintf(driver_lines, sizeof driver_lines,
+			"driver = mariadb\nsocket = %s\npassword = secret\nlock_timeout = 10\n", mariadb_socket);
 	} else {
 		snprintf(driver_lines, sizeof driver_lines, "driver = sqlite\npath = %s/state.db\n", store_dir);
 	}
@@ -201,7 +213,8 @@ check(enum err got, enum err wanted, const char *what, const char *file, int lin
 {
 	if (got == wanted)
 		return;
-	print_error("%s:%d: %s: %s instead of %s (%s)\n", file, line, what, err_name(got), err_name(wanted), error.text);
+	print_error("%s:%d: %s: %s instead of %s (%s)\n", file, line, what, err_name(got), err_name(wanted),
+		error.text);
 	_fail(file, line);
 }
 
@@ -255,7 +268,8 @@ make_device(int64_t user, const char *device_id)
 int64_t
 make_folder(int64_t user, const char *key)
 {
-	struct state_folder f = { .user = user, .key = key, .parent = "", .name = key, .class = 1, .type = 12, .cursor = "" };
+	struct state_folder f = { .user = user, .key = key, .parent = "", .name = key, .class = 1, .type = 12,
+		.cursor = "" };
 
 	ok(state_folder_save(T, &f));
 	return f.id;
@@ -264,7 +278,8 @@ make_folder(int64_t user, const char *key)
 struct state_item
 new_item(int64_t folder, const char *key, int64_t seq, int64_t date)
 {
-	return (struct state_item){ .folder = folder, .key = key, .version = "1", .date = date, .created_seq = seq, .seq = seq };
+	return (struct state_item){ .folder = folder, .key = key, .version = "1", .date = date, .created_seq = seq,
+		.seq = seq };
 }
 
 int64_t

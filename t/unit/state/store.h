@@ -1,4 +1,5 @@
-/* The store under test: SQLite in a directory of its own, or MariaDB, as the command line says; empty at the start of each test.
+/* The store under test: SQLite in a directory of its own, or MariaDB, as the command line says; empty at the start of
+ * each test.
  *
  * Most tests do without callbacks: begin(), calls with `T`, end(). What state_run() does is tested in suite_run.c.
  */
@@ -30,6 +31,8 @@ int teardown(void **unused);
 
 /* A configuration with these lines of [state] after the driver's; opened. */
 enum err open_with(const char *lines, bool tool, struct state **s_r);
+/* The same as a configuration that nobody has bound. */
+struct conf *parse_with(const char *lines);
 /* Without those of the driver. */
 enum err open_text(const char *text, bool tool, struct state **s_r);
 

@@ -68,8 +68,9 @@ same_collection(const struct state_collection *a, const struct state_collection 
 static struct state_answer
 answer(uint32_t n, const int64_t *holes, size_t n_holes, const int64_t *again, size_t n_again)
 {
-	return (struct state_answer){ .n = n, .pos = { .a = n, .c = n, .cut_date = INT64_MIN, .holes = holes, .n_holes = n_holes,
-		.again = again, .n_again = n_again } };
+	return (struct state_answer){ .n = n,
+		.pos = { .a = n, .c = n, .cut_date = INT64_MIN, .holes = holes, .n_holes = n_holes, .again = again,
+		.n_again = n_again } };
 }
 
 static void
@@ -80,13 +81,19 @@ a_collection_is_kept_whole(void **unused)
 		{ .kind = 't', .client = "", .item = INT64_MAX, .hash = "" },
 	};
 	struct state_answer w[] = {
-		{ .n = 3, .pos = { .a = 1, .c = INT64_MAX, .cut_date = INT64_MIN, .cut_id = 0, .holes = (const int64_t[]){ 1, 9 }, .n_holes = 2 },
+		{ .n = 3,
+			.pos = { .a = 1, .c = INT64_MAX, .cut_date = INT64_MIN, .cut_id = 0,
+			.holes = (const int64_t[]){ 1, 9 }, .n_holes = 2 },
 			.told = (const int64_t[]){ 7, 8, 1000000000000 }, .n_told = 3 },
-		{ .n = 4, .pos = { .a = -1, .c = 0, .cut_date = INT64_MAX, .cut_id = INT64_MAX, .again = (const int64_t[]){ 1, 2 }, .n_again = 2 } },
-		{ .n = UINT32_MAX, .pos = { .cut_date = 1764150000, .cut_id = 5 }, .told = (const int64_t[]){ INT64_MIN, INT64_MAX }, .n_told = 2 },
+		{ .n = 4,
+		.pos = { .a = -1, .c = 0, .cut_date = INT64_MAX, .cut_id = INT64_MAX,
+		.again = (const int64_t[]){ 1, 2 }, .n_again = 2 } },
+		{ .n = UINT32_MAX, .pos = { .cut_date = 1764150000, .cut_id = 5 },
+		.told = (const int64_t[]){ INT64_MIN, INT64_MAX }, .n_told = 2 },
 	};
-	struct state_collection c = { .epoch = INT64_MIN + 1, .n = UINT32_MAX, .base = 3, .options = "Class=Email\nFilterType=2",
-		.supported = "x", .created = 1764150000, .last_used = 1764150001, .answers = w, .n_answers = 3, .done = done, .n_done = 2 }, back;
+	struct state_collection c = { .epoch = INT64_MIN + 1, .n = UINT32_MAX, .base = 3,
+		.options = "Class=Email\nFilterType=2", .supported = "x", .created = 1764150000,
+		.last_used = 1764150001, .answers = w, .n_answers = 3, .done = done, .n_done = 2 }, back;
 
 	(void)unused;
 	begin(STATE_WRITE);
@@ -134,8 +141,8 @@ it_is_compared_and_swapped(void **unused)
 	(void)unused;
 	begin(STATE_WRITE);
 	make_rows();
-	struct state_collection c = { .device = device, .folder = folder, .epoch = 9, .n = 1, .options = "", .supported = "",
-		.answers = &one, .n_answers = 1 };
+	struct state_collection c = { .device = device, .folder = folder, .epoch = 9, .n = 1, .options = "",
+		.supported = "", .answers = &one, .n_answers = 1 };
 	ok(state_collection_begin(T, &c));
 	struct state_collection next = c, wrong = c;
 	next.n = 2;
@@ -171,8 +178,8 @@ unchanged_holes_are_not_written_again(void **unused)
 	begin(STATE_WRITE);
 	make_rows();
 	struct state_answer w[5] = { answer(1, holes, 300, NULL, 0) };
-	struct state_collection c = { .device = device, .folder = folder, .epoch = 9, .n = 1, .base = 1, .options = "", .supported = "",
-		.answers = w, .n_answers = 1 };
+	struct state_collection c = { .device = device, .folder = folder, .epoch = 9, .n = 1, .base = 1, .options = "",
+		.supported = "", .answers = w, .n_answers = 1 };
 	ok(state_collection_begin(T, &c));
 	assert_true(db_exec(T, "update mark set item = item where collection = ?", ARGS(I(c.id)), NULL) == ERR_OK);
 
@@ -280,8 +287,8 @@ the_one_last_used_stays(void **unused)
 	int64_t used[] = { 100, 900, 500, 500 };
 	for (int i = 0; i < 4; i++) {
 		struct state_answer w = answer(1, LIST(i), NULL, 0);
-		struct state_collection c = { .device = device, .folder = folder, .epoch = i + 1, .n = 1, .options = "", .supported = "",
-			.last_used = used[i], .answers = &w, .n_answers = 1 };
+		struct state_collection c = { .device = device, .folder = folder, .epoch = i + 1, .n = 1, .options = "",
+			.supported = "", .last_used = used[i], .answers = &w, .n_answers = 1 };
 
 		ok(state_collection_begin(T, &c));
 		ok(state_collections(T, arena, device, folder, &list, &n));
@@ -291,7 +298,8 @@ the_one_last_used_stays(void **unused)
 			assert_int_equal(list[1].epoch, i == 1 ? 1 : 2);
 	}
 	/* Others are not touched. */
-	struct state_collection other = { .device = device, .folder = folder + 1, .epoch = 9, .options = "", .supported = "" };
+	struct state_collection other = { .device = device, .folder = folder + 1, .epoch = 9, .options = "",
+		.supported = "" };
 	ok(state_collection_begin(T, &other));
 	ok(state_collections(T, arena, device, folder, &list, &n));
 	assert_int_equal(n, 2);
@@ -311,8 +319,8 @@ the_highest_cutoff_is_over_all_answers(void **unused)
 	assert_true(date == INT64_MIN && id == 0);
 	for (int i = 0; i < 3; i++) {
 		struct state_answer w[2] = { answer(1, NULL, 0, NULL, 0), answer(2, NULL, 0, NULL, 0) };
-		struct state_collection c = { .device = device + i, .folder = folder, .epoch = i + 1, .n = 2, .options = "", .supported = "",
-			.answers = w, .n_answers = 2 };
+		struct state_collection c = { .device = device + i, .folder = folder, .epoch = i + 1, .n = 2,
+			.options = "", .supported = "", .answers = w, .n_answers = 2 };
 
 		w[i & 1].pos.cut_date = 100;
 		w[i & 1].pos.cut_id = 10 - i;
@@ -341,8 +349,8 @@ a_nothing_new_sync_is_few_statements(void **unused)
 	begin(STATE_WRITE);
 	make_rows();
 	struct state_answer w = answer(1, NULL, 0, NULL, 0);
-	struct state_collection c = { .device = device, .folder = folder, .epoch = 9, .n = 1, .options = "", .supported = "",
-		.answers = &w, .n_answers = 1 };
+	struct state_collection c = { .device = device, .folder = folder, .epoch = 9, .n = 1, .options = "",
+		.supported = "", .answers = &w, .n_answers = 1 };
 	ok(state_collection_begin(T, &c));
 	ok(state_request_save(T, device, "sync", "x"));
 	end();

@@ -221,12 +221,14 @@ what_hangs_on_a_device_goes_with_it(void **unused)
 
 	(void)unused;
 	begin(STATE_WRITE);
-	int64_t user = make_user("alice"), d = make_device(user, "phone"), other = make_device(user, "pad"), f = make_folder(user, "imap:INBOX");
+	int64_t user = make_user("alice"), d = make_device(user, "phone"), other = make_device(user, "pad"),
+		f = make_folder(user, "imap:INBOX");
 	for (int i = 0; i < 2; i++) {
 		struct state_answer w = { .n = 1, .pos = { .holes = holes, .n_holes = 2 } };
-		struct state_collection c = { .device = i ? other : d, .folder = f, .epoch = 7 + i, .n = 1, .options = "", .supported = "",
-			.answers = &w, .n_answers = 1 };
-		struct state_intent in = { .device = c.device, .kind = "send", .hash = "h", .client = "c", .step = INTENT_BEGUN };
+		struct state_collection c = { .device = i ? other : d, .folder = f, .epoch = 7 + i, .n = 1,
+			.options = "", .supported = "", .answers = &w, .n_answers = 1 };
+		struct state_intent in = { .device = c.device, .kind = "send", .hash = "h", .client = "c",
+			.step = INTENT_BEGUN };
 
 		ok(state_collection_begin(T, &c));
 		ok(state_intent_save(T, &in));
@@ -254,8 +256,8 @@ what_hangs_on_a_device_goes_with_it(void **unused)
 static void
 intents_are_found_by_both_ways(void **unused)
 {
-	struct state_intent in = { .kind = "send", .hash = "hash-1", .client = "client-1", .message_id = "", .mark = "", .result = "",
-		.step = INTENT_BEGUN, .created = 1764150000 }, found;
+	struct state_intent in = { .kind = "send", .hash = "hash-1", .client = "client-1", .message_id = "", .mark = "",
+		.result = "", .step = INTENT_BEGUN, .created = 1764150000 }, found;
 	char *longest = arena_alloc(arena, 3000);
 
 	(void)unused;
@@ -294,7 +296,8 @@ intents_are_found_by_both_ways(void **unused)
 	/* One without a client id is not found by none. */
 	fails(ERR_NOTFOUND, state_intent(T, arena, in.device, "send", "other", "", &found));
 
-	struct state_intent longer = { .device = in.device, .kind = "append", .hash = longest, .client = longest, .step = INTENT_BEGUN };
+	struct state_intent longer = { .device = in.device, .kind = "append", .hash = longest, .client = longest,
+		.step = INTENT_BEGUN };
 	ok(state_intent_save(T, &longer));
 	ok(state_intent(T, arena, in.device, "append", longest, "", &found));
 	assert_string_equal(found.hash, longest);

@@ -45,6 +45,11 @@ folders_are_numbered_by_hierarchy(void **unused)
 	assert_int_equal(seq, 3);
 
 	fails(ERR_NOTFOUND, state_folder(T, arena, other, a, &f));
+	ok(state_folder_by_key(T, arena, "alice", "imap:B", &f));
+	assert_int_equal(f.id, a);
+	fails(ERR_NOTFOUND, state_folder_by_key(T, arena, "alice", "imap:b", &f));
+	fails(ERR_NOTFOUND, state_folder_by_key(T, arena, "bob", "imap:B", &f));
+	fails(ERR_NOTFOUND, state_folder_by_key(T, arena, "carol", "imap:B", &f));
 	fails(ERR_NOTFOUND, state_folder(T, arena, user, b + 1000, &f));
 	fails(ERR_NOTFOUND, state_folders(T, arena, user + 1000, 0, &list, &n, &seq));
 	struct state_folder same = { .user = user, .key = "imap:a", .parent = "", .name = "x", .cursor = "" };
@@ -72,8 +77,8 @@ a_deleted_folder_is_emptied_and_may_come_again(void **unused)
 	ok(state_folder_advance(T, id, 1, "cursor"));
 	ok(state_trouble_save(T, id, "1", "", "x"));
 	struct state_answer w = { .n = 1, .pos = { .holes = holes, .n_holes = 1 } };
-	struct state_collection c = { .device = make_device(user, "d"), .folder = id, .epoch = 1, .n = 1, .options = "", .supported = "",
-		.answers = &w, .n_answers = 1 };
+	struct state_collection c = { .device = make_device(user, "d"), .folder = id, .epoch = 1, .n = 1, .options = "",
+		.supported = "", .answers = &w, .n_answers = 1 };
 	ok(state_collection_begin(T, &c));
 	ok(state_folder(T, arena, user, id, &f));
 	assert_string_equal(f.cursor, "cursor");
@@ -81,6 +86,7 @@ a_deleted_folder_is_emptied_and_may_come_again(void **unused)
 	f.deleted = true;
 	ok(state_folder_save(T, &f));
 	fails(ERR_NOTFOUND, state_folder(T, arena, user, id, &f));
+	fails(ERR_NOTFOUND, state_folder_by_key(T, arena, "alice", "imap:A", &f));
 	fails(ERR_NOTFOUND, state_folder_lock(T, arena, id, &seq, &cursor));
 	ok(state_folders(T, arena, user, 2, &list, &n, &seq));
 	assert_int_equal(n, 1);

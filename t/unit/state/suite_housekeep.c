@@ -38,10 +38,11 @@ tombstones_go_when_all_have_passed_them(void **unused)
 	alone.deleted = true;
 	ok(state_items_save(T, &alone, 1));
 	again = &it[1].id;
-	struct state_answer w[2] = { { .n = 1, .pos = { .c = 4, .again = again, .n_again = 1, .holes = &it[0].id, .n_holes = 1 } },
+	struct state_answer w[2] =
+		{ { .n = 1, .pos = { .c = 4, .again = again, .n_again = 1, .holes = &it[0].id, .n_holes = 1 } },
 		{ .n = 2, .pos = { .c = 6 } } };
-	struct state_collection c = { .device = make_device(user, "phone"), .folder = f, .epoch = 5, .n = 2, .base = 1, .options = "",
-		.supported = "", .answers = w, .n_answers = 2 };
+	struct state_collection c = { .device = make_device(user, "phone"), .folder = f, .epoch = 5, .n = 2, .base = 1,
+		.options = "", .supported = "", .answers = w, .n_answers = 2 };
 	ok(state_collection_begin(T, &c));
 	end();
 
@@ -110,7 +111,8 @@ who_is_unseen_loses_its_collections(void **unused)
 	int64_t user = make_user("alice"), f = make_folder(user, "imap:INBOX");
 	for (int i = 0; i < 45; i++) {
 		struct state_answer w = { .n = 1, .pos = { .holes = (const int64_t[]){ 3 }, .n_holes = 1 } };
-		struct state_collection c = { .folder = f, .epoch = i + 1, .n = 1, .options = "", .supported = "", .answers = &w, .n_answers = 1 };
+		struct state_collection c = { .folder = f, .epoch = i + 1, .n = 1, .options = "", .supported = "",
+			.answers = &w, .n_answers = 1 };
 
 		ok(state_device(T, arena, user, arena_printf(arena, "d%d", i), true, 0, &d));
 		d.last_seen = i < 43 ? now - 61 * DAY : now - 59 * DAY;
@@ -119,7 +121,8 @@ who_is_unseen_loses_its_collections(void **unused)
 		ok(state_collection_begin(T, &c));
 	}
 	for (int i = 0; i < 3; i++) {
-		struct state_intent in = { .device = d.id, .kind = "send", .hash = "x", .step = INTENT_DONE, .created = now - (6 + i) * DAY };
+		struct state_intent in = { .device = d.id, .kind = "send", .hash = "x", .step = INTENT_DONE,
+			.created = now - (6 + i) * DAY };
 
 		ok(state_intent_save(T, &in));
 	}
@@ -144,8 +147,8 @@ deleted_folders_keep_no_collections(void **unused)
 	ok(state_folder_save(T, &f));
 	/* A Sync that ran meanwhile. */
 	for (int i = 0; i < 2; i++) {
-		struct state_collection c = { .device = make_device(user, "phone"), .folder = i ? kept : id, .epoch = 5, .n = 2, .options = "",
-			.supported = "" };
+		struct state_collection c = { .device = make_device(user, "phone"), .folder = i ? kept : id, .epoch = 5,
+			.n = 2, .options = "", .supported = "" };
 
 		ok(state_collection_begin(T, &c));
 	}

@@ -54,10 +54,11 @@ all_columns_are_kept(void **unused)
 	(void)unused;
 	begin(STATE_WRITE);
 	int64_t f = make_folder(make_user("alice"), "imap:INBOX");
-	it[0] = (struct state_item){ .folder = f, .key = "a\xff.ics", .version = "\"etag\"", .date = INT64_MAX, .created_seq = 1,
-		.created_by = INT64_MIN, .seq = 2, .changed_by = INT64_MAX, .moved_to = 7, .moved_at = 1764150000, .outside = true };
-	it[1] = (struct state_item){ .folder = f, .key = "", .version = "", .date = INT64_MIN, .created_seq = 3, .created_by = -1, .seq = 3,
-		.deleted = true };
+	it[0] = (struct state_item){ .folder = f, .key = "a\xff.ics", .version = "\"etag\"", .date = INT64_MAX,
+		.created_seq = 1, .created_by = INT64_MIN, .seq = 2, .changed_by = INT64_MAX, .moved_to = 7,
+		.moved_at = 1764150000, .outside = true };
+	it[1] = (struct state_item){ .folder = f, .key = "", .version = "", .date = INT64_MIN, .created_seq = 3,
+		.created_by = -1, .seq = 3, .deleted = true };
 	ok(state_items_save(T, it, 2));
 	assert_true(it[0].id && it[1].id && it[0].id != it[1].id);
 	const int64_t both[] = { it[0].id, it[1].id, it[1].id + 1 };
@@ -66,8 +67,9 @@ all_columns_are_kept(void **unused)
 	for (int i = 0; i < 2; i++)
 		same_item(find(&found, it[i].id), &it[i]);
 	/* Now all of them otherwise. */
-	struct state_item other = { .id = it[0].id, .folder = f, .key = "new", .version = "2", .date = 5, .created_seq = 10, .created_by = 11,
-		.seq = 12, .changed_by = 13, .moved_to = 14, .moved_at = 15, .deleted = true };
+	struct state_item other = { .id = it[0].id, .folder = f, .key = "new", .version = "2", .date = 5,
+		.created_seq = 10, .created_by = 11, .seq = 12, .changed_by = 13, .moved_to = 14, .moved_at = 15,
+		.deleted = true };
 	ok(state_items_save(T, &other, 1));
 	ok(state_items_by_id(T, arena, f, both, 1, &found));
 	same_item(&found.list[0], &other);

@@ -96,7 +96,8 @@ a_killed_connection_is_opened_again(void **unused)
 {
 	(void)unused;
 	for (unsigned i = 0; i < 2; i++) {
-		/* It is met in the next statement, and else before COMMIT is sent, or in COMMIT where the server was slow to close it. */
+		/* It is met in the next statement, and else before COMMIT is sent, or in COMMIT where the server was
+		 * slow to close it. */
 		struct job j = { .fail_at_most = 1, .swallow = i };
 		enum err err = state_run(store, STATE_WRITE, killed, &j, &error);
 
@@ -150,10 +151,14 @@ refusals_are_told_apart(void **unused)
 	fails(ERR_INVALID, open_text(arena_printf(arena, "[state]\ndriver = mariadb\nsocket = %s\npassword = wrong\n",
 		store->config.socket), true, &s));
 	assert_null(strstr(error.text, "wrong"));
-	fails(ERR_INVALID, open_text(arena_printf(arena, "[state]\ndriver = mariadb\nsocket = %s\npassword = secret\ndatabase = other\n",
-		store->config.socket), true, &s));
-	fails(ERR_UNAVAILABLE, open_text("[state]\ndriver = mariadb\nsocket = /nowhere/at/all\npassword = secret\n", true, &s));
-	fails(ERR_UNAVAILABLE, open_text("[state]\ndriver = mariadb\nhost = 127.0.0.1\nport = 1\npassword = secret\n", true, &s));
+	fails(ERR_INVALID,
+		open_text(arena_printf(arena,
+		"[state]\ndriver = mariadb\nsocket = %s\npassword = secret\ndatabase = other\n", store->config.socket),
+		true, &s));
+	fails(ERR_UNAVAILABLE,
+		open_text("[state]\ndriver = mariadb\nsocket = /nowhere/at/all\npassword = secret\n", true, &s));
+	fails(ERR_UNAVAILABLE,
+		open_text("[state]\ndriver = mariadb\nhost = 127.0.0.1\nport = 1\npassword = secret\n", true, &s));
 }
 
 static void
@@ -167,8 +172,8 @@ the_password_may_be_in_a_file(void **unused)
 	assert_non_null(f);
 	fputs("secret\n", f);
 	fclose(f);
-	ok(open_text(arena_printf(arena, "[state]\ndriver = mariadb\nsocket = %s\npassword_file = %s\n", store->config.socket, path), true,
-		&s));
+	ok(open_text(arena_printf(arena, "[state]\ndriver = mariadb\nsocket = %s\npassword_file = %s\n",
+		store->config.socket, path), true, &s));
 	state_close(&s);
 }
 

@@ -126,11 +126,12 @@ several_may_start_at_once(void **unused)
 		remove(path);
 	}
 	for (int i = 0; i < 4; i++) {
-		o[i] = (struct opening){ .conf = store_conf };
+		o[i] = (struct opening){ .conf = parse_with("") };
 		pthread_create(&o[i].thread, NULL, open_it, &o[i]);
 	}
 	for (int i = 0; i < 4; i++) {
 		pthread_join(o[i].thread, NULL);
+		conf_unref(&o[i].conf);
 		error = o[i].e;
 		check(o[i].err, ERR_OK, "state_open", __FILE__, __LINE__);
 	}

@@ -6,7 +6,8 @@
 static void
 numbers_come_back(void **unused)
 {
-	static const int64_t list[] = { 0, 1, -1, 63, 64, -64, -65, 127, 128, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, INT64_MAX - 1 };
+	static const int64_t list[] = { 0, 1, -1, 63, 64, -64, -65, 127, 128, INT32_MAX, INT32_MIN, INT64_MAX,
+		INT64_MIN, INT64_MAX - 1 };
 	AUTO(buf_finish) struct buf b = { 0 };
 
 	(void)unused;
@@ -31,7 +32,8 @@ what_is_broken_is_refused(void **unused)
 {
 	const int64_t told[] = { 1, 2, 3 };
 	struct state_answer w[] = { { .n = 1, .told = told, .n_told = 3 }, { .n = 2, .pos = { .a = 5 } } }, *answers;
-	struct state_done d[] = { { .kind = 'a', .client = "c1", .item = 5, .hash = "h" }, { .kind = 't', .client = "", .hash = "" } }, *done;
+	struct state_done d[] = { { .kind = 'a', .client = "c1", .item = 5, .hash = "h" },
+		{ .kind = 't', .client = "", .hash = "" } }, *done;
 	struct state_hierarchy h = { .keys = { { 1, 2 }, { 3, 4 } }, .n_keys = 2 };
 	AUTO(buf_finish) struct buf a = { 0 };
 	AUTO(buf_finish) struct buf b = { 0 };

@@ -212,8 +212,8 @@ one_of_two_swaps_wins(void **unused)
 	begin(STATE_WRITE);
 	int64_t user = make_user("alice"), device = make_device(user, "phone"), folder = make_folder(user, "x");
 	struct state_answer w[2] = { { .n = 1 }, { .n = 2, .pos = { .holes = (const int64_t[]){ 3 }, .n_holes = 1 } } };
-	struct state_collection c = { .device = device, .folder = folder, .epoch = 5, .n = 1, .options = "", .supported = "", .answers = w,
-		.n_answers = 1 };
+	struct state_collection c = { .device = device, .folder = folder, .epoch = 5, .n = 1, .options = "",
+		.supported = "", .answers = w, .n_answers = 1 };
 	ok(state_collection_begin(T, &c));
 	end();
 	for (uint32_t round = 0; round < 20; round++) {
@@ -261,7 +261,8 @@ a_deadlock_is_run_again(void **unused)
 	int64_t user = make_user("alice"), a = make_folder(user, "a"), b = make_folder(user, "b");
 	end();
 	state_stats(store, &before);
-	struct work both[2] = { { .barrier = &barrier, .ids = { a, b }, .fn = cross }, { .barrier = &barrier, .ids = { b, a }, .fn = cross } };
+	struct work both[2] = { { .barrier = &barrier, .ids = { a, b }, .fn = cross },
+		{ .barrier = &barrier, .ids = { b, a }, .fn = cross } };
 	run_both(both);
 	assert_int_equal(both[0].err, ERR_OK);
 	assert_int_equal(both[1].err, ERR_OK);
@@ -305,7 +306,8 @@ one_of_two_equal_keys_is_refused(void **unused)
 	begin(STATE_WRITE);
 	int64_t f = make_folder(make_user("alice"), "a");
 	end();
-	struct work both[2] = { { .barrier = &barrier, .ids = { f }, .fn = same_key }, { .barrier = &barrier, .ids = { f }, .fn = same_key } };
+	struct work both[2] = { { .barrier = &barrier, .ids = { f }, .fn = same_key },
+		{ .barrier = &barrier, .ids = { f }, .fn = same_key } };
 	run_both(both);
 	assert_int_equal((both[0].err == ERR_OK) + (both[1].err == ERR_OK), 1);
 	assert_int_equal((both[0].err == ERR_EXISTS) + (both[1].err == ERR_EXISTS), 1);

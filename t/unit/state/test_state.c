@@ -15,7 +15,8 @@ main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	int failed = RUN(pack) + RUN(open) + RUN(device) + RUN(folder) + RUN(item) + RUN(collection) + RUN(housekeep) + RUN(run);
+	int failed =
+		RUN(pack) + RUN(open) + RUN(device) + RUN(folder) + RUN(item) + RUN(collection) + RUN(housekeep) + RUN(run);
 	failed += on_mariadb ? RUN(mariadb) : RUN(sqlite);
 	return failed ? 1 : 0;
 }
