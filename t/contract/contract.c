@@ -11,6 +11,7 @@
 
 #include "backend/internal.h"
 #include "base/text.h"
+#include "mem.h"
 #include "suite.h"
 
 const struct backend_ops *ops;
@@ -309,6 +310,7 @@ main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	parse(argc, argv, &file, &module);
+	backends_register_builtin(&mem_ops);
 	err = conf_load(file, &conf, &e);
 	dir = err ? NULL : conf_get(conf, "server", "module_dir");
 	if (!err)

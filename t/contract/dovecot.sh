@@ -22,7 +22,8 @@ trap 'exit 130' INT TERM
 command -v dovecot >/dev/null || [ -x /usr/sbin/dovecot ] || exit 77
 chmod 755 "$dir"
 "$here/../lib/dovecot.sh" start "$dir/dovecot" >"$dir/ports"
-python3 "$here/../lib/smtpsink.py" "$dir/mails" --user alice --password secret >"$dir/smtp" &
+port=$(sed -n 's/^IMAP_PORT=//p' "$dir/ports")
+python3 "$here/../lib/smtpsink.py" "$dir/mails" --user alice --password secret --deliver-port "$port" >"$dir/smtp" &
 sink=$!
 while [ ! -s "$dir/smtp" ]; do
 	kill -0 "$sink"

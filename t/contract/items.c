@@ -422,6 +422,7 @@ test_many(enum backend_class class, const char *folder)
 	model_free(&m);
 	if (!fill_up(class, folder))
 		return;
+	m.ordered = true;
 	if (!model_step(&m, s, folder, 100, &more))
 		return;
 	NEED(m.n > 0, "an empty first part");

@@ -194,7 +194,7 @@ model_step(struct model *m, struct backend_session *by, const char *folder, size
 		while (c.reset && m->n)
 			forget(m, &m->list[0]);
 	}
-	if (c.listing)
+	if (c.listing && m->ordered)
 		check_order(&c, &last);
 	for (size_t i = 0; i < c.n; i++)
 		take(m, &c.list[i]);

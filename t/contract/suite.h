@@ -75,6 +75,7 @@ struct model {
 	size_t n, room;
 	char *cursor;
 	bool listing;   /* in the middle of one */
+	bool ordered;   /* items came in the order of their dates: so a listing must be newest first */
 	size_t parts;
 };
 void model_free(struct model *m);
