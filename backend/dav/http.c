@@ -101,7 +101,7 @@ dav_http_open(const struct dav_http_settings *set, const char *user, const char 
 		dav_http_close(&h);
 		return err;
 	}
-	curl_easy_setopt(h->curl, CURLOPT_COOKIEFILE, "");
+	/* The share brings the cookie engine; CURLOPT_COOKIEFILE beside it leaks (libcurl 7.88). */
 	dav_http_begin(h);
 	*h_r = h;
 	return ERR_OK;
