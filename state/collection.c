@@ -100,8 +100,8 @@ summarise(const struct state_collection *c)
 	return s;
 }
 
-/* Only the newest of the others stays, and of those the one that was last used: a phone that sent a second key 0 may go
- * on with the chain before it. */
+/* One of the others stays, the one last used: a phone that sent a second key 0 may go on with the chain before it. As
+ * last_used is written at most hourly, one whose first key never came back counts as unused. */
 static enum err
 drop_others(struct state_txn *t, const struct state_collection *c)
 {
@@ -109,7 +109,8 @@ drop_others(struct state_txn *t, const struct state_collection *c)
 	struct db_rows r;
 
 	db_query(t, &r,
-		"select id from collection where device = ? and folder = ? and id <> ? order by last_used desc, id desc",
+		"select id from collection where device = ? and folder = ? and id <> ?"
+		" order by base <> 0 desc, last_used desc, id desc",
 		ARGS(I(c->device), I(c->folder), I(c->id)));
 	for (size_t i = 0; db_next(&r); i++) {
 		int64_t id = db_int(&r, 0);

@@ -4,7 +4,8 @@
 # start prints shell variables: MARIADB_SOCKET, and MARIADB_PORT where one was asked for. The database cpush and the user cpush are made
 # by etc/mariadb.sql, with the password "secret"; root has none, by the socket. Runs as root or not; everything lives under DIR.
 # Environment: CPUSH_TEST_MARIADB_SOCKET (a server that runs already: it is prepared and used, and not stopped), MARIADB_TCP=yes (also
-# listens on a free port of 127.0.0.1), MARIADB_OPTIONS (more options of mariadbd).
+# listens on a free port of 127.0.0.1), MARIADB_TLS=yes (and speaks TLS there; MARIADB_CA is the certificate to trust), MARIADB_OPTIONS
+# (more options of mariadbd). Port and certificate are found in DIR/port and DIR/ca.pem, too.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,6 +21,13 @@ free_port() {
 
 admin() {
 	mariadb --no-defaults --socket="$1" --user=root --batch
+}
+
+# A certificate for 127.0.0.1 that is its own authority.
+certificate() {
+	openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
+		-keyout "$1/key.pem" -out "$1/ca.pem" 2>"$1/openssl.log" || fail "openssl failed, see $1/openssl.log"
+	chmod 644 "$1/key.pem"
 }
 
 prepare() {
@@ -41,6 +49,7 @@ start() {
 	dir=$(cd "$1" && pwd)
 	socket=$dir/mariadb.sock
 	if [ -n "${CPUSH_TEST_MARIADB_SOCKET:-}" ]; then
+		rm -f "$dir/port" "$dir/ca.pem"
 		ln -sfn "$CPUSH_TEST_MARIADB_SOCKET" "$socket"
 		prepare "$socket"
 		echo "MARIADB_SOCKET=$socket"
@@ -48,7 +57,7 @@ start() {
 	fi
 	[ ${#socket} -lt 104 ] || fail "$socket is too long for a socket"
 	stop "$dir"
-	rm -rf "$dir/data"
+	rm -rf "$dir/data" "$dir/port" "$dir/ca.pem"
 	user=$(id -un)
 	mariadb-install-db --no-defaults --user="$user" --datadir="$dir/data" --auth-root-authentication-method=normal \
 		--skip-test-db >"$dir/install.log" 2>&1 || fail "mariadb-install-db failed, see $dir/install.log"
@@ -56,6 +65,11 @@ start() {
 	if [ "${MARIADB_TCP:-no}" = yes ]; then
 		port=$(free_port)
 		network="--bind-address=127.0.0.1 --port=$port"
+		echo "$port" >"$dir/port"
+	fi
+	if [ "${MARIADB_TLS:-no}" = yes ]; then
+		certificate "$dir"
+		network="$network --ssl-cert=$dir/ca.pem --ssl-key=$dir/key.pem"
 	fi
 	# shellcheck disable=SC2086
 	mariadbd --no-defaults --user="$user" --datadir="$dir/data" --socket="$socket" --pid-file="$dir/mariadb.pid" \
@@ -74,6 +88,7 @@ start() {
 	prepare "$socket"
 	echo "MARIADB_SOCKET=$socket"
 	[ -z "${port:-}" ] || echo "MARIADB_PORT=$port"
+	[ ! -f "$dir/ca.pem" ] || echo "MARIADB_CA=$dir/ca.pem"
 }
 
 stop() {

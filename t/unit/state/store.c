@@ -73,6 +73,24 @@ admin_sqlite(const char *sql, int64_t *n_r)
 	sqlite3_close(q);
 }
 
+bool
+tcp(const char **port_r, const char **ca_r)
+{
+	char port[16] = "";
+	const char *dir = arena_strndup(arena, mariadb_socket, strlen(mariadb_socket) - strlen("/mariadb.sock"));
+	FILE *f = fopen(arena_printf(arena, "%s/port", dir), "r");
+
+	if (!f)
+		return false;
+	if (!fgets(port, sizeof port, f))
+		port[0] = 0;
+	fclose(f);
+	port[strcspn(port, "\n")] = 0;
+	*port_r = arena_strdup(arena, port);
+	*ca_r = arena_printf(arena, "%s/ca.pem", dir);
+	return true;
+}
+
 int64_t
 ask(const char *sql)
 {

@@ -40,6 +40,9 @@ void begin(enum state_mode mode);
 void end(void);
 void undo(void);
 
+/* MariaDB's port, as text, and its certificate; false where it listens to no port. */
+bool tcp(const char **port_r, const char **ca_r);
+
 /* Runs SQL as the administrator, on a connection of its own. */
 void admin(const char *sql);
 /* The first column of the first row, as a number. */

@@ -284,11 +284,13 @@ the_one_last_used_stays(void **unused)
 	(void)unused;
 	begin(STATE_WRITE);
 	make_rows();
-	int64_t used[] = { 100, 900, 500, 500 };
-	for (int i = 0; i < 4; i++) {
+	/* The fourth is newer than the second and later, but its key never came back. */
+	const int64_t used[] = { 100, 900, 500, 950, 500 };
+	const uint32_t base[] = { 1, 1, 1, 0, 1 };
+	for (int i = 0; i < 5; i++) {
 		struct state_answer w = answer(1, LIST(i), NULL, 0);
-		struct state_collection c = { .device = device, .folder = folder, .epoch = i + 1, .n = 1, .options = "",
-			.supported = "", .last_used = used[i], .answers = &w, .n_answers = 1 };
+		struct state_collection c = { .device = device, .folder = folder, .epoch = i + 1, .n = 1, .base = base[i],
+			.options = "", .supported = "", .last_used = used[i], .answers = &w, .n_answers = 1 };
 
 		ok(state_collection_begin(T, &c));
 		ok(state_collections(T, arena, device, folder, &list, &n));

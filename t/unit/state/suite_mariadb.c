@@ -161,6 +161,73 @@ refusals_are_told_apart(void **unused)
 		open_text("[state]\ndriver = mariadb\nhost = 127.0.0.1\nport = 1\npassword = secret\n", true, &s));
 }
 
+/* Opens by TCP with these lines, and says whether TLS is used. */
+static enum err
+open_tcp(const char *port, const char *lines, bool *tls_r)
+{
+	struct state *s;
+	struct db_rows r;
+	struct state_txn t = { .mode = STATE_READ, .e = &error };
+	enum err err =
+		open_text(arena_printf(arena,
+		"[state]\ndriver = mariadb\nhost = 127.0.0.1\nport = %s\npassword = secret\n%s", port, lines), true,
+		&s);
+
+	*tls_r = false;
+	if (err)
+		return err;
+	t.state = s;
+	ok(db_get(s, &t.db, &error));
+	ok(t.db->ops->begin(t.db, STATE_READ, &error));
+	db_query(&t, &r,
+		"select variable_value from information_schema.session_status where variable_name = 'ssl_cipher'",
+		NO_ARGS);
+	while (db_next(&r))
+		*tls_r = *db_text(&r, 0, arena);
+	ok(db_end(&r));
+	state_close(&s);
+	return ERR_OK;
+}
+
+static void
+a_host_is_reached_with_tls(void **unused)
+{
+	const char *port, *ca;
+	bool tls;
+
+	(void)unused;
+	if (!tcp(&port, &ca) || !ask("select @@have_ssl = 'YES'")) {
+		print_message("the server has no port with TLS\n");
+		skip();
+	}
+	ok(open_tcp(port, "tls = off\n", &tls));
+	assert_false(tls);
+	ok(open_tcp(port, "", &tls));
+	assert_true(tls);
+	ok(open_tcp(port, arena_printf(arena, "tls = required\nca_file = %s\n", ca), &tls));
+	assert_true(tls);
+	ok(open_tcp(port, arena_printf(arena, "tls = optional\nca_file = %s\n", ca), &tls));
+	assert_true(tls);
+	/* Nobody whom the system trusts has signed it. */
+	fails(ERR_INVALID, open_tcp(port, "tls = required\n", &tls));
+	fails(ERR_INVALID, open_tcp(port, "tls = required\nca_file = /etc/hostname\n", &tls));
+}
+
+/* Without TLS on the server: taken where it need not be, else refused. */
+static void
+a_server_without_tls(void **unused)
+{
+	const char *port, *ca;
+	bool tls;
+
+	(void)unused;
+	if (!tcp(&port, &ca) || ask("select @@have_ssl = 'YES'"))
+		skip();
+	ok(open_tcp(port, "", &tls));
+	assert_false(tls);
+	fails(ERR_INVALID, open_tcp(port, "tls = required\n", &tls));
+}
+
 static void
 the_password_may_be_in_a_file(void **unused)
 {
@@ -207,6 +274,8 @@ const struct CMUnitTest mariadb_tests[] = {
 	STORE_TEST(a_killed_connection_is_opened_again),
 	STORE_TEST(a_store_that_is_read_only),
 	STORE_TEST(refusals_are_told_apart),
+	STORE_TEST(a_host_is_reached_with_tls),
+	STORE_TEST(a_server_without_tls),
 	STORE_TEST(the_password_may_be_in_a_file),
 	STORE_TEST(a_write_reads_what_is_committed),
 };
