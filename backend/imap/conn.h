@@ -36,7 +36,8 @@ enum imap_cap {
 /* The selected mailbox. */
 struct imap_box {
 	char *name;          /* its key, owned; NULL: none selected */
-	bool writable;       /* SELECT, not EXAMINE, and not [READ-ONLY] */
+	bool examined;       /* by EXAMINE: to look on only */
+	bool writable;       /* not examined, and not [READ-ONLY] */
 	bool keywords;       /* PERMANENTFLAGS has \* */
 	char *permanent;     /* the flags of PERMANENTFLAGS, owned; NULL: not said, all */
 	uint64_t validity, uidnext, modseq; /* 0: not said. modseq 0: no CONDSTORE here */

@@ -143,7 +143,7 @@ open_box(struct imap_conn *c, const char *words, const char *folder, struct erro
 enum err
 imap_select(struct imap_conn *c, const char *folder, bool fresh, struct error *e)
 {
-	if (!fresh && c->box.name && strcmp(c->box.name, folder) == 0)
+	if (!fresh && c->box.name && !c->box.examined && strcmp(c->box.name, folder) == 0)
 		return ERR_OK;
 	return open_box(c, "SELECT", folder, e);
 }
@@ -151,7 +151,10 @@ imap_select(struct imap_conn *c, const char *folder, bool fresh, struct error *e
 enum err
 imap_examine(struct imap_conn *c, const char *folder, struct error *e)
 {
-	return open_box(c, "EXAMINE", folder, e);
+	enum err err = open_box(c, "EXAMINE", folder, e);
+	c->box.examined = !err;
+	c->box.writable = false;
+	return err;
 }
 
 enum err
@@ -159,12 +162,14 @@ imap_deselect(struct imap_conn *c, struct error *e)
 {
 	if (!c->box.name)
 		return ERR_OK;
-	/* CLOSE would expunge. */
-	if (!(c->caps & CAP_UNSELECT))
-		return imap_examine(c, "INBOX", e);
+	/* CLOSE expunges, unless the mailbox was opened by EXAMINE (RFC 3501 6.4.2). */
+	bool unselects = (c->caps & CAP_UNSELECT) != 0;
+	enum err err = unselects || c->box.examined ? ERR_OK : imap_examine(c, "INBOX", e);
 	struct imap_done done;
+	if (err)
+		return err;
 	unselect(c);
-	return imap_run(c, "UNSELECT", NULL, &done, e);
+	return imap_run(c, unselects ? "UNSELECT" : "CLOSE", NULL, &done, e);
 }
 
 const char *

@@ -17,7 +17,7 @@ uint32_t imap_uid(const char *key);
 enum err imap_select(struct imap_conn *c, const char *folder, bool fresh, struct error *e) NODISCARD;
 /* EXAMINE: changes nothing, not even \Recent. */
 enum err imap_examine(struct imap_conn *c, const char *folder, struct error *e) NODISCARD;
-/* No mailbox is selected afterwards, or only the Inbox, read-only: for RENAME and DELETE of the one that was. */
+/* No mailbox is selected afterwards: for RENAME and DELETE of the one that was. */
 enum err imap_deselect(struct imap_conn *c, struct error *e) NODISCARD;
 /* STATUS: NOFOLDER where it is gone. */
 enum err imap_status(struct imap_conn *c, const char *folder, struct imap_counts *counts_r, struct error *e) NODISCARD;

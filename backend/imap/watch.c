@@ -116,20 +116,29 @@ on_status(void *ctx, struct imap_response *r)
 	return ERR_OK;
 }
 
-/* STATUS of all folders but the one that is selected; `fresh` only those of which nothing is known yet. */
+/* The Inbox if it is watched, else the first; NULL: the server has no IDLE. */
+static const char *
+idle_folder(const struct imap_watch *w, const struct imap_conn *c)
+{
+	const struct watched *inbox = find(w, "INBOX");
+	return !(c->caps & CAP_IDLE) ? NULL : inbox ? inbox->folder : w->n ? w->list[0].folder : NULL;
+}
+
+/* STATUS of all folders but the one that IDLE is for, which EXAMINE tells of; `fresh` only those of which nothing is known yet. */
 static enum err
 look(struct imap_watch *w, struct imap_conn *c, bool fresh, struct error *e)
 {
 	struct asking ask = { w, c };
 	struct imap_run run = { .fn = on_status, .ctx = &ask };
 	struct imap_done done;
+	const char *idle = idle_folder(w, c);
 	for (size_t i = 0; i < w->n;) {
 		struct imap_cmd cmd AUTO(imap_cmd_finish) = { .c = c };
 		size_t from = i;
 		for (unsigned n = 0; i < w->n && n < BATCH; i++) {
 			struct watched *f = &w->list[i];
 			f->answered = false;
-			f->asked = !(c->box.name && strcmp(c->box.name, f->folder) == 0) && !(fresh && f->known);
+			f->asked = f->folder != idle && !(fresh && f->known);
 			if (!f->asked)
 				continue;
 			imap_cmd_begin(&cmd, c, "STATUS");
@@ -234,22 +243,14 @@ notify(struct imap_watch *w, struct imap_conn *c, struct error *e)
 	return ERR_OK;
 }
 
-/* The Inbox if it is watched, else the first. */
-static const char *
-idle_folder(const struct imap_watch *w)
-{
-	const struct watched *inbox = find(w, "INBOX");
-	return inbox ? inbox->folder : w->n ? w->list[0].folder : NULL;
-}
-
 /* Opens the folder for IDLE; what it tells is compared with what was known. */
 static enum err
 open_folder(struct imap_watch *w, struct imap_conn *c, struct error *e)
 {
-	const char *folder = c->caps & CAP_IDLE ? idle_folder(w) : NULL;
+	const char *folder = idle_folder(w, c);
 	if (!folder)
 		return imap_deselect(c, e);
-	if (c->box.name && !c->box.writable && strcmp(c->box.name, folder) == 0)
+	if (c->box.name && c->box.examined && strcmp(c->box.name, folder) == 0)
 		return ERR_OK;
 	enum err err = imap_examine(c, folder, e);
 	struct watched *f = find(w, folder);
@@ -260,7 +261,6 @@ open_folder(struct imap_watch *w, struct imap_conn *c, struct error *e)
 	}
 	if (err)
 		return err;
-	c->box.writable = false;
 	c->changed = false;
 	const struct imap_box *box = &c->box;
 	struct imap_counts now = { .messages = box->exists, .uidnext = box->uidnext, .uidvalidity = box->validity,
@@ -274,7 +274,7 @@ idle_begin(struct imap_watch *w, struct imap_conn *c, struct error *e)
 {
 	bool refused = false;
 	enum err err = open_folder(w, c, e);
-	if (err || !c->box.name || !(c->caps & CAP_IDLE))
+	if (err || !c->box.name)
 		return err;
 	if ((err = notify(w, c, e)))
 		return err;

@@ -2,8 +2,11 @@
 """A small SMTP server for tests: takes mail, stores it, and can be told to misbehave.
 
     smtpsink.py DIR [--port N] [--tls-cert PEM --tls-key PEM] [--user NAME --password WORD] [--no-auth]
+                [--deliver-port N] [--deliver-password WORD]
 
 Prints "SMTP_PORT=N" once it listens. Each mail becomes DIR/0001.eml and DIR/0001.json (from, to, options, auth, helo).
+With --deliver-port each mail is also put into the Inbox of its recipients (their local part is the login) by IMAP on 127.0.0.1;
+recipients that cannot be delivered to are refused after the text.
 Its behaviour is read from DIR/mode before every command; a line of words, the file may be missing:
 
     rcpt=550          answer every RCPT so (also mail=, data= before the text, end= after it, auth=); 4xx or 5xx, optionally
@@ -14,6 +17,7 @@ Its behaviour is read from DIR/mode before every command; a line of words, the f
 import argparse
 import asyncio
 import base64
+import imaplib
 import json
 import os
 import re
@@ -41,6 +45,18 @@ class Sink:
         with open(base + ".json", "w", encoding="utf-8") as f:
             json.dump(envelope, f)
         os.rename(base + ".eml.new", base + ".eml")
+
+
+    def deliver(self, to, data):
+        """Puts the mail into the Inboxes; what went wrong, or None."""
+        for address in to if self.args.deliver_port else ():
+            try:
+                with imaplib.IMAP4("127.0.0.1", self.args.deliver_port) as imap:
+                    imap.login(address.split("@")[0], self.args.deliver_password)
+                    imap.append("INBOX", None, None, data)
+            except (imaplib.IMAP4.error, OSError) as e:
+                return f"{address}: {e}".replace("\r", " ").replace("\n", " ")
+        return None
 
 
 class Session:
@@ -119,6 +135,10 @@ class Session:
         await self.say("354 go ahead")
         data = await self.text()
         modes = self.sink.mode()
+        failed = await asyncio.to_thread(self.sink.deliver, self.to, data)
+        if failed:
+            self.reset()
+            return await self.say("550 " + failed)
         if not any(key == "end" for key, _ in modes):
             self.sink.store({"from": self.sender, "to": self.to, "options": self.options, "auth": self.auth, "helo": self.helo}, data)
         self.reset()
@@ -186,6 +206,8 @@ async def main():
     parser.add_argument("--user")
     parser.add_argument("--password", default="")
     parser.add_argument("--no-auth", action="store_true")
+    parser.add_argument("--deliver-port", type=int)
+    parser.add_argument("--deliver-password", default="secret")
     args = parser.parse_args()
     os.makedirs(args.dir, exist_ok=True)
     context = None

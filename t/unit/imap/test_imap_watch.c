@@ -89,6 +89,11 @@ after_watching_the_connection_serves_again(void **state)
 	backend_module.unwatch(k->s);
 	assert_int_equal(kit_changes(k, "INBOX", NULL, 0), ERR_OK);
 	assert_int_equal(fake_count(k->f, "LOGIN"), 1);
+	/* what was opened to look on only is not written to */
+	assert_int_equal(watch(k, inbox_sent, 1), ERR_OK);
+	backend_module.unwatch(k->s);
+	assert_int_equal(backend_module.remove(k->s, "INBOX", "1", NULL, &k->e), ERR_NOTFOUND);
+	assert_int_equal(fake_count(k->f, "SELECT"), 2);
 }
 
 static void
@@ -186,10 +191,12 @@ without_idle_there_is_the_poll(void **state)
 	static const struct fake_rule rules[] = { REPLY("STATUS \"Sent\"", STATUS_SENT(1)), END };
 	struct kit *k = *state;
 	kit_login(k, rules, 0, "poll = 30");
+	assert_int_equal(kit_changes(k, "Sent", NULL, 0), ERR_OK);
 	assert_int_equal(watch(k, inbox_sent, 2), ERR_OK);
 	assert_int_equal(k->watch.fd, -1);
 	assert_int_equal(k->watch.poll, 30);
 	assert_int_equal(fake_count(k->f, "STATUS"), 2);
+	assert_int_equal(fake_count(k->f, "CLOSE"), 1);
 }
 
 static void
