@@ -171,6 +171,7 @@ run_compose(struct eas_request *r, const struct sync_collection *c, unsigned win
 	struct error *e)
 {
 	struct idset *added = arena_alloc(r->arena, sizeof *added), *touched = arena_alloc(r->arena, sizeof *touched);
+	struct state_position base = position_store(&s->col.base);
 
 	if (!added || !touched)
 		return ERR_NOMEM;
@@ -182,8 +183,9 @@ run_compose(struct eas_request *r, const struct sync_collection *c, unsigned win
 	*k = (struct compose){ .r = r, .folder = &s->folder, .class = s->x.class, .view = s->x.view, .me = s->col.now.epoch,
 		.target = sync_filter_date(s->x.class->class, s->options.filter), .get_changes = c->get_changes, .window = window,
 		.bytes = ANSWER_BYTES, .forced = s->x.forced, .n_forced = s->x.n_forced, .added = added, .touched = touched,
-		.until = eas_monotonic() + (int64_t)r->server->config->sync_seconds, .pos = s->col.base, .told = s->x.told,
+		.until = eas_monotonic() + (int64_t)r->server->config->sync_seconds, .told = s->x.told,
 		.out = &s->commands };
+	position_load(&k->pos, r->arena, &base); /* a copy: the base is kept beside the answer */
 	return added->failed || touched->failed ? ERR_NOMEM : compose(k, e);
 }
 
