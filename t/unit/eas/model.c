@@ -46,6 +46,14 @@ fail(struct run *run, const char *what, const char *who)
 		snprintf(run->why, run->why_size, "%s (%s)", what, who);
 }
 
+/* CPUSH_MODEL_TRACE=1 CPUSH_MODEL_RUNS=1 CPUSH_MODEL_SEED=n shows a run on stderr. */
+static void
+trace(const char *what, const char *key)
+{
+	if (getenv("CPUSH_MODEL_TRACE"))
+		fprintf(stderr, "---- somebody: %s %s\n", what, key);
+}
+
 static bool
 is_unreadable(const char *key)
 {
@@ -71,6 +79,8 @@ put(struct run *run, const char *key, struct model_content c)
 {
 	char buf[MODEL_BYTES];
 
+	trace("changes", key);
+	trace("  to", model_bytes(&c, buf));
 	mem_edit(run->w->mem, run->user, MODEL_FOLDER, key, model_bytes(&c, buf));
 }
 
@@ -80,6 +90,8 @@ add(struct run *run, struct model_content c)
 	char buf[MODEL_BYTES], key[32];
 
 	snprintf(key, sizeof key, "other-%u.ics", ++run->names);
+	trace("adds", key);
+	trace("  as", model_bytes(&c, buf));
 	mem_add(run->w->mem, run->user, MODEL_FOLDER, key, model_bytes(&c, buf), 0, BACKEND_NO_DATE);
 }
 
@@ -105,6 +117,7 @@ redate(struct run *run, const struct mem_item *item)
 static void
 spoil(struct run *run, const struct mem_item *item)
 {
+	trace("spoils", item->key);
 	if (rng_below(&run->rng, 2))
 		mem_item_readonly(run->w->mem, run->user, MODEL_FOLDER, item->key, true);
 	else if (run->n_unreadable < KEYS && !is_unreadable(item->key))
@@ -115,6 +128,7 @@ static void
 set_day(struct run *run, int64_t day)
 {
 	run->today = day;
+	trace("lets days pass", "");
 	eas_clock_set(day * MODEL_DAY + MODEL_DAY / 2);
 }
 
@@ -153,6 +167,7 @@ others(struct run *run)
 		break;
 	case 3:
 		if (any_item(run, a, &item)) {
+			trace("deletes", item.key);
 			mem_delete(run->w->mem, run->user, MODEL_FOLDER, item.key);
 			return;
 		}

@@ -284,6 +284,70 @@ read_answer(const struct phone *p, const struct call *c, struct phone_answer *a)
 	read_changes(a, wbxml_child(col, AirSync_Commands));
 }
 
+/* ---- for the trace ---- */
+
+struct showing {
+	const struct phone *phone;
+	const struct call *call;
+	struct state_collection *list;
+	size_t n;
+};
+
+static enum err
+read_collections(struct state_txn *t, void *arg, struct error *e)
+{
+	struct showing *in = arg;
+
+	(void)e;
+	return state_collections(t, in->call->r.arena, in->call->r.device.id, in->phone->folder, &in->list, &in->n);
+}
+
+static void
+show_ids(const char *what, const int64_t *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		fprintf(stderr, " %s%" PRId64, what, list[i]);
+}
+
+static void
+show_positions(const struct phone *p, const struct call *c)
+{
+	struct showing in = { .phone = p, .call = c };
+	struct error e = { 0 };
+
+	if (state_run(p->world->state, STATE_READ, read_collections, &in, &e))
+		return;
+	for (size_t i = 0; i < in.n; i++) {
+		fprintf(stderr, "  epoch %016" PRIx64 " base %u n %u\n", (uint64_t)in.list[i].epoch, in.list[i].base, in.list[i].n);
+		for (size_t k = 0; k < in.list[i].n_answers; k++) {
+			const struct state_answer *a = &in.list[i].answers[k];
+
+			fprintf(stderr, "    %u: a %" PRId64 " c %" PRId64 " cut %" PRId64 ",%" PRId64, a->n, a->pos.a, a->pos.c,
+				a->pos.cut_date / MODEL_DAY, a->pos.cut_id);
+			show_ids("hole ", a->pos.holes, a->pos.n_holes);
+			show_ids("again ", a->pos.again, a->pos.n_again);
+			show_ids("told ", a->told, a->n_told);
+			fprintf(stderr, "\n");
+		}
+		for (size_t k = 0; k < in.list[i].n_done; k++)
+			fprintf(stderr, "    done %c %s %" PRId64 "\n", in.list[i].done[k].kind, in.list[i].done[k].client, in.list[i].done[k].item);
+	}
+}
+
+static void
+show(const struct phone *p, const struct call *c)
+{
+	struct buf out;
+
+	if (!getenv("CPUSH_MODEL_TRACE"))
+		return;
+	buf_init(&out, 0);
+	wbxml_dump(buf_slice(&c->in), WBXML_DUMP_ALL, &out);
+	fprintf(stderr, "---- %s asks:\n%s---- and gets:\n%s", p->name, buf_str(&out), call_dump(c));
+	show_positions(p, c);
+	buf_finish(&out);
+}
+
 void
 phone_ask(struct phone *p, bool getchanges, bool client_wins, struct phone_answer *answer_r)
 {
@@ -293,15 +357,7 @@ phone_ask(struct phone *p, bool getchanges, bool client_wins, struct phone_answe
 	put_request(&c.w, p, getchanges, client_wins);
 	call_run(&c);
 	read_answer(p, &c, answer_r);
-	if (getenv("CPUSH_MODEL_TRACE")) {
-		struct buf out;
-
-		buf_init(&out, 0);
-		wbxml_dump(buf_slice(&c.in), WBXML_DUMP_ALL, &out);
-		fprintf(stderr, "---- %s asks:\n%s\n", p->name, buf_str(&out));
-		fprintf(stderr, "---- and gets:\n%s\n", call_dump(&c));
-		buf_finish(&out);
-	}
+	show(p, &c);
 	call_end(&c);
 }
 
