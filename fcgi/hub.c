@@ -428,6 +428,7 @@ take_park(struct hub *h, struct request *r)
 		request_drop(&r);
 		return;
 	}
+	log_debug(&r->eas.log, "waits");
 	r->watched = u;
 	TAILQ_INSERT_TAIL(&u->parked, r, link);
 	u->n_parked++;

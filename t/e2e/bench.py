@@ -87,6 +87,11 @@ class Local:
         hashed = subprocess.run(["openssl", "passwd", "-6", "secret"], check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
         (self.dir / "passwd").write_text("".join(f"{u}:{hashed}\n" for u in USERS))
 
+    def add_user(self, user):
+        line = (self.dir / "passwd").read_text().splitlines()[0].split(":", 1)[1]
+        with open(self.dir / "passwd", "a") as f:
+            f.write(f"{user}:{line}\n")
+
     def config(self):
         return (f"[local]\npath = {self.path}/%u\npasswd_file = {self.dir}/passwd\ndeliver_local = yes\n")
 
@@ -101,6 +106,8 @@ class Imap:
 
     def start(self):
         self.values = script("dovecot.sh", "start", self.dir / "dovecot")
+        with open(self.dir / "dovecot/users", "a") as f:
+            f.write("".join(f"u{n}:{{PLAIN}}secret\n" for n in range(1, 500)))
         self.sink = self.dir / "sink"
         self.sink.mkdir()
         self.smtp = subprocess.Popen(["python3", str(SOURCE / "t/lib/smtpsink.py"), str(self.sink)], stdout=subprocess.PIPE, text=True,
@@ -116,6 +123,9 @@ class Imap:
         self.smtp.wait(10)
         self.smtp.stdout.close()
         script("dovecot.sh", "stop", self.dir / "dovecot")
+
+    def add_user(self, user):
+        pass        # all are there: Dovecot sees a changed file only a second later
 
     def client(self, user="alice"):
         c = imaplib.IMAP4("127.0.0.1", int(self.values["IMAP_PORT"]))
@@ -146,11 +156,29 @@ class Dav:
         self.url = self.values["RADICALE_URL"]
 
     def config(self):
-        return f"[{self.name}]\nurl = {self.url}\npoll = 2\n"
+        return f"[{self.name}]\nurl = {self.url}\npoll = 5\n"
 
     def stop(self):
         if self.servers.pop(self.dir, None):
             script("radicale.sh", "stop", self.dir / "radicale")
+
+    COLLECTIONS = (("calendar", "VCALENDAR", "VEVENT"), ("tasks", "VCALENDAR", "VTODO"), ("contacts", "VADDRESSBOOK", None))
+
+    def add_user(self, user):
+        users = self.dir / "radicale/users"
+        if f"\n{user}:" in "\n" + users.read_text():
+            return
+        with open(users, "a") as f:
+            f.write(f"{user}:secret\n")
+        for name, tag, component in self.COLLECTIONS:
+            d = pathlib.Path(self.values["RADICALE_DATA"]) / "collections/collection-root" / user / name
+            if not d.parent.parent.is_dir():
+                d = pathlib.Path(self.values["RADICALE_DATA"]) / "collection-root" / user / name
+            d.mkdir(parents=True)
+            props = {"tag": tag, "D:displayname": name.capitalize()}
+            if component:
+                props["C:supported-calendar-component-set"] = component
+            (d / ".Radicale.props").write_text(json.dumps(props))
 
     def request(self, method, path, body=None, user="alice", **headers):
         base = urllib.parse.urlsplit(self.url)
@@ -174,6 +202,13 @@ class Bench:
         self.expected = []      # patterns of log lines at warn or error that a test means to cause
 
     def start(self):
+        try:
+            return self.start_all()
+        except BaseException:
+            self.stop_parts()
+            raise
+
+    def start_all(self):
         self.store.start()
         for name in self.names:
             self.parts[name] = PARTS[name](self.dir)
@@ -253,15 +288,18 @@ http {{
             self.listener.close()
             self.nginx.terminate()
             self.nginx.wait(10)
-            for part in self.parts.values():
-                part.stop()
-            self.store.stop()
+            self.stop_parts()
         self.stderr.close()
         said = (self.dir / "cpush.stderr").read_text(errors="replace")
         if SANITIZED.search(said) or code not in (0, -signal.SIGKILL):
             raise AssertionError(f"cpush ended with {code}:\n{said[-6000:]}\n{self.log_text()[-3000:]}")
         if not os.environ.get("CPUSH_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
+
+    def stop_parts(self):
+        for part in self.parts.values():
+            part.stop()
+        self.store.stop()
 
     def unexpected(self):
         """Lines of the log at error that no test announced."""
