@@ -1,0 +1,87 @@
+"""Push: a parked Ping and a parked Sync."""
+import unittest
+
+import wbxml
+from bench import wait_for
+from case import VERSIONS, Case, both
+from wbxml import children, find, text
+
+
+class Push(Case):
+    backends = ("imap",)
+
+    def ready(self, version="14.1"):
+        p = self.phone(version)
+        inbox = p.folder(type=2)
+        p.sync(inbox)
+        return p, inbox
+
+
+    def test_mail_answers_a_ping(self):
+        for version in VERSIONS:
+            with self.subTest(version):
+                p, inbox = self.ready(version)
+                connection = p.start_ping([inbox], 300)
+                self.deliver(f"Push {version}")
+                tree = p.receive(connection).tree
+                self.assertEqual(text(tree, "Ping:Status"), "2")
+                self.assertEqual([f[1] for f in children(find(tree, "Ping:Folders"))], [inbox.id])
+                p.sync(inbox)
+                self.assertIn(f"Push {version}", [text(d, "Email:Subject") for d in inbox.items.values()])
+
+    def test_mail_answers_a_waiting_sync(self):
+        for version, wait in (("12.1", ("AirSync:Wait", "5")), ("14.1", ("AirSync:HeartbeatInterval", "300")),
+                              ("16.1", ("AirSync:HeartbeatInterval", "300"))):
+            with self.subTest(version):
+                p, inbox = self.ready(version)
+                connection = p.send("Sync", wbxml.encode(p.sync_tree(p.collection(inbox), more=[wait])), timeout=300)
+                self.deliver(f"Push {version}")
+                p.take_sync(p.receive(connection))
+                self.assertIn(f"Push {version}", [text(d, "Email:Subject") for d in inbox.items.values()])
+
+    def test_empty_ping_uses_the_stored_one(self):
+        p, inbox = self.ready()
+        self.assertEqual(text(p.post("Ping").tree, "Ping:Status"), "3")
+        connection = p.start_ping([inbox], 300)
+        self.deliver("First")
+        p.receive(connection)
+        p.sync(inbox)
+        connection = p.send("Ping", timeout=300)
+        self.deliver("Second")
+        self.assertEqual(text(p.receive(connection).tree, "Ping:Status"), "2")
+
+    def test_newer_ping_ends_the_older(self):
+        p, inbox = self.ready()
+        first = p.start_ping([inbox], 300)
+        second = p.start_ping([inbox], 301)
+        # Whichever reaches the server later stays; the other is answered with 1.
+        self.deliver("Wake")
+        answers = sorted(text(p.receive(c).tree, "Ping:Status") for c in (first, second))
+        self.assertIn(answers, (["1", "2"], ["2", "2"]))
+
+    def test_heartbeat_out_of_range(self):
+        p, inbox = self.ready()
+        tree = p.ping([inbox], 10).tree
+        self.assertEqual((text(tree, "Ping:Status"), text(tree, "Ping:HeartbeatInterval")), ("5", "60"))
+        tree = p.ping([inbox], 100000).tree
+        self.assertEqual((text(tree, "Ping:Status"), text(tree, "Ping:HeartbeatInterval")), ("5", "3540"))
+        answer = p.post("Sync", p.sync_tree(p.collection(inbox), more=[("AirSync:HeartbeatInterval", "100000")])).tree
+        self.assertEqual((text(answer, "AirSync:Status"), text(answer, "AirSync:Limit")), ("14", "3540"))
+
+    def test_unknown_folder_is_7(self):
+        p, inbox = self.ready()
+        inbox.id = "9999"
+        self.assertEqual(text(p.ping([inbox], 100).tree, "Ping:Status"), "7")
+
+    def test_hang_up_leaves_nothing_behind(self):
+        p, inbox = self.ready()
+        connection = p.start_ping([inbox], 300)
+        wait_for(lambda: f"waits: user={self.user}" in self.bench.log_text() or f"waits user={self.user}" in self.bench.log_text())
+        connection.close()
+        wait_for(lambda: f"the phone hung up user={self.user}" in self.bench.log_text())
+
+
+PushMariaDB = both(Push)
+
+if __name__ == "__main__":
+    unittest.main()

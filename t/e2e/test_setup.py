@@ -1,0 +1,125 @@
+"""Setting up an account: OPTIONS, policies, the folders."""
+import unittest
+
+import wbxml
+from bench import Bench
+from case import VERSIONS, Case, bench, both
+from phone import Phone
+from wbxml import children, find, text
+
+
+class Setup(Case):
+    def test_options_names_versions_and_commands(self):
+        answer = self.phone(folders=False).options()
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(answer.headers["MS-ASProtocolVersions"], "12.1,14.0,14.1,16.0,16.1")
+        self.assertIn("FolderSync", answer.headers["MS-ASProtocolCommands"].split(","))
+
+    def test_no_policy_by_default(self):
+        for version in VERSIONS:
+            with self.subTest(version):
+                p = self.phone(version)
+                self.assertIsNone(p.provision())
+                self.assertEqual(p.folder_sync(), "1")
+
+    def test_folders_have_their_types(self):
+        for version in VERSIONS + ("14.0", "16.0"):
+            with self.subTest(version):
+                types = sorted(f.type for f in self.phone(version).folders.values() if f.type < 12)
+                self.assertEqual(types, [2, 3, 4, 5, 6, 7, 8, 9])
+
+    def test_coded_query(self):
+        self.assertEqual(self.phone(coded=True, folders=False).folder_sync(), "1")
+
+    def test_latin1_credentials_and_domain(self):
+        p = self.phone(folders=False)
+        p.user = f"DOMAIN\\{self.user}"
+        self.assertEqual(p.folder_sync(), "1")
+
+    def test_wrong_password_is_401_and_right_one_works_after(self):
+        p = self.phone(folders=False)
+        p.password = "wrong"
+        for _ in range(3):
+            answer = p.post("FolderSync", ("FolderHierarchy:FolderSync", [("FolderHierarchy:SyncKey", "0")]))
+            self.assertEqual(answer.status, 401)
+            self.assertIn("Basic", answer.headers["WWW-Authenticate"])
+        p.password = "secret"
+        self.assertEqual(p.folder_sync(), "1")
+
+    def test_lost_folder_sync_answer_is_repeated(self):
+        p = self.phone()
+        before = dict(p.folders)
+        p.folders, p.hierarchy_key = {}, "0"
+        self.assertEqual(p.folder_sync(), "1")
+        self.assertEqual(sorted(before), sorted(p.folders))
+
+    def test_unknown_hierarchy_key_is_9(self):
+        p = self.phone()
+        p.hierarchy_key = "1234567890abcdef-7"
+        self.assertEqual(p.folder_sync(), "9")
+
+    def test_folder_made_renamed_and_deleted_on_the_phone(self):
+        p = self.phone()
+        tree = p.change_folder("FolderCreate", ParentId="0", DisplayName="Prüfung", Type="12")
+        self.assertEqual(text(tree, "FolderHierarchy:Status"), "1")
+        id = text(tree, "FolderHierarchy:ServerId")
+        self.assertEqual(self.subjects("Pr&APw-fung"), [])
+        tree = p.change_folder("FolderUpdate", ServerId=id, ParentId="0", DisplayName="Done")
+        self.assertEqual(text(tree, "FolderHierarchy:Status"), "1")
+        self.assertEqual(self.subjects("Done"), [])
+        self.assertEqual(p.folder_sync(), "1")
+        self.assertNotIn(id, p.folders, "its own folder came back as an Add")
+        tree = p.change_folder("FolderDelete", ServerId=id)
+        self.assertEqual(text(tree, "FolderHierarchy:Status"), "1")
+        self.assertIsNone(self.subjects("Done"))
+
+    def test_repeated_folder_create_gets_the_same_folder(self):
+        p = self.phone()
+        key = p.hierarchy_key
+        first = text(p.change_folder("FolderCreate", ParentId="0", DisplayName="Once", Type="12"), "FolderHierarchy:ServerId")
+        p.hierarchy_key = key
+        tree = p.change_folder("FolderCreate", ParentId="0", DisplayName="Once", Type="12")
+        self.assertEqual(text(tree, "FolderHierarchy:Status"), "1")
+        self.assertEqual(text(tree, "FolderHierarchy:ServerId"), first)
+
+    def test_settings(self):
+        p = self.phone("14.1")
+        tree = p.post("Settings", ("Settings:Settings", [
+            ("Settings:DeviceInformation", [("Settings:Set", [("Settings:Model", "Phone 1"), ("Settings:OS", "Test 1")])]),
+            ("Settings:UserInformation", [("Settings:Get", None)])])).tree
+        self.assertEqual(text(tree, "Settings:Status"), "1")
+        self.assertEqual(text(tree, "Settings:DeviceInformation", "Settings:Status"), "1")
+        account = find(tree, "Settings:UserInformation", "Settings:Get", "Settings:Accounts", "Settings:Account")
+        self.assertEqual(text(account, "Settings:EmailAddresses", "Settings:PrimarySmtpAddress"), f"{self.user}@example.org")
+
+
+SetupMariaDB = both(Setup)
+
+
+class Policy(Case):
+    def setUp(self):
+        super().setUp()
+        self.bench = bench("sqlite", ("local",), extra="[policy]\nDevicePasswordEnabled = 1\nMinDevicePasswordLength = 6\n")
+        self.bench.parts["local"].add_user(self.user)
+
+    def test_two_phases(self):
+        for version in VERSIONS:
+            with self.subTest(version):
+                p = self.phone(version, folders=False)
+                answer = p.post("FolderSync", ("FolderHierarchy:FolderSync", [("FolderHierarchy:SyncKey", "0")]))
+                if version == "12.1":
+                    self.assertEqual(answer.status, 449)
+                else:
+                    self.assertEqual(text(answer.tree, "FolderHierarchy:Status"), "142")
+                document = p.provision()
+                self.assertEqual(text(document, "Provision:MinDevicePasswordLength"), "6")
+                self.assertEqual(p.folder_sync(), "1")
+                p.policy_key = 12345
+                answer = p.post("FolderSync", ("FolderHierarchy:FolderSync", [("FolderHierarchy:SyncKey", p.hierarchy_key)]))
+                self.assertIn(answer.status, (200, 449))
+                if answer.body:
+                    self.assertEqual(text(answer.tree, "FolderHierarchy:Status"), "142")
+
+
+if __name__ == "__main__":
+    unittest.main()
