@@ -45,6 +45,15 @@ struct item_view {
 	const char *address;   /* the user's own mail address; "" unknown */
 	const char *name;      /* the user's own name; "" unknown */
 	const struct log_ctx *log;
+	struct item_parts *parts; /* ItemOperations as multipart: bodies go there; NULL: into Data */
+};
+
+/* The parts of a multipart answer [MS-ASCMD 2.2.1.10.1.1]; the WBXML itself is number 0 and not in here. */
+#define ITEM_PARTS_MAX 1000
+struct item_parts {
+	struct buf data;
+	size_t n;
+	size_t lengths[ITEM_PARTS_MAX];
 };
 
 enum item_render {
@@ -78,6 +87,12 @@ struct item_merged {
 	const char **add_keywords, **remove_keywords; /* mail; NULL-terminated or NULL */
 	bool send;             /* 16.x drafts: Send was there */
 	const char *uid;       /* of the item, for Responses/Add in 16.x; NULL: none */
+	struct item_added {    /* 16.x: attachments that the edit brought, for Responses: ClientId and the part that it became; the */
+		const char *client_id; /* FileReference is "FOLDER:ITEM:" and the part */
+		const char *part;
+	} *added;
+	size_t n_added;
+	struct slice conversation_id, conversation_index; /* drafts, for Responses/Add in 16.x; empty: none */
 };
 
 /* One class: Email, Calendar, Tasks, Contacts, Notes. */

@@ -1,0 +1,522 @@
+/* ItemOperations [MS-ASCMD 2.2.1.10]: items and attachments on demand, inline or as a multipart answer; emptying a folder. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "eas/command.h"
+#include "eas/hierarchy.h"
+#include "eas/mail_lookup.h"
+#include "eas/mime.h"
+#include "eas/quirk.h"
+
+enum {
+	STATUS_OK = 1,
+	STATUS_PROTOCOL = 2,
+	STATUS_SERVER = 3,
+	STATUS_NOT_FOUND = 6,
+	STATUS_BAD_RANGE = 8,
+	STATUS_BAD_STORE = 9,
+	STATUS_TOO_LARGE = 11,
+	STATUS_CONVERSION = 14,
+	STATUS_BAD_ATTACHMENT = 15,
+	STATUS_DENIED = 16,
+	STATUS_PARTIAL = 17,
+	STATUS_MOVE_FAILED = 154,
+	STATUS_MOVE_ALWAYS = 155,
+};
+
+struct operations {
+	struct eas_request *r;
+	struct wbxml_writer *w;
+	struct item_parts *parts; /* NULL: inline */
+	struct backend_identity id;
+	bool changed;             /* a folder was emptied */
+};
+
+struct fetch {
+	struct operations *o;
+	const struct wbxml_node *node;
+	const char *collection, *server_id, *long_id, *reference, *part;
+	struct item_options options;
+	struct lookup found;
+	bool ranged;
+	uint64_t first, last;
+	unsigned status;
+};
+
+static unsigned
+status_of(struct operations *o, enum err err, const struct error *e)
+{
+	switch (err) {
+	case ERR_NOTFOUND:
+	case ERR_NOFOLDER:
+		return STATUS_NOT_FOUND;
+	case ERR_LIMIT:
+	case ERR_NOMEM:
+		log_warn(&o->r->log, "an item is too large to be fetched: %s", e->code ? e->text : err_name(err));
+		return STATUS_TOO_LARGE;
+	case ERR_INVALID:
+		log_warn(&o->r->log, "an item cannot be shown: %s", e->code ? e->text : err_name(err));
+		return STATUS_CONVERSION;
+	case ERR_DENIED:
+		return STATUS_DENIED;
+	default:
+		log_warn(&o->r->log, "an item was not fetched: %s", e->code ? e->text : err_name(err));
+		return STATUS_SERVER;
+	}
+}
+
+/* ---- what is asked for ---- */
+
+/* "0-1023", both ends included [MS-ASCMD 2.2.3.143.2] */
+static bool
+parse_range(const char *s, uint64_t *first_r, uint64_t *last_r)
+{
+	const char *dash = strchr(s, '-');
+	char first[24];
+
+	if (!dash || dash == s || (size_t)(dash - s) >= sizeof first)
+		return false;
+	memcpy(first, s, (size_t)(dash - s));
+	first[dash - s] = '\0';
+	return text_to_u64(first, first_r) && text_to_u64(dash + 1, last_r) && *first_r <= *last_r;
+}
+
+static void
+parse_fetch(struct fetch *f)
+{
+	const struct wbxml_node *options = wbxml_child(f->node, ItemOperations_Options);
+	const char *store = wbxml_text(f->node, ItemOperations_Store), *range = wbxml_text(options, ItemOperations_Range);
+
+	f->collection = wbxml_text(f->node, AirSync_CollectionId);
+	f->server_id = wbxml_text(f->node, AirSync_ServerId);
+	f->long_id = wbxml_text(f->node, Search_LongId);
+	f->reference = wbxml_text(f->node, AirSyncBase_FileReference);
+	const struct wbxml_node *reference = wbxml_child(f->node, AirSyncBase_FileReference);
+	if (store && text_casecmp(store, "Mailbox") != 0)
+		f->status = STATUS_BAD_STORE; /* no document library here */
+	else if (!item_options_parse(options, &f->options) || (reference && wbxml_next(reference, AirSyncBase_FileReference)))
+		f->status = STATUS_PROTOCOL;
+	else if (range && !(f->ranged = parse_range(range, &f->first, &f->last)))
+		f->status = STATUS_BAD_RANGE;
+}
+
+/* Which item; the part of a FileReference, too. */
+static enum err
+find(struct fetch *f, struct error *e)
+{
+	int64_t folder, item;
+	bool good;
+
+	if (f->reference)
+		good = id_parse_reference(f->reference, &folder, &item, &f->part);
+	else
+		good = id_parse_item(f->server_id ? f->server_id : f->long_id, &folder, &item);
+	if (!good) {
+		f->status = f->reference ? STATUS_BAD_ATTACHMENT : f->server_id || f->long_id ? STATUS_NOT_FOUND : STATUS_PROTOCOL;
+		return ERR_OK;
+	}
+	return lookup_item(f->o->r, folder, item, &f->found, e);
+}
+
+/* ---- answers ---- */
+
+static void
+write_ids(struct fetch *f, const char *class)
+{
+	struct wbxml_writer *w = f->o->w;
+
+	wbxml_put(w, AirSync_CollectionId, f->reference ? NULL : f->collection);
+	wbxml_put(w, AirSync_ServerId, f->reference ? NULL : f->server_id);
+	wbxml_put(w, Search_LongId, f->reference || f->server_id ? NULL : f->long_id);
+	wbxml_put(w, AirSync_Class, class);
+	wbxml_put(w, AirSyncBase_FileReference, f->reference);
+}
+
+static void
+begin_answer(struct fetch *f, const char *class)
+{
+	wbxml_start(f->o->w, ItemOperations_Fetch);
+	wbxml_put_int(f->o->w, ItemOperations_Status, STATUS_OK);
+	write_ids(f, class);
+	wbxml_start(f->o->w, ItemOperations_Properties);
+}
+
+static void
+end_answer(struct fetch *f)
+{
+	wbxml_end(f->o->w);
+	wbxml_end(f->o->w);
+}
+
+static enum err
+write_item(void *ctx, const struct backend_item *item)
+{
+	struct fetch *f = ctx;
+	struct eas_request *r = f->o->r;
+	const struct item_class *class = item_class((enum backend_class)f->found.folder.class);
+	struct item_view view = { .version = r->query.version, .options = &f->options, .address = f->o->id.address ? f->o->id.address : "",
+		.name = f->o->id.name ? f->o->id.name : "", .log = &r->log, .parts = f->o->parts,
+		.quirks = quirks_of(r->query.device_type, r->user_agent, r->query.version) };
+	char id[ID_MAX];
+	struct error e = { 0 };
+
+	if (!class)
+		return ERR_NOTFOUND;
+	begin_answer(f, class->name);
+	enum err err = class->render(&view, r->arena, item, id_item(f->found.folder.id, f->found.item.id, id), RENDER_FETCH, f->o->w, &e);
+	end_answer(f);
+	return err;
+}
+
+/* In the inline form Data is base64 text [MS-ASCMD 2.2.3.39.1]. */
+static enum err
+put_data(struct fetch *f, struct slice bytes)
+{
+	struct item_parts *parts = f->o->parts;
+
+	if (!parts) {
+		const char *text = text_base64(f->o->r->arena, bytes.ptr ? bytes.ptr : (const unsigned char *)"", bytes.len);
+
+		if (!text)
+			return ERR_NOMEM;
+		wbxml_put(f->o->w, ItemOperations_Data, text);
+		return ERR_OK;
+	}
+	if (parts->n == ITEM_PARTS_MAX)
+		return ERR_LIMIT;
+	buf_add_slice(&parts->data, bytes);
+	parts->lengths[parts->n++] = bytes.len;
+	wbxml_put_int(f->o->w, ItemOperations_Part, (int64_t)parts->n);
+	return buf_ok(&parts->data) ? ERR_OK : ERR_NOMEM;
+}
+
+static enum err
+put_attachment(struct fetch *f, const char *type, struct slice bytes)
+{
+	char range[64];
+	enum err err;
+
+	if (f->ranged && f->first >= bytes.len) {
+		f->status = STATUS_BAD_RANGE;
+		return ERR_OK;
+	}
+	begin_answer(f, NULL);
+	if (f->ranged) { /* only where it was asked for: iOS fails on it otherwise */
+		uint64_t last = f->last < bytes.len ? f->last : bytes.len - 1, total = bytes.len;
+
+		snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)f->first, (unsigned long long)last);
+		bytes = slice(bytes.ptr + f->first, last - f->first + 1);
+		wbxml_put(f->o->w, ItemOperations_Range, range);
+		wbxml_put_int(f->o->w, ItemOperations_Total, (int64_t)total);
+	}
+	wbxml_put(f->o->w, AirSyncBase_ContentType, type);
+	err = put_data(f, bytes);
+	end_answer(f);
+	return err;
+}
+
+static enum err
+write_attachment(void *ctx, const struct backend_item *item)
+{
+	struct fetch *f = ctx;
+	AUTO(buf_finish) struct buf data;
+	const struct mime_part *p;
+	struct mime *m;
+
+	if (mime_open(f->o->r->arena, item->bytes, &m, NULL))
+		return ERR_NOMEM;
+	p = mime_find(m, f->part);
+	if (!p || p->child) {
+		f->status = STATUS_BAD_ATTACHMENT;
+		return ERR_OK;
+	}
+	buf_init(&data, 0);
+	mime_decode(p, &data);
+	return buf_ok(&data) ? put_attachment(f, p->type, buf_slice(&data)) : ERR_NOMEM;
+}
+
+/* ---- one operation after the other ---- */
+
+static enum err
+run_fetch(struct fetch *f, struct error *e)
+{
+	enum err err;
+
+	parse_fetch(f);
+	if (f->status)
+		return ERR_OK;
+	err = find(f, e);
+	if (err || f->status)
+		return err;
+	if (f->reference && f->found.folder.class != BACKEND_MAIL) {
+		f->status = STATUS_BAD_ATTACHMENT;
+		return ERR_OK;
+	}
+	return lookup_fetch(f->o->r, &f->found, f->reference ? write_attachment : write_item, f, e);
+}
+
+static enum err
+do_fetch(struct operations *o, const struct wbxml_node *node)
+{
+	struct fetch f = { .o = o, .node = node };
+	struct wbxml_point point = wbxml_point(o->w);
+	struct arena_mark mark = arena_mark(o->r->arena);
+	size_t n_parts = o->parts ? o->parts->n : 0, parts_len = o->parts ? o->parts->data.len : 0;
+	struct error e = { 0 };
+	enum err err = run_fetch(&f, &e);
+
+	if (err == ERR_BUSY)
+		return err;
+	if (!err && !f.status && buf_ok(o->w->out)) {
+		arena_rewind(o->r->arena, mark);
+		return ERR_OK;
+	}
+	if (!err && !f.status)
+		err = ERR_LIMIT; /* the answer has no room for it */
+	if (err)
+		f.status = status_of(o, err, &e);
+	wbxml_back(o->w, &point);
+	if (o->parts) {
+		o->parts->n = n_parts;
+		o->parts->data.len = parts_len;
+		o->parts->data.failed = false;
+	}
+	wbxml_start(o->w, ItemOperations_Fetch);
+	wbxml_put_int(o->w, ItemOperations_Status, f.status);
+	write_ids(&f, NULL);
+	wbxml_end(o->w);
+	arena_rewind(o->r->arena, mark);
+	return ERR_OK;
+}
+
+/* ---- emptying a folder ---- */
+
+static enum err
+empty_folder(struct operations *o, const char *key, unsigned *failed, struct error *e)
+{
+	struct eas_request *r = o->r;
+	const char *cursor = NULL;
+	struct backend_changes c = { .more = true };
+
+	while (c.more) {
+		enum err err = account_changes(r->account, r->arena, key, cursor, 1000, &c, e);
+
+		if (err)
+			return err;
+		for (size_t i = 0; i < c.n; i++) {
+			if (c.list[i].gone)
+				continue;
+			err = account_remove(r->account, key, c.list[i].key, NULL, e);
+			if (err == ERR_BUSY || err_is_temporary(err))
+				return err;
+			if (err && err != ERR_NOTFOUND)
+				(*failed)++;
+			o->changed = true;
+		}
+		cursor = c.cursor;
+	}
+	return ERR_OK;
+}
+
+struct tree {
+	struct eas_request *r;
+	struct state_folder *list;
+	size_t n;
+};
+
+static enum err
+read_tree(struct state_txn *t, void *arg, struct error *e)
+{
+	struct tree *tree = arg;
+	int64_t seq;
+
+	(void)e;
+	return state_folders(t, tree->r->arena, tree->r->device.user, 0, &tree->list, &tree->n, &seq);
+}
+
+/* Those below the folder, the deepest first; each is tried, for a server may remove some with their parent. */
+static enum err
+remove_below(struct operations *o, const struct tree *tree, const char *key, unsigned depth, unsigned *failed, struct error *e)
+{
+	for (size_t i = 0; i < tree->n && depth < 32; i++) {
+		const struct state_folder *f = &tree->list[i];
+		enum err err;
+
+		if (f->deleted || strcmp(f->parent, key) != 0)
+			continue;
+		err = remove_below(o, tree, f->key, depth + 1, failed, e);
+		if (!err)
+			err = account_folder_remove(o->r->account, f->key, e);
+		if (err_is_temporary(err))
+			return err;
+		if (err && err != ERR_NOTFOUND && err != ERR_NOFOLDER)
+			(*failed)++;
+	}
+	return ERR_OK;
+}
+
+static enum err
+remove_subfolders(struct operations *o, const char *key, unsigned *failed, struct error *e)
+{
+	struct tree tree = { .r = o->r };
+	bool changed = false;
+	enum err err = state_run(o->r->server->state, STATE_READ, read_tree, &tree, e);
+
+	if (!err)
+		err = remove_below(o, &tree, key, 0, failed, e);
+	if (!err)
+		err = hierarchy_refresh(o->r->server, o->r->account, &o->r->log, 0, &changed, e);
+	if (!err && changed)
+		hierarchy_changed(o->r);
+	return err;
+}
+
+static enum err
+do_empty(struct operations *o, const struct wbxml_node *node)
+{
+	const char *collection = wbxml_text(node, AirSync_CollectionId);
+	bool subfolders = wbxml_bool(wbxml_child(node, ItemOperations_Options), ItemOperations_DeleteSubFolders, false);
+	struct state_folder folder = { 0 };
+	struct error e = { 0 };
+	unsigned failed = 0, status = STATUS_OK;
+	int64_t id;
+	enum err err = ERR_OK;
+
+	if (!id_parse_folder(collection, &id))
+		status = collection ? STATUS_NOT_FOUND : STATUS_PROTOCOL;
+	else
+		err = lookup_folder(o->r, id, &folder, &e);
+	if (!err && status == STATUS_OK && (folder.class != BACKEND_MAIL || folder.readonly))
+		status = STATUS_DENIED; /* it is meant for the Trash [MS-ASCMD 2.2.3.58]; a calendar is not lost by one tap */
+	if (!err && status == STATUS_OK && !text_starts(folder.key, HIERARCHY_OWN)) {
+		err = empty_folder(o, folder.key, &failed, &e);
+		if (!err && subfolders)
+			err = remove_subfolders(o, folder.key, &failed, &e);
+	}
+	if (err == ERR_BUSY)
+		return err;
+	if (err)
+		status = status_of(o, err, &e);
+	else if (failed)
+		status = STATUS_PARTIAL;
+	wbxml_start(o->w, ItemOperations_EmptyFolderContents);
+	wbxml_put_int(o->w, ItemOperations_Status, status);
+	wbxml_put(o->w, AirSync_CollectionId, collection ? collection : "");
+	wbxml_end(o->w);
+	return ERR_OK;
+}
+
+/* Conversations are not moved as such: the phone moves the mails that it knows with MoveItems. */
+static void
+do_move(struct operations *o, const struct wbxml_node *node)
+{
+	const struct wbxml_node *conversation = wbxml_child(node, ItemOperations_ConversationId);
+	bool always = wbxml_has(wbxml_child(node, ItemOperations_Options), ItemOperations_MoveAlways);
+
+	wbxml_start(o->w, ItemOperations_Move);
+	if (conversation)
+		wbxml_put_opaque(o->w, ItemOperations_ConversationId, conversation->data);
+	wbxml_put_int(o->w, ItemOperations_Status, always ? STATUS_MOVE_FAILED : STATUS_MOVE_ALWAYS);
+	wbxml_end(o->w);
+}
+
+/* ---- the answer as a whole ---- */
+
+static void
+put_u32(unsigned char *p, uint64_t v)
+{
+	for (unsigned i = 0; i < 4; i++)
+		p[i] = (unsigned char)(v >> (8 * i));
+}
+
+/* MultiPartResponse [MS-ASCMD 2.2.1.10.1.1]: count, offset and length of each, then the parts; the WBXML is the first. */
+static void
+write_multipart(struct eas_request *r, const struct buf *wbxml, const struct item_parts *parts)
+{
+	size_t n = parts->n + 1, head = 4 + 8 * n, at = head;
+	unsigned char *p;
+
+	buf_reset(&r->reply.body);
+	p = buf_reserve(&r->reply.body, head);
+	if (!p)
+		return;
+	put_u32(p, n);
+	for (size_t i = 0; i < n; i++) {
+		size_t len = i ? parts->lengths[i - 1] : wbxml->len;
+
+		put_u32(p + 4 + 8 * i, at);
+		put_u32(p + 8 + 8 * i, len);
+		at += len;
+	}
+	r->reply.body.len += head;
+	buf_add(&r->reply.body, wbxml->data, wbxml->len);
+	buf_add(&r->reply.body, parts->data.data, parts->data.len);
+	r->reply.content_type = "application/vnd.ms-sync.multipart";
+}
+
+static enum err
+run_operations(struct operations *o, const struct wbxml_node *root)
+{
+	enum err err = ERR_OK;
+
+	wbxml_start(o->w, ItemOperations_ItemOperations);
+	wbxml_put_int(o->w, ItemOperations_Status, STATUS_OK);
+	wbxml_start(o->w, ItemOperations_Response);
+	for (const struct wbxml_node *n = root->child; n && !err; n = n->next) {
+		if (n->tag == ItemOperations_Fetch)
+			err = do_fetch(o, n);
+		else if (n->tag == ItemOperations_EmptyFolderContents)
+			err = do_empty(o, n);
+		else if (n->tag == ItemOperations_Move)
+			do_move(o, n);
+	}
+	wbxml_end(o->w);
+	wbxml_end(o->w);
+	return err;
+}
+
+static void
+finish_parts(struct item_parts **p)
+{
+	if (*p)
+		buf_finish(&(*p)->data);
+	free(*p);
+	*p = NULL;
+}
+
+enum eas_outcome
+cmd_itemoperations(struct eas_request *r, const struct wbxml_node *root)
+{
+	AUTO(finish_parts) struct item_parts *parts = NULL;
+	AUTO(buf_finish) struct buf wbxml;
+	struct wbxml_writer w;
+	struct operations o = { .r = r, .w = &w };
+	struct error e = { 0 };
+
+	buf_init(&wbxml, r->reply.body.max);
+	if (!root->child)
+		return reply_status(r, ItemOperations_ItemOperations, ItemOperations_Status, STATUS_PROTOCOL);
+	if (account_identity(r->account, r->arena, &o.id, &e) == ERR_BUSY)
+		return EAS_BUSY;
+	reply_wbxml(r, &w);
+	if (r->query.accept_multipart) {
+		parts = calloc(1, sizeof *parts);
+		if (!parts)
+			return reply_status(r, ItemOperations_ItemOperations, ItemOperations_Status, STATUS_SERVER);
+		buf_init(&parts->data, r->reply.body.max);
+		wbxml_begin(&w, &wbxml);
+		o.parts = parts;
+	}
+	if (run_operations(&o, root) == ERR_BUSY)
+		return EAS_BUSY;
+	if (parts)
+		write_multipart(r, &wbxml, parts);
+	if (!buf_ok(&r->reply.body))
+		return reply_status(r, ItemOperations_ItemOperations, ItemOperations_Status, STATUS_TOO_LARGE);
+	r->reply.eas_status = STATUS_OK;
+	if (o.changed && r->server->nudge)
+		r->server->nudge(r->server->ctx, r->user);
+	return EAS_DONE;
+}

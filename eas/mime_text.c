@@ -1,0 +1,432 @@
+/* What parts hold: transfer encodings, charsets, the text of the body. */
+#include <errno.h>
+#include <gmime/gmime.h>
+#include <iconv.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "eas/html.h"
+#include "eas/mime_internal.h"
+
+#define BLOCK 8192
+
+int
+mime_gmime_encoding(enum mime_encoding e)
+{
+	switch (e) {
+	case MIME_BASE64:
+		return GMIME_CONTENT_ENCODING_BASE64;
+	case MIME_QUOTED:
+		return GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
+	case MIME_UUENCODE:
+		return GMIME_CONTENT_ENCODING_UUENCODE;
+	case MIME_IDENTITY:
+		break;
+	}
+	return GMIME_CONTENT_ENCODING_8BIT;
+}
+
+/* ---- transfer encodings ---- */
+
+/* Decodes block by block; sink gets at most `max` bytes in all and may be NULL. Returns how many there are (up to max). */
+static uint64_t
+decode(const struct mime_part *p, struct buf *sink, uint64_t max)
+{
+	GMimeEncoding state;
+	char out[BLOCK + 64];
+	uint64_t total = 0;
+
+	mime_init();
+	if (p->encoding == MIME_IDENTITY) {
+		total = p->body.len < max ? p->body.len : max;
+		if (sink)
+			buf_add(sink, p->body.ptr, total);
+		return total;
+	}
+	g_mime_encoding_init_decode(&state, (GMimeContentEncoding)mime_gmime_encoding(p->encoding));
+	for (size_t at = 0; at < p->body.len && total < max; at += BLOCK) {
+		size_t n = p->body.len - at < BLOCK ? p->body.len - at : BLOCK;
+		size_t got = g_mime_encoding_step(&state, (const char *)p->body.ptr + at, n, out);
+
+		if (got > max - total)
+			got = max - total;
+		if (sink)
+			buf_add(sink, out, got);
+		total += got;
+	}
+	if (total < max) {
+		size_t got = g_mime_encoding_flush(&state, "", 0, out);
+
+		if (sink && got <= max - total)
+			buf_add(sink, out, got);
+		total += got <= max - total ? got : 0;
+	}
+	return total;
+}
+
+void
+mime_decode(const struct mime_part *p, struct buf *out)
+{
+	decode(p, out, UINT64_MAX);
+}
+
+uint64_t
+mime_decoded_size(const struct mime_part *p)
+{
+	return decode(p, NULL, UINT64_MAX);
+}
+
+void
+mime_encode(enum mime_encoding e, struct slice bytes, struct buf *out)
+{
+	AUTO(buf_finish) struct buf raw;
+	GMimeEncoding state;
+	char block[BLOCK * 4 + 64]; /* quoted-printable: three for one, and soft line ends */
+
+	mime_init();
+	buf_init(&raw, 0);
+	g_mime_encoding_init_encode(&state, (GMimeContentEncoding)mime_gmime_encoding(e));
+	for (size_t at = 0; at < bytes.len; at += BLOCK) {
+		size_t n = bytes.len - at < BLOCK ? bytes.len - at : BLOCK;
+
+		buf_add(&raw, block, g_mime_encoding_step(&state, (const char *)bytes.ptr + at, n, block));
+	}
+	buf_add(&raw, block, g_mime_encoding_flush(&state, "", 0, block));
+	if (!buf_ok(&raw))
+		out->failed = true;
+	mime_add_crlf(out, buf_slice(&raw));
+}
+
+/* ---- charsets ---- */
+
+/* What mails call one thing and mean another: supersets that the writers really used. NULL: none that is known. */
+static const char *
+charset_name(const char *charset)
+{
+	static const struct {
+		const char *said, *meant;
+	} map[] = { { "gb2312", "GB18030" }, { "gbk", "GB18030" }, { "x-gbk", "GB18030" }, { "shift_jis", "CP932" }, { "sjis", "CP932" },
+		{ "x-sjis", "CP932" }, { "shift-jis", "CP932" }, { "iso-8859-1", "CP1252" }, { "latin1", "CP1252" },
+		{ "ks_c_5601-1987", "CP949" }, { "euc-kr", "CP949" }, { "iso-8859-9", "CP1254" }, { "iso-8859-11", "CP874" },
+		{ "tis-620", "CP874" }, { "big5", "BIG5-HKSCS" }, { "iso-2022-jp", "ISO-2022-JP-2" }, { "unicode-1-1-utf-7", "UTF-7" },
+		{ "iso-2022-cn-ext", NULL } };
+
+	for (const char *p = charset; *p; p++) {
+		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:+()", *p))
+			return NULL; /* above all no //TRANSLIT and no path */
+	}
+	for (size_t i = 0; i < ARRAY_LEN(map); i++) {
+		if (text_casecmp(charset, map[i].said) == 0)
+			return map[i].meant;
+	}
+	return g_mime_charset_iconv_name(charset);
+}
+
+static void
+close_iconv(iconv_t *cd)
+{
+	if (*cd != (iconv_t)-1)
+		iconv_close(*cd);
+	*cd = (iconv_t)-1;
+}
+
+static void
+convert(iconv_t cd, struct slice in, struct buf *out)
+{
+	char *from = (char *)(uintptr_t)in.ptr;
+	size_t left = in.len;
+	char block[BLOCK];
+
+	while (left > 0 && buf_ok(out) && out->len < MIME_TEXT) {
+		char *to = block;
+		size_t room = sizeof block;
+		size_t before = left;
+		size_t done = iconv(cd, &from, &left, &to, &room);
+
+		if (to > block)
+			text_add_utf8(out, block, (size_t)(to - block));
+		if (done != (size_t)-1)
+			break;
+		if (errno == E2BIG && (to > block || left < before))
+			continue;
+		buf_add_str(out, "\xEF\xBF\xBD");
+		if (errno == EINVAL || left == 0)
+			break; /* cut off in the middle of a character */
+		from++;
+		left--;
+	}
+}
+
+/* The charset that a page says of itself; a mail program that says none in the header often leaves it to that. */
+static const char *
+html_charset(struct arena *a, struct slice html)
+{
+	size_t n = html.len < 2048 ? html.len : 2048;
+	char *head = arena_strndup(a, (const char *)html.ptr, n);
+	const char *p = head ? strcasestr(head, "charset=") : NULL;
+
+	if (!p)
+		return NULL;
+	p += strlen("charset=");
+	p += strspn(p, "\"' ");
+	n = strcspn(p, "\"' >;/\r\n");
+	return n > 0 && n < 40 ? arena_strndup(a, p, n) : NULL;
+}
+
+static bool
+says_nothing(const char *charset)
+{
+	return !charset || text_casecmp(charset, "us-ascii") == 0 || text_casecmp(charset, "ascii") == 0
+		|| text_casecmp(charset, "unknown-8bit") == 0 || text_casecmp(charset, "x-unknown") == 0
+		|| text_casecmp(charset, "default") == 0 || text_casecmp(charset, "utf8") == 0 || text_casecmp(charset, "utf-8") == 0;
+}
+
+static void
+to_utf8(struct slice bytes, const char *charset, struct buf *out)
+{
+	AUTO(close_iconv) iconv_t cd = (iconv_t)-1;
+	const char *from = NULL;
+	bool utf8 = charset && (text_casecmp(charset, "utf-8") == 0 || text_casecmp(charset, "utf8") == 0);
+
+	if (!says_nothing(charset))
+		from = charset_name(charset);
+	else if (!utf8 && !text_is_utf8(bytes.ptr, bytes.len))
+		from = "CP1252";
+	if (from)
+		cd = iconv_open("UTF-8", from);
+	if (cd == (iconv_t)-1)
+		text_add_utf8(out, bytes.ptr, bytes.len);
+	else
+		convert(cd, bytes, out);
+}
+
+char *
+mime_part_text(struct arena *a, const struct mime_part *p)
+{
+	AUTO(buf_finish) struct buf raw, text;
+	const char *charset = p->charset;
+	struct slice bytes = p->body;
+
+	buf_init(&raw, 0);
+	buf_init(&text, (size_t)MIME_TEXT * 4);
+	if (p->encoding != MIME_IDENTITY) {
+		decode(p, &raw, MIME_TEXT);
+		bytes = buf_slice(&raw);
+	}
+	if (bytes.len > MIME_TEXT)
+		bytes.len = MIME_TEXT;
+	if (!charset && strcmp(p->type, "text/html") == 0)
+		charset = html_charset(a, bytes);
+	to_utf8(bytes, charset, &text);
+	if (!buf_ok(&raw) || !buf_ok(&text))
+		return NULL;
+	const char *s = (const char *)text.data;
+	size_t n = text.len < MIME_TEXT ? text.len : text_cut(s, MIME_TEXT);
+	if (n >= 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0) {
+		s += 3;
+		n -= 3;
+	}
+	return arena_strndup(a, n ? s : "", n);
+}
+
+/* ---- the body ---- */
+
+static bool
+blank(const char *s)
+{
+	return s[strspn(s, " \t\r\n")] == '\0';
+}
+
+struct body {
+	struct arena *a;
+	struct buf plain, html;
+	bool has_plain, has_html;
+};
+
+static bool
+add_piece(struct body *b, const struct mime_text *t, bool want_html)
+{
+	const char *plain = t->plain ? mime_part_text(b->a, t->plain) : NULL;
+	const char *html = t->html ? mime_part_text(b->a, t->html) : NULL;
+
+	if ((t->plain && !plain) || (t->html && !html))
+		return false;
+	if (html && plain && blank(html) && !blank(plain))
+		html = NULL;
+	if (!plain && html && b->has_plain)
+		plain = html_to_text(b->a, html, strlen(html));
+	if (!html && plain && want_html)
+		html = html_fragment(b->a, plain);
+	if ((b->has_plain && !plain) || (want_html && !html))
+		return false;
+	if (plain && b->has_plain) {
+		if (b->plain.len && b->plain.data[b->plain.len - 1] != '\n')
+			buf_add_str(&b->plain, "\r\n");
+		buf_add_str(&b->plain, plain);
+	}
+	if (html && want_html)
+		buf_add_str(&b->html, html);
+	return true;
+}
+
+static void
+finish_body(struct body *b)
+{
+	buf_finish(&b->plain);
+	buf_finish(&b->html);
+}
+
+enum err
+mime_body(struct arena *a, const struct mime *m, const char **plain_r, const char **html_r)
+{
+	AUTO(finish_body) struct body b = { .a = a };
+
+	buf_init(&b.plain, (size_t)MIME_TEXT * 2);
+	buf_init(&b.html, (size_t)MIME_TEXT * 2);
+	*plain_r = *html_r = NULL;
+	for (size_t i = 0; i < m->n_texts; i++) {
+		b.has_plain = b.has_plain || m->texts[i].plain;
+		b.has_html = b.has_html || m->texts[i].html;
+	}
+	for (size_t i = 0; i < m->n_texts; i++) {
+		if (b.plain.len > MIME_TEXT || b.html.len > MIME_TEXT)
+			break;
+		if (!add_piece(&b, &m->texts[i], b.has_html))
+			return ERR_NOMEM;
+	}
+	if (b.has_plain && !(*plain_r = arena_strndup(a, b.plain.len ? (char *)b.plain.data : "", b.plain.len)))
+		return ERR_NOMEM;
+	if (b.has_html && !(*html_r = arena_strndup(a, b.html.len ? (char *)b.html.data : "", b.html.len)))
+		return ERR_NOMEM;
+	return buf_ok(&b.plain) && buf_ok(&b.html) ? ERR_OK : ERR_NOMEM;
+}
+
+/* ---- attachments ---- */
+
+bool
+mime_is_inline(const struct mime_part *p)
+{
+	if (!p->content_id || p->disposition == MIME_ATTACHMENT)
+		return false;
+	return p->disposition == MIME_INLINE || (p->parent && strcmp(p->parent->type, "multipart/related") == 0);
+}
+
+/* What stands behind the last slash, without what a file system or a phone would trip over. */
+static char *
+safe_name(struct arena *a, const char *name)
+{
+	char *s = arena_strdup(a, name);
+	size_t n = s ? strlen(s) : 0;
+
+	for (char *p = s; p && *p; p++) {
+		if ((unsigned char)*p < 0x20 || strchr("/\\:*?\"<>|", *p))
+			*p = '_';
+	}
+	while (n && (s[n - 1] == ' ' || s[n - 1] == '.'))
+		s[--n] = '\0';
+	while (s && (*s == ' ' || (*s == '.' && s[1] == '.')))
+		s++;
+	return s;
+}
+
+static const char *
+message_name(struct arena *a, const struct mime_part *p)
+{
+	AUTO(buf_finish) struct buf decoded;
+	struct slice bytes = p->body;
+
+	buf_init(&decoded, MIME_HEADER);
+	if (p->encoding != MIME_IDENTITY) {
+		decode(p, &decoded, MIME_HEADER);
+		bytes = buf_slice(&decoded);
+	} else if (bytes.len > MIME_HEADER) {
+		bytes.len = MIME_HEADER;
+	}
+	const char *subject = mime_field_text(a, bytes, "Subject");
+	if (!subject || blank(subject))
+		return NULL;
+	char *cut = arena_strndup(a, subject, text_cut(subject, strlen(subject) < 120 ? strlen(subject) : 120));
+	return cut ? arena_printf(a, "%s.eml", cut) : NULL;
+}
+
+static const char *
+extension(const char *type)
+{
+	static const struct {
+		const char *type, *extension;
+	} map[] = { { "message/rfc822", ".eml" }, { "text/plain", ".txt" }, { "text/html", ".html" }, { "text/calendar", ".ics" },
+		{ "image/jpeg", ".jpg" }, { "image/png", ".png" }, { "image/gif", ".gif" }, { "application/pdf", ".pdf" },
+		{ "message/delivery-status", ".txt" }, { "text/rfc822-headers", ".txt" }, { "application/pgp-signature", ".asc" },
+		{ "application/pkcs7-signature", ".p7s" }, { "application/pkcs7-mime", ".p7m" }, { "text/vcard", ".vcf" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(map); i++) {
+		if (strcmp(type, map[i].type) == 0)
+			return map[i].extension;
+	}
+	return "";
+}
+
+const char *
+mime_attachment_name(struct arena *a, const struct mime_part *p)
+{
+	const char *name = p->name;
+
+	if (!name && strcmp(p->type, "message/rfc822") == 0)
+		name = message_name(a, p);
+	if (!name && strcmp(p->type, "application/ms-tnef") == 0)
+		name = "winmail.dat";
+	if (!name && (strcmp(p->type, "application/pkcs7-mime") == 0 || strcmp(p->type, "application/x-pkcs7-mime") == 0))
+		name = "smime.p7m";
+	name = name ? safe_name(a, name) : NULL;
+	if (name && *name)
+		return name;
+	return arena_printf(a, "part-%s%s", *p->number ? p->number : "1", extension(p->type));
+}
+
+/* ---- for channels that carry UTF-8 only ---- */
+
+static bool
+must_encode(const struct mime_part *p)
+{
+	return !p->child && p->encoding == MIME_IDENTITY && !text_starts(p->type, "message/") && !text_starts(p->type, "multipart/")
+		&& !text_is_utf8(p->body.ptr, p->body.len);
+}
+
+static void
+add_encoded(const struct mime_part *p, struct buf *out)
+{
+	static const char *const without[] = { "Content-Transfer-Encoding", NULL };
+	bool text = text_starts(p->type, "text/");
+
+	mime_copy_fields(out, p->header, without);
+	buf_printf(out, "Content-Transfer-Encoding: %s\r\n\r\n", text ? "quoted-printable" : "base64");
+	mime_encode(text ? MIME_QUOTED : MIME_BASE64, p->body, out);
+}
+
+enum err
+mime_as_text(struct arena *a, const struct mime *m, struct slice *text_r)
+{
+	struct slice whole = m->root->raw;
+	AUTO(buf_finish) struct buf out;
+	const unsigned char *from = whole.ptr;
+
+	*text_r = whole;
+	if (text_is_utf8(whole.ptr, whole.len))
+		return ERR_OK;
+	buf_init(&out, 0);
+	for (const struct mime_part *p = m->root; p; p = mime_next_part(p)) {
+		if (!must_encode(p))
+			continue;
+		buf_add(&out, from, (size_t)(p->raw.ptr - from));
+		add_encoded(p, &out);
+		if (p->parent && buf_ok(&out) && out.len >= 2)
+			out.len -= 2; /* the boundary brings its own line end */
+		from = p->raw.ptr + p->raw.len;
+	}
+	buf_add(&out, from, (size_t)(whole.ptr + whole.len - from));
+	void *copy = buf_ok(&out) ? arena_memdup(a, out.data, out.len) : NULL;
+	if (!copy)
+		return ERR_NOMEM;
+	*text_r = slice(copy, out.len);
+	return ERR_OK;
+}

@@ -1,0 +1,405 @@
+/* A mail goes out once: the intent, the sending, and what comes after it. */
+#include "eas/send.h"
+
+#include <inttypes.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "eas/clock.h"
+#include "eas/hierarchy.h"
+
+#define DATELESS_SECONDS 600 /* two equal mails without a Date within this time are one */
+
+struct sending {
+	struct send_mail *s;
+	struct arena *a;
+	struct mime *phone;
+	struct mime_node *node;
+	struct send_parties parties;
+	struct send_stamp stamp;
+	char hash[65];
+	const char *date_field;     /* of the phone's mail; "" none */
+	struct state_intent intent; /* id 0: none yet */
+	bool finished;              /* copy and flag are done, too */
+	bool repeat;                /* an earlier try got somewhere */
+	struct state_folder sent;   /* id 0: no copy */
+};
+
+/* ---- the intent ---- */
+
+/* What `result` says: when the mail was dated, whether all that follows the sending is done, and the Date that the phone gave it. */
+static const char *
+pack(struct sending *x)
+{
+	return arena_printf(x->a, "%" PRId64 " %d %s", x->stamp.date, x->finished ? 1 : 0, x->date_field);
+}
+
+static void
+unpack(struct sending *x, const char *result, const char **date_r)
+{
+	char *end;
+	long long date = strtoll(result, &end, 10);
+
+	*date_r = "";
+	if (*end != ' ')
+		return;
+	x->stamp.date = date;
+	x->finished = end[1] == '1';
+	if (end[1] && end[2] == ' ')
+		*date_r = end + 3;
+}
+
+static enum err
+find_intent(struct state_txn *t, void *arg, struct error *e)
+{
+	struct sending *x = arg;
+
+	(void)e;
+	return state_intent(t, x->a, x->s->r->device.id, "send", x->hash, x->s->client_id, &x->intent);
+}
+
+static enum err
+save_intent(struct state_txn *t, void *arg, struct error *e)
+{
+	(void)e;
+	return state_intent_save(t, arg);
+}
+
+static enum err
+save(struct sending *x, enum state_intent_step step, struct error *e)
+{
+	x->intent.step = step;
+	x->intent.result = pack(x);
+	if (!x->intent.result)
+		return ERR_NOMEM;
+	return state_run(x->s->r->server->state, STATE_WRITE, save_intent, &x->intent, e);
+}
+
+/* Is what was found this mail? The Date is the same on each try; without one, only time can tell. Counting ClientIds begin anew when an
+ * account is set up again. */
+static bool
+is_repeat(const struct sending *x, const char *date)
+{
+	if (strcmp(date, x->date_field) != 0)
+		return false;
+	return *date || eas_now() < x->intent.created + DATELESS_SECONDS;
+}
+
+static enum err
+look(struct sending *x, struct error *e)
+{
+	const char *date = "";
+	enum err err = state_run(x->s->r->server->state, STATE_READ, find_intent, x, e);
+
+	if (err == ERR_NOTFOUND) {
+		x->intent = (struct state_intent){ 0 };
+		return ERR_OK;
+	}
+	if (err)
+		return err;
+	unpack(x, x->intent.result, &date);
+	if (is_repeat(x, date)) {
+		x->repeat = x->intent.step != INTENT_BEGUN;
+		return ERR_OK;
+	}
+	x->intent = (struct state_intent){ 0 };
+	x->finished = false;
+	return ERR_OK;
+}
+
+/* The id of a mail that has none: the same on each try, another one for the same words next week. */
+static const char *
+derive_id(struct sending *x)
+{
+	unsigned char hash[SHA256_DIGEST_LENGTH];
+	char hex[33];
+	const char *at = strrchr(x->parties.from, '@');
+	char *s = arena_printf(x->a, "%" PRId64 " %" PRId64 " %s", x->s->r->device.id, x->intent.created, x->hash);
+
+	if (!s)
+		return NULL;
+	SHA256((const unsigned char *)s, strlen(s), hash);
+	text_hex(hash, 16, hex);
+	return arena_printf(x->a, "<%s@%s>", hex, at && text_is_utf8(at, strlen(at)) ? at + 1 : "localhost");
+}
+
+/* Where the copy will come, so that a second try can see whether the first one made it. */
+static enum err
+note_mark(struct sending *x, struct error *e)
+{
+	const char *mark = NULL;
+
+	x->intent.mark = "";
+	if (!x->sent.id || !account_can(x->s->r->account, x->sent.key, CAN_FIND))
+		return ERR_OK;
+	enum err err = account_mark(x->s->r->account, x->a, x->sent.key, &mark, e);
+	if (!err && mark)
+		x->intent.mark = mark;
+	return err == ERR_BUSY ? err : ERR_OK;
+}
+
+static enum err
+begin(struct sending *x, struct error *e)
+{
+	const char *own = mime_message_id(x->a, x->phone->root->header);
+	enum err err;
+
+	if (x->intent.id) {
+		x->stamp.message_id = x->intent.message_id;
+		return save(x, INTENT_BEGUN < x->intent.step && x->intent.step != INTENT_FAILED ? x->intent.step : INTENT_BEGUN, e);
+	}
+	x->intent = (struct state_intent){ .device = x->s->r->device.id, .kind = "send", .hash = x->hash, .client = x->s->client_id,
+		.mark = "", .result = "", .created = eas_now() };
+	x->stamp.date = x->intent.created;
+	x->stamp.message_id = own ? own : derive_id(x);
+	if (!x->stamp.message_id)
+		return ERR_NOMEM;
+	x->intent.message_id = x->stamp.message_id;
+	err = note_mark(x, e);
+	return err ? err : save(x, INTENT_BEGUN, e);
+}
+
+/* ---- the copy in Sent, and the source's flag ---- */
+
+static enum err
+want_copy(struct sending *x, struct error *e)
+{
+	int how = x->s->r->server->config->sent_copy;
+	enum err err;
+
+	if (how == SENT_NEVER || (how == SENT_CLIENT && !x->s->save))
+		return ERR_OK;
+	err = lookup_typed(x->s->r, TYPE_SENT, &x->sent, e);
+	if (err == ERR_NOTFOUND) {
+		log_warn(&x->s->r->log, "no folder for sent mail is known: no copy is kept");
+		x->sent.id = 0;
+		return ERR_OK;
+	}
+	return err;
+}
+
+static enum err
+copy_to_sent(struct sending *x, struct error *e)
+{
+	struct eas_request *r = x->s->r;
+	AUTO(buf_finish) struct buf out;
+	struct backend_stored stored = { .key = "", .version = "" };
+	struct backend_put put = { .folder = x->sent.key, .flags = FLAG_SEEN, .date = BACKEND_NO_DATE };
+
+	if (!x->sent.id)
+		return ERR_OK;
+	if (x->repeat && account_can(r->account, x->sent.key, CAN_FIND)) {
+		const char *after = x->intent.mark && *x->intent.mark ? x->intent.mark : NULL;
+		enum err err = account_find(r->account, x->a, x->sent.key, x->intent.message_id, after, &stored, e);
+
+		if (!err || err == ERR_BUSY)
+			return err;
+	}
+	buf_init(&out, 0);
+	send_write(x->a, x->phone, x->node, &x->parties, &x->stamp, true, &out);
+	if (!buf_ok(&out))
+		return ERR_NOMEM;
+	put.bytes = buf_slice(&out);
+	return account_put(r->account, x->a, &put, &stored, e);
+}
+
+static enum err
+flag_source(struct sending *x, struct error *e)
+{
+	const struct lookup *l = x->s->source;
+	struct backend_stored stored;
+	struct backend_flagging flagging = { .set = x->s->verb };
+
+	if (!l || !x->s->verb || l->folder.class != BACKEND_MAIL || l->folder.readonly)
+		return ERR_OK;
+	flagging.folder = l->folder.key;
+	flagging.key = l->item.key;
+	return account_can(x->s->r->account, l->folder.key, CAN_FLAG) ? account_flag(x->s->r->account, x->a, &flagging, &stored, e) : ERR_OK;
+}
+
+/* The mail is out: nothing here may let the phone send it again. BUSY only, for then the request comes again by itself. */
+static enum err
+finish(struct sending *x)
+{
+	struct eas_request *r = x->s->r;
+	struct error e = { 0 };
+	enum err err;
+
+	if (x->finished)
+		return ERR_OK;
+	err = copy_to_sent(x, &e);
+	if (err == ERR_BUSY)
+		return err;
+	if (err)
+		log_warn(&r->log, "the mail was sent, but no copy was kept: %s", e.code ? e.text : err_name(err));
+	err = flag_source(x, &e);
+	if (err == ERR_BUSY)
+		return err;
+	if (err && err != ERR_NOTFOUND)
+		log_warn(&r->log, "the mail was sent, but its source was not marked: %s", e.code ? e.text : err_name(err));
+	x->finished = true;
+	if (x->intent.id && save(x, INTENT_DONE, &e))
+		log_warn(&r->log, "the mail was sent, but that could not be written down: %s", e.text);
+	if (r->server->nudge)
+		r->server->nudge(r->server->ctx, r->user);
+	return ERR_OK;
+}
+
+/* ---- sending ---- */
+
+static enum err
+on_sending(void *ctx)
+{
+	struct sending *x = ctx;
+	struct error e = { 0 };
+	enum err err = save(x, INTENT_SENDING, &e);
+
+	if (err)
+		log_warn(&x->s->r->log, "not sent, for it could not be written down: %s", e.code ? e.text : err_name(err));
+	return err;
+}
+
+static unsigned
+status_of(enum err err)
+{
+	switch (err) {
+	case ERR_UNAVAILABLE:
+	case ERR_PEER:
+	case ERR_NOMEM:
+		return SEND_LATER;
+	case ERR_QUOTA:
+		return SEND_QUOTA;
+	case ERR_LIMIT:
+		return SEND_TOO_LARGE;
+	case ERR_INTERNAL:
+		return SEND_ERROR;
+	default:
+		return SEND_FAILED;
+	}
+}
+
+static enum err
+hand_over(struct sending *x, unsigned *status_r, struct error *e)
+{
+	struct eas_request *r = x->s->r;
+	AUTO(buf_finish) struct buf out;
+	struct backend_mail mail = { .from = x->parties.from, .to = x->parties.to, .n = x->parties.n };
+	struct error later = { 0 };
+	enum err err;
+
+	buf_init(&out, 0);
+	send_write(x->a, x->phone, x->node, &x->parties, &x->stamp, false, &out);
+	if (!buf_ok(&out))
+		return ERR_NOMEM;
+	mail.bytes = buf_slice(&out);
+	err = account_send(r->account, &mail, on_sending, x, e);
+	if (err == ERR_BUSY)
+		return err;
+	if (err) {
+		*status_r = status_of(err);
+		log_warn(&r->log, "the mail was not sent: %s", e->code ? e->text : err_name(err));
+		if (!err_is_temporary(err) && save(x, INTENT_FAILED, &later))
+			log_warn(&r->log, "that could not be written down: %s", later.text);
+		return ERR_OK;
+	}
+	log_info(&r->log, "a mail was sent to %zu", mail.n);
+	x->finished = !x->sent.id && !x->s->verb;
+	if (save(x, INTENT_DONE, &later))
+		log_warn(&r->log, "the mail was sent, but that could not be written down: %s", later.text);
+	return ERR_OK;
+}
+
+/* ---- all of it ---- */
+
+static enum err
+prepare(struct sending *x, unsigned *status_r, struct error *e)
+{
+	struct backend_identity id = { 0 };
+	struct slice name, value, whole;
+	char source[ID_MAX] = "";
+	size_t pos = 0;
+	enum err err = mime_open(x->a, x->s->mime, &x->phone, e);
+
+	if (err)
+		return err;
+	if (!mime_field_next(x->phone->root->header, &pos, &name, &value, &whole)) {
+		*status_r = SEND_BAD_MIME;
+		return ERR_OK;
+	}
+	err = account_identity(x->s->r->account, x->a, &id, e);
+	if (err == ERR_BUSY)
+		return err;
+	*status_r = send_parties(x->a, x->phone->root->header, &id, &x->parties);
+	if (x->s->source)
+		id_item(x->s->source->folder.id, x->s->source->item.id, source);
+	send_hash(x->s->command, source, x->phone, x->hash);
+	x->date_field = mime_field(x->a, x->phone->root->header, "Date");
+	if (!x->date_field)
+		x->date_field = "";
+	return ERR_OK;
+}
+
+static enum err
+compose(struct sending *x, unsigned *status_r, struct error *e)
+{
+	enum err err = ERR_OK;
+
+	if (x->s->compose)
+		*status_r = x->s->compose(x->s, x->phone, &x->node, &err, e);
+	x->stamp.in_reply_to = x->s->in_reply_to;
+	x->stamp.references = x->s->references;
+	return err;
+}
+
+static enum err
+run(struct sending *x, unsigned *status_r, struct error *e)
+{
+	enum err err = prepare(x, status_r, e);
+
+	if (err || *status_r)
+		return err;
+	err = look(x, e);
+	if (!err)
+		err = want_copy(x, e);
+	if (err)
+		return err;
+	bool done = x->intent.id && x->intent.step == INTENT_DONE;
+	if (done && (x->finished || !x->sent.id)) {
+		log_info(&x->s->r->log, "the mail was sent before: nothing is sent");
+		x->stamp.message_id = x->intent.message_id;
+		return finish(x);
+	}
+	err = compose(x, status_r, e);
+	if (err || *status_r)
+		return err;
+	if (done) {
+		x->stamp.message_id = x->intent.message_id;
+		return finish(x);
+	}
+	err = begin(x, e);
+	if (!err)
+		err = hand_over(x, status_r, e);
+	if (err || *status_r)
+		return err;
+	return finish(x);
+}
+
+enum err
+send_mail(struct send_mail *s, unsigned *status_r, struct error *e)
+{
+	struct sending x = { .s = s, .a = s->r->arena };
+	enum err err;
+
+	*status_r = SEND_OK;
+	err = run(&x, status_r, e);
+	if (err == ERR_BUSY)
+		return err;
+	if (err) {
+		*status_r = reply_status_of(s->r, err, e);
+		return ERR_OK;
+	}
+	return ERR_OK;
+}
