@@ -31,7 +31,7 @@ enum eas_outcome
 cmd_options(struct eas_request *r, const struct wbxml_node *root)
 {
 	unsigned max = r->server->config->version_max;
-	AUTO(buf_finish) struct buf text;
+	AUTO(buf_finish) struct buf text = { 0 };
 
 	(void)root;
 	buf_init(&text, 1024);

@@ -120,7 +120,7 @@ complete(struct eas_request *r, struct ping *p, struct error *e)
 static void
 store(struct eas_request *r, const struct ping *p)
 {
-	AUTO(buf_finish) struct buf text;
+	AUTO(buf_finish) struct buf text = { 0 };
 	struct stored in = { .r = r };
 	struct error e = { 0 };
 

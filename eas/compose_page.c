@@ -112,7 +112,7 @@ static enum err
 render(struct page *p, struct planned *x, const struct backend_item *item)
 {
 	struct compose *c = p->c;
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	struct wbxml_writer w;
 	struct arena_mark mark = arena_mark(c->r->arena);
 	struct error e = { 0 };

@@ -18,7 +18,7 @@ device_info_store(struct eas_request *r, const struct wbxml_node *set, struct er
 {
 	static const unsigned tags[] = { Settings_Model, Settings_FriendlyName, Settings_OS, Settings_OSLanguage,
 		Settings_UserAgent, Settings_MobileOperator };
-	AUTO(buf_finish) struct buf text;
+	AUTO(buf_finish) struct buf text = { 0 };
 
 	buf_init(&text, INFO_MAX);
 	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {

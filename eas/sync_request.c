@@ -187,7 +187,7 @@ sync_request_read(struct eas_request *r, const struct wbxml_node *root, struct s
 const char *
 sync_request_text(struct arena *a, const struct sync_request *q, const char *const *keys)
 {
-	AUTO(buf_finish) struct buf text;
+	AUTO(buf_finish) struct buf text = { 0 };
 
 	buf_init(&text, 1 << 20);
 	buf_printf(&text, "%" PRId64 " %u\n", q->wait, q->window);
@@ -271,7 +271,7 @@ sync_request_from_text(struct arena *a, const char *text, struct sync_request *q
 const char *
 sync_options_text(struct arena *a, const struct wbxml_node *options)
 {
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	struct wbxml_writer w;
 
 	if (!options)
@@ -300,7 +300,7 @@ sync_options_parse(struct arena *a, const char *text, struct item_options *o_r)
 const char *
 sync_supported_text(struct arena *a, const struct wbxml_node *supported)
 {
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 
 	if (!supported)
 		return "";

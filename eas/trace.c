@@ -93,7 +93,7 @@ append(const struct eas_request *r, const struct trace *t, struct buf *text)
 static void
 trace(const struct eas_request *r, const struct command *c, const char *what, struct slice wbxml)
 {
-	AUTO(buf_finish) struct buf text;
+	AUTO(buf_finish) struct buf text = { 0 };
 	struct trace t;
 	struct tm tm;
 	time_t now;

@@ -2,6 +2,8 @@
 #ifndef BACKEND_DAV_NAMES_H
 #define BACKEND_DAV_NAMES_H
 
+#include <stdbool.h>
+
 #define DAV_NS_SEPARATOR '\n' /* expat joins namespace and name with it; it cannot stand in a namespace's name */
 
 enum dav_name {
@@ -25,5 +27,7 @@ enum dav_name {
 
 /* name as expat gives it: "DAV:\nhref". */
 enum dav_name dav_name_find(const char *name);
+/* Tests: whether the table is in the order that the search needs. */
+bool dav_names_sorted(void);
 
 #endif

@@ -156,7 +156,7 @@ sendmail_run(const char *program, const struct backend_mail *mail, unsigned seco
 	AUTO(arena_free) struct arena *a = arena_new(0);
 	char **argv = a ? arguments(a, program, mail) : NULL;
 	int64_t deadline = now_ms() + (int64_t)seconds * 1000;
-	AUTO(buf_finish) struct buf bytes;
+	AUTO(buf_finish) struct buf bytes = { 0 };
 	int pair[2];
 	pid_t pid;
 	bool fed;
