@@ -39,8 +39,10 @@ static const struct conf_row rows[] = {
 static enum err
 config_error(struct backend *b, const char *key, const char *what, struct error *e)
 {
-	return err_set(e, ERR_INVALID, "%s:%u: [%s] %s %s", conf_name(b->conf), conf_line(b->conf, b->kind->name, key),
-		b->kind->name, key, what);
+	unsigned line = conf_line(b->conf, b->kind->name, key);
+	if (!line)
+		line = conf_line(b->conf, b->kind->name, NULL);
+	return err_set(e, ERR_INVALID, "%s:%u: [%s] %s %s", conf_name(b->conf), line, b->kind->name, key, what);
 }
 
 /* %u, %l and %d stand for the user, but an escape like %20 (or %da) is left alone. */

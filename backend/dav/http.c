@@ -284,6 +284,7 @@ limits_set(struct dav_http *h, int64_t left)
 {
 	CURL *c = h->curl;
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_COOKIEFILE, ""); /* keeps cookies, in the link; the reset has switched that off */
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(h->set->connect * 1000));
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)left);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 16L);
