@@ -11,12 +11,14 @@
 static void
 date_time(int64_t when, char *text, size_t room)
 {
-	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov",
+		"Dec" };
 	time_t t = (time_t)when;
 	struct tm tm;
 	text[0] = '\0';
 	if (gmtime_r(&t, &tm) && tm.tm_year >= 0 && tm.tm_year < 8000)
-		snprintf(text, room, " \"%02d-%s-%04d %02d:%02d:%02d +0000\"", tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900,
+		snprintf(text, room, " \"%02d-%s-%04d %02d:%02d:%02d +0000\"", tm.tm_mday, months[tm.tm_mon],
+			tm.tm_year + 1900,
 			tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
@@ -42,7 +44,8 @@ append_uid(const struct imap_done *d)
 }
 
 static enum err
-append(struct imap_conn *c, struct arena *a, const struct backend_put *put, uint32_t *uid_r, bool *left_out_r, struct error *e)
+append(struct imap_conn *c, struct arena *a, const struct backend_put *put, uint32_t *uid_r, bool *left_out_r,
+	struct error *e)
 {
 	struct imap_done done = { .status = STATUS_NONE };
 	struct imap_cmd cmd AUTO(imap_cmd_finish) = { .c = c };
@@ -66,9 +69,11 @@ append(struct imap_conn *c, struct arena *a, const struct backend_put *put, uint
 	return imap_done_err(c, &done, "APPEND", ERR_INVALID, e);
 }
 
-/* The version of what was just made: the UID says that it is ours, so what the flags are now is what was meant, if they are. */
+/* The version of what was just made: the UID says that it is ours, so what the flags are now is what was meant, if
+ * they are. */
 static enum err
-vouch(struct backend_session *s, struct arena *a, const struct backend_put *put, uint32_t uid, struct backend_stored *stored_r,
+vouch(struct backend_session *s, struct arena *a, const struct backend_put *put, uint32_t uid,
+	struct backend_stored *stored_r,
 	struct error *e)
 {
 	struct imap_conn *c;
@@ -112,7 +117,8 @@ imap_put(struct backend_session *s, struct arena *a, const struct backend_put *p
 {
 	*stored_r = (struct backend_stored){ "", "" };
 	if (put->bytes.len == 0 || put->bytes.len > s->b->set.message_max)
-		return err_set(e, put->bytes.len ? ERR_LIMIT : ERR_INVALID, "a mail to be stored is empty or too large");
+		return err_set(e, put->bytes.len ? ERR_LIMIT : ERR_INVALID,
+			"a mail to be stored is empty or too large");
 	struct imap_conn *c;
 	uint32_t uid = 0;
 	bool left_out = false;

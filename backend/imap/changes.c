@@ -1,10 +1,12 @@
 /* What changed in a folder. The cursor says what it stands for, so any session can go on with it:
  *
  *   s1 VALIDITY UIDNEXT MODSEQ MESSAGES          everything up to here is told
- *   l1 VALIDITY UIDNEXT MODSEQ MESSAGES BELOW    a listing that began there; mails with UIDs below BELOW are still to come
+ *   l1 VALIDITY UIDNEXT MODSEQ MESSAGES BELOW    a listing that began there; mails with UIDs below BELOW are still to
+ *   come
  *
- * With QRESYNC (RFC 7162) one UID FETCH tells of changes and of what vanished. With CONDSTORE alone it tells of changes, and
- * the number of messages shows whether anything vanished: then, and where there is no MODSEQ at all, everything is listed.
+ * With QRESYNC (RFC 7162) one UID FETCH tells of changes and of what vanished. With CONDSTORE alone it tells of
+ * changes, and the number of messages shows whether anything vanished: then, and where there is no MODSEQ at all,
+ * everything is listed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -227,7 +229,8 @@ list_part(struct looking *l, size_t part, struct error *e)
 		struct imap_cmd cmd AUTO(imap_cmd_finish) = { .c = l->c };
 		l->lowest = UINT32_MAX;
 		imap_cmd_begin(&cmd, l->c, "FETCH");
-		imap_cmd_printf(&cmd, " %llu:%llu (UID FLAGS INTERNALDATE%s)", (unsigned long long)first, (unsigned long long)n,
+		imap_cmd_printf(&cmd, " %llu:%llu (UID FLAGS INTERNALDATE%s)", (unsigned long long)first,
+			(unsigned long long)n,
 			box->modseq ? " MODSEQ" : "");
 		unsigned expunges = box->expunges;
 		if ((err = fetch_changes(l, &cmd, e)))
@@ -260,7 +263,8 @@ list_begin(struct looking *l, bool reset, size_t part, struct error *e)
 static struct cursor
 box_cursor(const struct imap_box *box)
 {
-	return (struct cursor){ .validity = box->validity, .uidnext = box->uidnext, .modseq = box->modseq, .messages = box->exists };
+	return (struct cursor){ .validity = box->validity, .uidnext = box->uidnext, .modseq = box->modseq,
+		.messages = box->exists };
 }
 
 /* Nothing new, by a STATUS that spares the SELECT? */
@@ -298,7 +302,8 @@ look(struct looking *l, const char *folder, bool known, size_t part, struct erro
 		return list_part(l, part, e);
 	}
 	/* A UIDNEXT or MODSEQ that went back belongs to another life of the mailbox. */
-	if (!known || reset || l->from.listing || !l->from.modseq || !l->now.modseq || l->now.uidnext < l->from.uidnext ||
+	if (!known || reset || l->from.listing || !l->from.modseq || !l->now.modseq ||
+		l->now.uidnext < l->from.uidnext ||
 		l->now.modseq < l->from.modseq)
 		return list_begin(l, reset || (known && l->now.uidnext < l->from.uidnext), part, e);
 	if (l->now.modseq == l->from.modseq && l->now.uidnext == l->from.uidnext && l->now.messages == l->from.messages)

@@ -11,7 +11,8 @@
 #define TEXT_MAX ((size_t)1024 * 1024)
 /* Longer strings go as literals: lines of any length are not every server's thing. */
 #define QUOTED_MAX 1000
-/* RFC 7888: LITERAL- takes no more without being asked; with LITERAL+ we keep to it too, so that a refusal comes early. */
+/* RFC 7888: LITERAL- takes no more without being asked; with LITERAL+ we keep to it too, so that a refusal comes
+ * early. */
 #define UNASKED_MAX 4096
 
 void
@@ -160,7 +161,8 @@ is_ours(const struct imap_cmd *cmd, const struct imap_response *r)
 
 /* Reads one response and hands it on. *kind_r is what it was; RESP_TAGGED only for replies to this command. */
 static enum err
-step(struct imap_cmd *cmd, const struct imap_run *run, enum err *stopped, enum imap_kind *kind_r, struct imap_done *done_r,
+step(struct imap_cmd *cmd, const struct imap_run *run, enum err *stopped, enum imap_kind *kind_r,
+	struct imap_done *done_r,
 	struct error *e)
 {
 	struct imap_response r;
@@ -202,7 +204,8 @@ continued(struct imap_cmd *cmd, const struct imap_run *run, bool *refused_r, str
 }
 
 enum err
-imap_cmd_send(struct imap_cmd *cmd, const struct imap_run *run, bool *refused_r, struct imap_done *done_r, struct error *e)
+imap_cmd_send(struct imap_cmd *cmd, const struct imap_run *run, bool *refused_r, struct imap_done *done_r,
+	struct error *e)
 {
 	*refused_r = false;
 	if (!cmd->upload)
@@ -284,7 +287,8 @@ static const struct {
 };
 
 enum err
-imap_done_err(const struct imap_conn *c, const struct imap_done *d, const char *what, enum err otherwise, struct error *e)
+imap_done_err(const struct imap_conn *c, const struct imap_done *d, const char *what, enum err otherwise,
+	struct error *e)
 {
 	if (d->status == STATUS_OK)
 		return ERR_OK;
@@ -293,7 +297,8 @@ imap_done_err(const struct imap_conn *c, const struct imap_done *d, const char *
 		if (imap_code_is(d->code, codes[i].code))
 			err = codes[i].err;
 	}
-	return err_set(e, err, "%s: %s: %s%s%s%s", c->b->host, what, d->code[0] ? "[" : "", d->code, d->code[0] ? "] " : "", d->text);
+	return err_set(e, err, "%s: %s: %s%s%s%s", c->b->host, what, d->code[0] ? "[" : "", d->code,
+		d->code[0] ? "] " : "", d->text);
 }
 
 static enum err

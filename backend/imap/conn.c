@@ -226,7 +226,8 @@ on_enabled(void *ctx, struct imap_response *r)
 	return ERR_OK;
 }
 
-/* RFC 5161: what is not said to be enabled is not. Where there is no ENABLE, CONDSTORE comes with the first use (RFC 7162). */
+/* RFC 5161: what is not said to be enabled is not. Where there is no ENABLE, CONDSTORE comes with the first use (RFC
+ * 7162). */
 static enum err
 enable(struct imap_conn *c, struct error *e)
 {
@@ -276,7 +277,8 @@ conn_new(const struct backend *b)
 }
 
 enum err
-imap_conn_open(const struct backend *b, const char *login, const char *password, struct imap_conn **c_r, struct error *e)
+imap_conn_open(const struct backend *b, const char *login, const char *password, struct imap_conn **c_r,
+	struct error *e)
 {
 	*c_r = NULL;
 	/* Neither can be part of a password that any server knows, and neither may reach a command line. */
@@ -305,7 +307,8 @@ imap_conn_close(struct imap_conn **pc)
 		return;
 	size_t sent;
 	if (c->curl && !c->dead && c->fd != CURL_SOCKET_BAD)
-		(void)curl_easy_send(c->curl, c->idling ? "DONE\r\nA0 LOGOUT\r\n" : "A0 LOGOUT\r\n", c->idling ? 17 : 11, &sent);
+		(void)curl_easy_send(c->curl, c->idling ? "DONE\r\nA0 LOGOUT\r\n" : "A0 LOGOUT\r\n",
+			c->idling ? 17 : 11, &sent);
 	curl_easy_cleanup(c->curl);
 	imap_lex_finish(&c->lex);
 	arena_free(&c->scratch);

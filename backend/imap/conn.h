@@ -1,8 +1,8 @@
 /* backend/imap/conn.h - one logged-in IMAP connection: libcurl makes it, our own commands go over it.
  *
  * Deadlines: every wait ends with UNAVAILABLE after `answer` seconds without progress.
- * Errors:    after any error of these functions (other than a command's NO or BAD, which is a result) the connection is `dead`
- *            and must be closed; imap_session_conn() does so and makes a new one.
+ * Errors:    after any error of these functions (other than a command's NO or BAD, which is a result) the connection
+ *            is `dead` and must be closed; imap_session_conn() does so and makes a new one.
  */
 #ifndef BACKEND_IMAP_CONN_H
 #define BACKEND_IMAP_CONN_H
@@ -80,8 +80,8 @@ bool imap_conn_alive(struct imap_conn *c);
 enum err imap_conn_send(struct imap_conn *c, const void *p, size_t n, struct error *e) NODISCARD;
 /* True while a response (or its beginning) can be read without waiting; what is there is read from the socket. */
 bool imap_conn_readable(struct imap_conn *c);
-/* Reads one response; what it says of the connection and the selected mailbox is noted. Valid until the next call; the caller
- * calls imap_response_finish(). body_max bounds BODY[]. */
+/* Reads one response; what it says of the connection and the selected mailbox is noted. Valid until the next call;
+ * the caller calls imap_response_finish(). body_max bounds BODY[]. */
 enum err imap_conn_response(struct imap_conn *c, uint64_t body_max, struct imap_response *r, struct error *e) NODISCARD;
 /* A new wait begins now. */
 void imap_conn_deadline(struct imap_conn *c);
@@ -90,7 +90,8 @@ enum err imap_conn_fail(struct imap_conn *c, enum err code, const char *what, st
 
 /* From the words of a CAPABILITY response. */
 unsigned imap_caps_parse(const char *words);
-/* What a refused login means: "A003 NO [UNAVAILABLE] ..." is UNAVAILABLE, not AUTH. line may be NULL: no answer was seen. */
+/* What a refused login means: "A003 NO [UNAVAILABLE] ..." is UNAVAILABLE, not AUTH. line may be NULL: no answer was
+ * seen. */
 enum err imap_login_judge(const char *line);
 /* Sets curl up for this server and runs the login; `refused` receives the server's last line (login.c). */
 enum err imap_login(struct imap_conn *c, const char *login, const char *password, struct error *e) NODISCARD;
@@ -99,7 +100,8 @@ struct imap_dial {
 	CURL *curl;
 	int64_t until;
 };
-/* Options that both the IMAP and the SMTP side have: TLS, time-outs, no proxy, no signals. dial lives as long as the transfer. */
+/* Options that both the IMAP and the SMTP side have: TLS, time-outs, no proxy, no signals. dial lives as long as the
+ * transfer. */
 bool imap_curl_common(CURL *curl, const struct backend *b, int tls, struct imap_dial *dial);
 
 #endif

@@ -1,5 +1,5 @@
-/* backend/imap/crlf.h - a mail with every line ended by CRLF: bare CR and LF are refused by servers, or, worse, read as the end
- * of a line by some and not by others (SMTP smuggling).
+/* backend/imap/crlf.h - a mail with every line ended by CRLF: bare CR and LF are refused by servers, or, worse, read
+ * as the end of a line by some and not by others (SMTP smuggling).
  */
 #ifndef BACKEND_IMAP_CRLF_H
 #define BACKEND_IMAP_CRLF_H

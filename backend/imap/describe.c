@@ -97,7 +97,9 @@ imap_describe(struct backend_session *s, backend_say_fn fn, void *ctx, struct er
 	enum err err = a ? imap_session_conn(s, &c, e) : ERR_NOMEM;
 	if (err)
 		return err;
-	say(&to, true, "logged in to %s as %s", s->b->host, s->login);
+	struct curl_tlssessioninfo *tls = NULL;
+	bool secure = curl_easy_getinfo(c->curl, CURLINFO_TLS_SSL_PTR, &tls) == CURLE_OK && tls && tls->internals;
+	say(&to, true, "logged in to %s as %s, %s", s->b->host, s->login, secure ? "by TLS" : "without TLS");
 	say_caps(&to, c);
 	if ((err = imap_folders(s, a, &folders, e)))
 		return err;

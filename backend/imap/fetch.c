@@ -1,5 +1,5 @@
-/* Many mails with few commands: sizes and flags of all in one go, then the texts in batches that are bounded in number and in
- * bytes, so that stopping in the middle costs little and one large mail does not hold up the others. */
+/* Many mails with few commands: sizes and flags of all in one go, then the texts in batches that are bounded in
+ * number and in bytes, so that stopping in the middle costs little and one large mail does not hold up the others. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,7 +75,8 @@ tell_err(struct fetching *f, struct wish *w, enum err err)
 static bool
 complete(const struct fetching *f, const struct imap_fetch *r)
 {
-	return r->has_flags && r->has_date && (f->c->box.modseq == 0 || r->has_modseq) && (f->bytes ? r->has_body : r->has_size);
+	return r->has_flags && r->has_date && (f->c->box.modseq == 0 || r->has_modseq) &&
+		(f->bytes ? r->has_body : r->has_size);
 }
 
 /* One mail as the server gave it, for each wish with its UID. */
@@ -96,7 +97,8 @@ deliver(struct fetching *f, const struct imap_fetch *r, size_t i)
 		} else if (w->size > f->max) {
 			err = tell_err(f, w, ERR_LIMIT);
 		} else if (f->bytes || f->what->want == WANT_META) {
-			struct backend_item item = { .err = ERR_OK, .date = r->date, .size = w->size, .flags = r->flags };
+			struct backend_item item = { .err = ERR_OK, .date = r->date, .size = w->size,
+				.flags = r->flags };
 			item.version = imap_version(f->a, r);
 			item.keywords = imap_keywords(f->a, r);
 			item.bytes = slice(r->body.ptr, r->body.len);
@@ -147,6 +149,14 @@ ready(struct fetching *f, struct error *e)
 	return imap_session_select(f->s, f->what->folder, &f->c, e);
 }
 
+/* Refused because the server is in trouble, not because of the mail; what it calls a bug of its own goes with the mail. */
+static bool
+is_trouble(const struct fetching *f, const struct imap_done *done, struct error *e)
+{
+	return done->status == STATUS_NO && !imap_code_is(done->code, "SERVERBUG") &&
+		imap_done_err(f->c, done, "FETCH", ERR_INVALID, e) == ERR_UNAVAILABLE;
+}
+
 /* A server that refuses the whole command for the sake of one mail is asked for each by itself. */
 static enum err
 ask_singly(struct fetching *f, struct wish *const *list, size_t n, struct error *e)
@@ -159,8 +169,7 @@ ask_singly(struct fetching *f, struct wish *const *list, size_t n, struct error 
 		err = err ? err : ask(f, &list[i], 1, &done, e);
 		if (err == ERR_LIMIT && f->c->dead)
 			err = tell_err(f, list[i], ERR_LIMIT);
-		else if (!err && done.status == STATUS_NO && imap_done_err(f->c, &done, "FETCH", ERR_INVALID, e) == ERR_UNAVAILABLE &&
-			!imap_code_is(done.code, "SERVERBUG"))
+		else if (!err && is_trouble(f, &done, e))
 			err = ERR_UNAVAILABLE;
 		else if (!err && done.status != STATUS_OK && !list[i]->told)
 			err = tell_err(f, list[i], ERR_INVALID);
@@ -243,7 +252,8 @@ enum err
 imap_fetch(struct backend_session *s, const struct backend_fetch *what, backend_item_fn fn, void *ctx, struct error *e)
 {
 	struct arena *a AUTO(arena_free) = arena_new(0);
-	struct fetching f = { .s = s, .what = what, .fn = fn, .ctx = ctx, .a = a, .n = what->n, .max = s->b->set.message_max };
+	struct fetching f = { .s = s, .what = what, .fn = fn, .ctx = ctx, .a = a, .n = what->n,
+		.max = s->b->set.message_max };
 	if (what->bytes_max && what->bytes_max < f.max)
 		f.max = what->bytes_max;
 	f.wishes = a ? arena_array(a, what->n + 1, sizeof *f.wishes) : NULL;

@@ -173,7 +173,8 @@ imap_date_parse(const char *p)
 		*p++ != ':' || !number(&p, 2, &second) || *p++ != ' ')
 		return BACKEND_NO_DATE;
 	int sign = *p == '-' ? -1 : 1;
-	if ((*p != '-' && *p != '+') || (p++, !number(&p, 4, &zone)) || day < 1 || day > 31 || hour > 23 || minute > 59 ||
+	if ((*p != '-' && *p != '+') || (p++, !number(&p, 4, &zone)) || day < 1 || day > 31 || hour > 23 ||
+		minute > 59 ||
 		second > 60)
 		return BACKEND_NO_DATE;
 	int64_t offset = sign * ((zone / 100) * 3600 + (zone % 100) * 60);

@@ -1,4 +1,5 @@
-/* backend/imap/fetch_response.h - the list of a FETCH response: (UID 7 FLAGS (\Seen) BODY[] {123} ...). See response.h. */
+/* backend/imap/fetch_response.h - the list of a FETCH response: (UID 7 FLAGS (\Seen) BODY[] {123} ...). See
+ * response.h. */
 #ifndef BACKEND_IMAP_FETCH_RESPONSE_H
 #define BACKEND_IMAP_FETCH_RESPONSE_H
 

@@ -12,7 +12,8 @@ on_delimiter(void *ctx, struct imap_response *r)
 }
 
 enum err
-imap_child_key(struct imap_conn *c, struct arena *a, const char *parent, const char *name, const char **key_r, struct error *e)
+imap_child_key(struct imap_conn *c, struct arena *a, const char *parent, const char *name, const char **key_r,
+	struct error *e)
 {
 	struct imap_space *space;
 	enum err err = imap_namespaces(c, a, &space, e);
@@ -26,11 +27,13 @@ imap_child_key(struct imap_conn *c, struct arena *a, const char *parent, const c
 	struct imap_done done;
 	if (!delimiter && (err = imap_run(c, "LIST \"\" \"\"", &run, &done, e)))
 		return err;
-	if (!name[0] || !text_is_utf8(name, strlen(name)) || strpbrk(name, "\r\n*%") || (delimiter && strchr(name, delimiter)))
+	if (!name[0] || !text_is_utf8(name, strlen(name)) || strpbrk(name, "\r\n*%") ||
+		(delimiter && strchr(name, delimiter)))
 		return err_set(e, ERR_INVALID, "%s: a folder cannot have this name", c->b->host);
 	if (parent && !delimiter)
 		return err_set(e, ERR_DENIED, "%s has no folders within folders", c->b->host);
-	const char *key = parent ? arena_printf(a, "%s%c%s", parent, delimiter, name) : arena_printf(a, "%s%s", space ? space->prefix : "", name);
+	const char *key = parent ? arena_printf(a, "%s%c%s", parent, delimiter, name) :
+		arena_printf(a, "%s%s", space ? space->prefix : "", name);
 	if (!key)
 		return err_set(e, ERR_NOMEM, "no memory");
 	if (strlen(key) > BACKEND_KEY_MAX)
@@ -61,7 +64,8 @@ is_there(struct imap_conn *c, const char *key, bool *there_r, struct error *e)
 
 /* One command with one or two mailboxes. */
 static enum err
-run_on(struct imap_conn *c, const char *word, const char *key, const char *key2, struct imap_done *done_r, struct error *e)
+run_on(struct imap_conn *c, const char *word, const char *key, const char *key2, struct imap_done *done_r,
+	struct error *e)
 {
 	struct imap_cmd cmd AUTO(imap_cmd_finish) = { .c = c };
 	imap_cmd_begin(&cmd, c, word);
@@ -72,7 +76,8 @@ run_on(struct imap_conn *c, const char *word, const char *key, const char *key2,
 }
 
 enum err
-imap_folder_make(struct backend_session *s, struct arena *a, const char *parent, const char *name, enum backend_class class,
+imap_folder_make(struct backend_session *s, struct arena *a, const char *parent, const char *name,
+	enum backend_class class,
 	const char **key_r, struct error *e)
 {
 	(void)class;
@@ -102,7 +107,8 @@ imap_folder_rename(struct backend_session *s, struct arena *a, const char *key, 
 	struct imap_done done;
 	bool there = false;
 	if (strcmp(key, "INBOX") == 0)
-		return err_set(e, ERR_DENIED, "the Inbox cannot be renamed"); /* RFC 3501 6.3.5: that would move its mail */
+		/* RFC 3501 6.3.5: that would move its mail */
+		return err_set(e, ERR_DENIED, "the Inbox cannot be renamed");
 	enum err err = imap_session_conn(s, &c, e);
 	err = err ? err : imap_child_key(c, a, parent, name, key_r, e);
 	if (err || strcmp(*key_r, key) == 0)

@@ -168,7 +168,8 @@ list_all(struct listing *l, struct error *e)
 	bool subscribed = l->c->b->set.folders == LISTED_SUBSCRIBED;
 	const char *text = "LIST \"\" \"*\"";
 	if (extended && caps & CAP_SPECIAL_USE)
-		text = subscribed ? "LIST \"\" \"*\" RETURN (SPECIAL-USE SUBSCRIBED)" : "LIST \"\" \"*\" RETURN (SPECIAL-USE)";
+		text = subscribed ? "LIST \"\" \"*\" RETURN (SPECIAL-USE SUBSCRIBED)" :
+			"LIST \"\" \"*\" RETURN (SPECIAL-USE)";
 	else if (extended && subscribed)
 		text = "LIST \"\" \"*\" RETURN (SUBSCRIBED)";
 	else if (caps & CAP_XLIST && !(caps & CAP_SPECIAL_USE))
@@ -267,7 +268,8 @@ give_roles(const struct listing *l)
 	const struct {
 		const char *name;
 		enum backend_role role;
-	} said[] = { { "INBOX", ROLE_INBOX }, { set->sent, ROLE_SENT }, { set->drafts, ROLE_DRAFTS }, { set->trash, ROLE_TRASH },
+	} said[] = { { "INBOX", ROLE_INBOX }, { set->sent, ROLE_SENT }, { set->drafts, ROLE_DRAFTS },
+		{ set->trash, ROLE_TRASH },
 		{ set->junk, ROLE_JUNK }, { set->archive, ROLE_ARCHIVE } };
 	for (size_t i = 0; i < ARRAY_LEN(said); i++) {
 		for (size_t j = 0; j < l->n && said[i].name; j++) {

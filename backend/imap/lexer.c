@@ -354,8 +354,8 @@ imap_lex_skip(struct imap_lex *l)
 bool
 imap_lex_skip_line(struct imap_lex *l)
 {
-	/* Nothing but "{number}" right before the end of the line matters: a literal must be stepped over, or the next response
-	 * begins in the middle of it. `open` is the state of such a head, `size` its number. */
+	/* Nothing but "{number}" right before the end of the line matters: a literal must be stepped over, or the
+	 * next response begins in the middle of it. `open` is the state of such a head, `size` its number. */
 	enum { OUTSIDE, DIGITS, PLUS, CLOSED } open = OUTSIDE;
 	uint64_t size = 0;
 	for (;;) {

@@ -1,12 +1,12 @@
 /* backend/imap/lexer.h - what an IMAP server sends, cut into tokens (RFC 9051 section 9).
  *
- * Bytes come from a function that blocks until some are there (or its deadline has passed). One response at a time is read:
- * imap_lex_begin(), then tokens up to the end of its line.
+ * Bytes come from a function that blocks until some are there (or its deadline has passed). One response at a time is
+ * read: imap_lex_begin(), then tokens up to the end of its line.
  * Ownership: text of tokens lives in the arena; a blob is given back with imap_blob_free().
- * Limits:    bytes of one response outside of literals (the budget), of one string (IMAP_STRING_MAX), of a blob (given per
- *            call). Memory for a literal is taken as its bytes arrive, never because of what is announced.
- * Errors:    sticky: the first one stays in `err` (PEER for bad syntax and lines without end, LIMIT for a literal too large,
- *            NOMEM, or what the source gave) and every later call fails. The connection is of no use then.
+ * Limits:    bytes of one response outside of literals (the budget), of one string (IMAP_STRING_MAX), of a blob
+ *            (given per call). Memory for a literal is taken as its bytes arrive, never because of what is announced.
+ * Errors:    sticky: the first one stays in `err` (PEER for bad syntax and lines without end, LIMIT for a literal too
+ *            large, NOMEM, or what the source gave) and every later call fails. The connection is of no use then.
  */
 #ifndef BACKEND_IMAP_LEXER_H
 #define BACKEND_IMAP_LEXER_H
@@ -59,7 +59,8 @@ void imap_lex_rest(struct imap_lex *l);
 /* True while read bytes wait in the buffer. */
 bool imap_lex_buffered(const struct imap_lex *l);
 
-/* Room for bytes that the caller reads by itself while nothing is buffered, and how many it put there. NULL: no memory. */
+/* Room for bytes that the caller reads by itself while nothing is buffered, and how many it put there. NULL: no
+ * memory. */
 unsigned char *imap_lex_room(struct imap_lex *l, size_t *room_r);
 void imap_lex_filled(struct imap_lex *l, size_t n);
 

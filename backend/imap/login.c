@@ -11,7 +11,8 @@ static const char *const not_now[] = { "UNAVAILABLE", "INUSE", "LIMIT", "SERVERB
 	"CLIENTBUG", "THROTTLED", "OVERQUOTA" };
 static const char *const refused[] = { "AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "NOPERM", "WEBALERT" };
 /* Servers that throttle without a code say so in words (Gmail: "[ALERT] Too many simultaneous connections"). */
-static const char *const busy_words[] = { "too many", "try again", "temporar", "later", "unavailable", "timed out", "timeout",
+static const char *const busy_words[] = { "too many", "try again", "temporar", "later", "unavailable", "timed out",
+	"timeout",
 	"internal", "overload", "maximum number", "rate limit", "throttl" };
 
 static bool
@@ -110,16 +111,18 @@ give_up(void *ctx, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal, cur
 	return curl_easy_getinfo(dial->curl, CURLINFO_CONNECT_TIME_T, &connected) == CURLE_OK && connected == 0;
 }
 
-/* Each connection has a TLS context of its own, and the system's bundle parsed would be most of its memory (and time): from
- * the directory of hashed names only what is needed is read. */
+/* Each connection has a TLS context of its own, and the system's bundle parsed would be most of its memory (and
+ * time): from the directory of hashed names only what is needed is read. */
 static bool
 trust(CURL *curl, const char *ca_file)
 {
 	const char *dir = curl_version_info(CURLVERSION_NOW)->capath;
 	if (ca_file)
-		return curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file) == CURLE_OK && curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK;
+		return curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
+			curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK;
 	if (dir && access(dir, R_OK | X_OK) == 0)
-		return curl_easy_setopt(curl, CURLOPT_CAINFO, NULL) == CURLE_OK && curl_easy_setopt(curl, CURLOPT_CAPATH, dir) == CURLE_OK;
+		return curl_easy_setopt(curl, CURLOPT_CAINFO, NULL) == CURLE_OK &&
+			curl_easy_setopt(curl, CURLOPT_CAPATH, dir) == CURLE_OK;
 	return true;
 }
 
@@ -164,7 +167,8 @@ set_up(struct imap_conn *c, const char *login, const char *password, struct hear
 	ok = ok && curl_easy_setopt(curl, CURLOPT_URL, b->host) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "imap,imaps") == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK;
-	ok = ok && curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)((b->set.connect + b->set.answer) * 1000)) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
+		(long)((b->set.connect + b->set.answer) * 1000)) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 4096L) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_USERNAME, login) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_PASSWORD, password) == CURLE_OK;
@@ -192,7 +196,8 @@ failed(const struct imap_conn *c, CURLcode code, const struct heard *h, const ch
 		if (judged == ERR_AUTH)
 			return err_set(e, ERR_AUTH, "%s refused the login: %s", host, said ? said + 1 : "");
 		if (!text_starts(said ? said : "", " OK"))
-			return err_set(e, ERR_UNAVAILABLE, "%s does not take logins now: %s", host, said ? said + 1 : "");
+			return err_set(e, ERR_UNAVAILABLE, "%s does not take logins now: %s", host,
+				said ? said + 1 : "");
 	}
 	if (code == CURLE_LOGIN_DENIED)
 		return err_set(e, ERR_UNAVAILABLE, "%s offers no way to log in here (no TLS? see tls in [imap])", host);
@@ -201,7 +206,8 @@ failed(const struct imap_conn *c, CURLcode code, const struct heard *h, const ch
 			error[0] ? error : curl_easy_strerror(code));
 	if (code == CURLE_USE_SSL_FAILED)
 		return err_set(e, ERR_UNAVAILABLE, "%s offers no STARTTLS, which tls in [imap] asks for", host);
-	return err_set(e, ERR_UNAVAILABLE, "cannot connect to %s: %s", host, error[0] ? error : curl_easy_strerror(code));
+	return err_set(e, ERR_UNAVAILABLE, "cannot connect to %s: %s", host,
+		error[0] ? error : curl_easy_strerror(code));
 }
 
 enum err

@@ -175,7 +175,8 @@ imap_deselect(struct imap_conn *c, struct error *e)
 const char *
 imap_status_items(const struct imap_conn *c)
 {
-	return c->condstore ? " (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ)" : " (MESSAGES UIDNEXT UIDVALIDITY UNSEEN)";
+	return c->condstore ? " (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ)" :
+		" (MESSAGES UIDNEXT UIDVALIDITY UNSEEN)";
 }
 
 struct counting {

@@ -4,8 +4,9 @@
 
 #include "backend/imap/command.h"
 
-/* A folder's key is its mailbox name in UTF-8, "INBOX" for the Inbox however it is written. A name that is no modified UTF-7
- * keeps its bytes behind a DEL, so that every key leads back to the very name. NULL: no memory, or the name holds a NUL. */
+/* A folder's key is its mailbox name in UTF-8, "INBOX" for the Inbox however it is written. A name that is no
+ * modified UTF-7 keeps its bytes behind a DEL, so that every key leads back to the very name. NULL: no memory, or the
+ * name holds a NUL. */
 char *imap_key_of(struct arena *a, const char *wire, size_t n, bool utf8) NODISCARD;
 /* The way back. NULL: not a key of ours, or no memory. */
 char *imap_key_wire(struct arena *a, const char *key, bool utf8) NODISCARD;
@@ -25,7 +26,8 @@ enum err imap_status(struct imap_conn *c, const char *folder, struct imap_counts
 const char *imap_status_items(const struct imap_conn *c);
 
 /* Flags of one mail: NOTFOUND where it is gone or \Deleted. Text lives in the arena. */
-enum err imap_peek(struct imap_conn *c, struct arena *a, uint32_t uid, struct imap_fetch *f_r, struct error *e) NODISCARD;
+enum err imap_peek(struct imap_conn *c, struct arena *a, uint32_t uid, struct imap_fetch *f_r,
+	struct error *e) NODISCARD;
 /* A mail's version: MODSEQ where the folder has it, else a text made of its flags. */
 char *imap_version(struct arena *a, const struct imap_fetch *f) NODISCARD;
 
@@ -33,7 +35,8 @@ char *imap_version(struct arena *a, const struct imap_fetch *f) NODISCARD;
 char *imap_keyword_wire(struct arena *a, const char *keyword) NODISCARD;
 /* The keywords of a mail as UTF-8, NULL-terminated; NULL: none. */
 const char *const *imap_keywords(struct arena *a, const struct imap_fetch *f);
-/* Appends " (\Seen $label ...)". Keywords that the folder does not take are left out; *left_out_r says so (may be NULL). */
+/* Appends " (\Seen $label ...)". Keywords that the folder does not take are left out; *left_out_r says so (may be
+ * NULL). */
 void imap_cmd_flags(struct imap_cmd *cmd, struct arena *a, unsigned flags, const char *const *keywords, bool removing,
 	bool *left_out_r);
 

@@ -64,7 +64,8 @@ server_of(const char *url, const char *const *schemes, const unsigned *ports, in
 	char *host AUTO(url_free) = NULL, *port AUTO(url_free) = NULL, *user AUTO(url_free) = NULL;
 	const char *colon = strstr(url, "://");
 	size_t i = 0;
-	while (schemes[i] && (!colon || strlen(schemes[i]) != (size_t)(colon - url) || !text_casestarts(url, schemes[i])))
+	while (schemes[i] && (!colon || strlen(schemes[i]) != (size_t)(colon - url) ||
+		!text_casestarts(url, schemes[i])))
 		i++;
 	if (!u || !schemes[i])
 		return NULL;
@@ -103,7 +104,8 @@ backend_close(struct backend **pb)
 static enum err
 bad(const struct backend *b, const char *key, const char *what, struct error *e)
 {
-	return err_set(e, ERR_INVALID, "%s:%u: %s in [imap]: %s", conf_name(b->conf), conf_line(b->conf, "imap", key), key, what);
+	return err_set(e, ERR_INVALID, "%s:%u: %s in [imap]: %s", conf_name(b->conf), conf_line(b->conf, "imap", key),
+		key, what);
 }
 
 static enum err
@@ -136,7 +138,8 @@ check(struct backend *b, struct error *e)
 	struct arena *a AUTO(arena_free) = arena_new(16384);
 	const struct {
 		const char *key, *template;
-	} templates[] = { { "username", b->set.username }, { "smtp_username", b->set.smtp_username }, { "address", b->set.address } };
+	} templates[] = { { "username", b->set.username }, { "smtp_username", b->set.smtp_username },
+		{ "address", b->set.address } };
 	for (size_t i = 0; i < ARRAY_LEN(templates); i++) {
 		if (templates[i].template && !text_expand(a, templates[i].template, "u@d", "d"))
 			return bad(b, templates[i].key, "only %u, %l, %d and %% are known", e);

@@ -1,8 +1,8 @@
 /* backend/imap/module.h - the module's configuration and its sessions; what the files of this directory share.
  *
  * Layer:     backend (imap.so)
- * Ownership: a backend lives from open to close and is shared and immutable; a session owns up to two connections: `cmd` for
- *            commands and, while watching, `idle`, which waits in IDLE.
+ * Ownership: a backend lives from open to close and is shared and immutable; a session owns up to two connections:
+ *            `cmd` for commands and, while watching, `idle`, which waits in IDLE.
  */
 #ifndef BACKEND_IMAP_MODULE_H
 #define BACKEND_IMAP_MODULE_H
@@ -66,9 +66,10 @@ enum err imap_session_conn(struct backend_session *s, struct imap_conn **c_r, st
 /* A new connection, whatever there is. */
 enum err imap_session_connect(struct backend_session *s, struct imap_conn **c_r, struct error *e) NODISCARD;
 
-/* The same with the folder selected. UNAVAILABLE where its UIDVALIDITY is not what changes() last told of: no UID means what
- * the caller thinks until changes() was called again. */
-enum err imap_session_select(struct backend_session *s, const char *folder, struct imap_conn **c_r, struct error *e) NODISCARD;
+/* The same with the folder selected. UNAVAILABLE where its UIDVALIDITY is not what changes() last told of: no UID
+ * means what the caller thinks until changes() was called again. */
+enum err imap_session_select(struct backend_session *s, const char *folder, struct imap_conn **c_r,
+	struct error *e) NODISCARD;
 
 /* changes() told the core of everything up to modseq. */
 void imap_session_saw(struct backend_session *s, const char *folder, uint64_t validity, uint64_t modseq);
@@ -80,29 +81,38 @@ void imap_session_stored(struct backend_session *s, uint64_t validity, uint32_t 
 enum err imap_folders(struct backend_session *s, struct arena *a, struct backend_folders *f_r, struct error *e);
 enum err imap_changes(struct backend_session *s, struct arena *a, const char *folder, const char *cursor, size_t part,
 	struct backend_changes *c_r, struct error *e);
-enum err imap_fetch(struct backend_session *s, const struct backend_fetch *what, backend_item_fn fn, void *ctx, struct error *e);
-enum err imap_put(struct backend_session *s, struct arena *a, const struct backend_put *put, struct backend_stored *stored_r,
+enum err imap_fetch(struct backend_session *s, const struct backend_fetch *what, backend_item_fn fn, void *ctx,
 	struct error *e);
-enum err imap_remove(struct backend_session *s, const char *folder, const char *key, const char *version, struct error *e);
+enum err imap_put(struct backend_session *s, struct arena *a, const struct backend_put *put,
+	struct backend_stored *stored_r,
+	struct error *e);
+enum err imap_remove(struct backend_session *s, const char *folder, const char *key, const char *version,
+	struct error *e);
 enum err imap_move(struct backend_session *s, struct arena *a, const char *folder, const char *key, const char *target,
 	struct backend_stored *stored_r, struct error *e);
 enum err imap_flag(struct backend_session *s, struct arena *a, const struct backend_flagging *what,
 	struct backend_stored *stored_r, struct error *e);
 enum err imap_folder_make(struct backend_session *s, struct arena *a, const char *parent, const char *name,
 	enum backend_class class, const char **key_r, struct error *e);
-enum err imap_folder_rename(struct backend_session *s, struct arena *a, const char *key, const char *parent, const char *name,
+enum err imap_folder_rename(struct backend_session *s, struct arena *a, const char *key, const char *parent,
+	const char *name,
 	const char **key_r, struct error *e);
 enum err imap_folder_remove(struct backend_session *s, const char *key, struct error *e);
-enum err imap_send(struct backend_session *s, const struct backend_mail *mail, enum err (*sending)(void *ctx), void *ctx,
+enum err imap_send(struct backend_session *s, const struct backend_mail *mail, enum err (*sending)(void *ctx),
+	void *ctx,
 	struct error *e);
-enum err imap_mark(struct backend_session *s, struct arena *a, const char *folder, const char **mark_r, struct error *e);
-enum err imap_find(struct backend_session *s, struct arena *a, const char *folder, const char *message_id, const char *after,
+enum err imap_mark(struct backend_session *s, struct arena *a, const char *folder, const char **mark_r,
+	struct error *e);
+enum err imap_find(struct backend_session *s, struct arena *a, const char *folder, const char *message_id,
+	const char *after,
 	struct backend_stored *found_r, struct error *e);
-enum err imap_search(struct backend_session *s, struct arena *a, const struct backend_query *q, struct backend_keys *keys_r,
+enum err imap_search(struct backend_session *s, struct arena *a, const struct backend_query *q,
+	struct backend_keys *keys_r,
 	struct error *e);
 enum err imap_watch(struct backend_session *s, const char *const *folders, size_t n, struct backend_watch *w_r,
 	struct error *e);
-enum err imap_noticed(struct backend_session *s, struct arena *a, struct backend_keys *folders_r, struct backend_watch *w_r,
+enum err imap_noticed(struct backend_session *s, struct arena *a, struct backend_keys *folders_r,
+	struct backend_watch *w_r,
 	struct error *e);
 void imap_unwatch(struct backend_session *s);
 void imap_watch_free(struct imap_watch **w);
@@ -112,7 +122,8 @@ enum err imap_describe(struct backend_session *s, backend_say_fn say, void *ctx,
 /* Checks that the mail server's other half can be reached and takes the login, without sending anything. */
 enum err imap_smtp_probe(struct backend_session *s, struct error *e);
 /* send() by a program. */
-enum err imap_sendmail(const struct backend *b, const struct backend_mail *mail, enum err (*sending)(void *ctx), void *ctx,
+enum err imap_sendmail(const struct backend *b, const struct backend_mail *mail, enum err (*sending)(void *ctx),
+	void *ctx,
 	struct error *e);
 
 #endif

@@ -12,8 +12,8 @@ on_deleted(void *ctx, struct imap_response *r)
 	return ERR_OK;
 }
 
-/* Without UIDPLUS an EXPUNGE takes whatever is marked. If somebody else's mail is marked too, ours stays marked: to us that is
- * gone already, and the next who expunges takes it. */
+/* Without UIDPLUS an EXPUNGE takes whatever is marked. If somebody else's mail is marked too, ours stays marked: to
+ * us that is gone already, and the next who expunges takes it. */
 static enum err
 expunge_alone(struct imap_conn *c, struct error *e)
 {
@@ -38,7 +38,9 @@ imap_expunge(struct imap_conn *c, struct arena *a, uint32_t uid, const char *ver
 		return err_set(e, ERR_CONFLICT, "%s: the mail has changed", c->b->host);
 	if (!c->box.writable)
 		return err_set(e, ERR_DENIED, "%s: the folder is read-only", c->b->host);
-	struct imap_store how = { .uid = uid, .flags = IMAP_FLAG_DELETED, .unchanged_since = version && f.has_modseq ? f.modseq : 0 };
+	struct imap_store how = { .uid = uid, .flags = IMAP_FLAG_DELETED };
+	if (version && f.has_modseq)
+		how.unchanged_since = f.modseq;
 	struct imap_stored stored;
 	if ((err = imap_store(c, a, &how, &stored, e)))
 		return err;
@@ -93,7 +95,8 @@ on_move(void *ctx, struct imap_response *r)
 }
 
 static enum err
-run_on_target(struct imap_conn *c, const char *word, uint32_t uid, const char *target, struct moving *m, struct error *e)
+run_on_target(struct imap_conn *c, const char *word, uint32_t uid, const char *target, struct moving *m,
+	struct error *e)
 {
 	struct imap_run run = { .fn = on_move, .ctx = m };
 	struct imap_done done;

@@ -153,7 +153,8 @@ read_delimiter(struct imap_lex *l, struct arena *a, char *delimiter_r)
 static bool
 read_list(struct imap_lex *l, struct arena *a, struct imap_response *r)
 {
-	return read_attrs(l, a, &r->attrs) && read_delimiter(l, a, &r->delimiter) && read_name(l, a, r) && imap_lex_skip_line(l);
+	return read_attrs(l, a, &r->attrs) && read_delimiter(l, a, &r->delimiter) && read_name(l, a, r) &&
+		imap_lex_skip_line(l);
 }
 
 static bool
@@ -184,7 +185,8 @@ read_status(struct imap_lex *l, struct arena *a, struct imap_response *r)
 	}
 }
 
-/* Numbers up to the end of the line. Exchange's habit of a space before it, and CONDSTORE's (MODSEQ n), are let through. */
+/* Numbers up to the end of the line. Exchange's habit of a space before it, and CONDSTORE's (MODSEQ n), are let
+ * through. */
 static bool
 read_search(struct imap_lex *l, struct imap_response *r)
 {
@@ -333,7 +335,8 @@ read_word(struct imap_lex *l, struct arena *a, const char *word, struct imap_res
 		const char *word;
 		enum imap_kind kind;
 	} kinds[] = {
-		{ "CAPABILITY", RESP_CAPABILITY }, { "ENABLED", RESP_ENABLED }, { "LIST", RESP_LIST }, { "XLIST", RESP_LIST },
+		{ "CAPABILITY", RESP_CAPABILITY }, { "ENABLED", RESP_ENABLED }, { "LIST", RESP_LIST },
+			{ "XLIST", RESP_LIST },
 		{ "LSUB", RESP_LIST }, { "STATUS", RESP_STATUS }, { "SEARCH", RESP_SEARCH }, { "ESEARCH", RESP_NONE },
 		{ "VANISHED", RESP_VANISHED }, { "NAMESPACE", RESP_NAMESPACE }, { "MYRIGHTS", RESP_RIGHTS },
 	};

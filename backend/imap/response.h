@@ -1,5 +1,6 @@
-/* backend/imap/response.h - one response of an IMAP server, read into a struct (RFC 9051 section 7, and RFC 3501, 5161, 5464's
- * kin where they add: 4731 ESEARCH, 7162 CONDSTORE and QRESYNC, 6154 SPECIAL-USE, 2342 NAMESPACE, 4314 MYRIGHTS).
+/* backend/imap/response.h - one response of an IMAP server, read into a struct (RFC 9051 section 7, and RFC 3501,
+ * 5161, 5464's kin where they add: 4731 ESEARCH, 7162 CONDSTORE and QRESYNC, 6154 SPECIAL-USE, 2342 NAMESPACE, 4314
+ * MYRIGHTS).
  *
  * Ownership: text lives in the arena; sets and the blob belong to the response until imap_response_finish().
  * Errors:    what the lexer has (err and why); the connection is of no use then. What is not understood is skipped.

@@ -2,32 +2,39 @@
 
 #include "base/text.h"
 
-/* Names that Outlook, Thunderbird, Apple Mail, Roundcube and the big providers make, in the languages that they come in. ASCII
- * letters are compared without regard to case; the others are written as the programs do. */
+/* Names that Outlook, Thunderbird, Apple Mail, Roundcube and the big providers make, in the languages that they come
+ * in. ASCII letters are compared without regard to case; the others are written as the programs do. */
 static const struct {
 	enum backend_role role;
 	const char *names[40];
 } known[] = {
-	{ ROLE_SENT, { "Sent", "Sent Items", "Sent Messages", "Sent Mail", "Gesendet", "Gesendete Objekte", "Gesendete Elemente",
-		"Gesendete Nachrichten", "Envoyés", "Éléments envoyés", "Messages envoyés", "Enviados", "Elementos enviados",
-		"Mensajes enviados", "Itens enviados", "Itens Enviados", "Posta inviata", "Inviati", "Inviata", "Verzonden",
-		"Verzonden items", "Verzonden berichten", "Skickat", "Skickade objekt", "Sendt", "Sendte elementer", "Sendt post",
-		"Lähetetyt", "Wysłane", "Elementy wysłane", "Odeslané", "Odeslaná pošta", "Odoslané", "Elküldött", "Отправленные",
+	{ ROLE_SENT, {
+		"Sent", "Sent Items", "Sent Messages", "Sent Mail", "Gesendet", "Gesendete Objekte",
+		"Gesendete Elemente", "Gesendete Nachrichten", "Envoyés", "Éléments envoyés", "Messages envoyés",
+		"Enviados", "Elementos enviados", "Mensajes enviados", "Itens enviados", "Itens Enviados",
+		"Posta inviata", "Inviati", "Inviata", "Verzonden", "Verzonden items", "Verzonden berichten",
+		"Skickat", "Skickade objekt", "Sendt", "Sendte elementer", "Sendt post", "Lähetetyt", "Wysłane",
+		"Elementy wysłane", "Odeslané", "Odeslaná pošta", "Odoslané", "Elküldött", "Отправленные",
 		"Надіслані", "Gönderilmiş Öğeler", "送信済みアイテム", "已发送" } },
-	{ ROLE_DRAFTS, { "Drafts", "Draft", "Entwürfe", "Entwurf", "Brouillons", "Borradores", "Rascunhos", "Bozze", "Concepten",
-		"Utkast", "Kladder", "Kladde", "Luonnokset", "Wersje robocze", "Szkice", "Koncepty", "Rozepsané", "Piszkozatok",
-		"Черновики", "Чернетки", "Taslaklar", "下書き", "草稿", "草稿箱" } },
-	{ ROLE_TRASH, { "Trash", "Deleted Items", "Deleted Messages", "Deleted", "Bin", "Papierkorb", "Gelöschte Objekte",
-		"Gelöschte Elemente", "Gelöscht", "Corbeille", "Éléments supprimés", "Papelera", "Elementos eliminados", "Lixeira",
-		"Itens excluídos", "Cestino", "Posta eliminata", "Prullenbak", "Verwijderde items", "Papperskorgen", "Papirkurv",
-		"Slettet post", "Slettede elementer", "Borttaget", "Roskakori", "Poistetut", "Kosz", "Elementy usunięte", "Koš",
-		"Odstraněná pošta", "Kôš", "Kuka", "Törölt elemek", "Корзина", "Удаленные", "Кошик", "Çöp Kutusu",
-		"ごみ箱", "已删除" } },
-	{ ROLE_JUNK, { "Junk", "Junk E-mail", "Junk E-Mail", "Junk Email", "Junk Mail", "Spam", "Bulk Mail", "Spamverdacht",
-		"Junk-E-Mail", "Werbung", "Indésirables", "Courrier indésirable", "Pourriel", "Correo no deseado", "Lixo eletrônico",
-		"Posta indesiderata", "Ongewenste e-mail", "Ongewenst", "Skräppost", "Søppelpost", "Uønsket e-post", "Roskaposti",
-		"Niechciane", "Wiadomości-śmieci", "Nevyžádaná pošta", "Levélszemét", "Спам", "迷惑メール", "垃圾邮件" } },
-	{ ROLE_ARCHIVE, { "Archive", "Archives", "Archiv", "Archivo", "Arquivo", "Archivio", "Archief", "Arkiv", "Arkisto",
+	{ ROLE_DRAFTS, {
+		"Drafts", "Draft", "Entwürfe", "Entwurf", "Brouillons", "Borradores", "Rascunhos", "Bozze",
+		"Concepten", "Utkast", "Kladder", "Kladde", "Luonnokset", "Wersje robocze", "Szkice", "Koncepty",
+		"Rozepsané", "Piszkozatok", "Черновики", "Чернетки", "Taslaklar", "下書き", "草稿", "草稿箱" } },
+	{ ROLE_TRASH, {
+		"Trash", "Deleted Items", "Deleted Messages", "Deleted", "Bin", "Papierkorb", "Gelöschte Objekte",
+		"Gelöschte Elemente", "Gelöscht", "Corbeille", "Éléments supprimés", "Papelera",
+		"Elementos eliminados", "Lixeira", "Itens excluídos", "Cestino", "Posta eliminata", "Prullenbak",
+		"Verwijderde items", "Papperskorgen", "Papirkurv", "Slettet post", "Slettede elementer", "Borttaget",
+		"Roskakori", "Poistetut", "Kosz", "Elementy usunięte", "Koš", "Odstraněná pošta", "Kôš", "Kuka",
+		"Törölt elemek", "Корзина", "Удаленные", "Кошик", "Çöp Kutusu", "ごみ箱", "已删除" } },
+	{ ROLE_JUNK, {
+		"Junk", "Junk E-mail", "Junk E-Mail", "Junk Email", "Junk Mail", "Spam", "Bulk Mail", "Spamverdacht",
+		"Junk-E-Mail", "Werbung", "Indésirables", "Courrier indésirable", "Pourriel", "Correo no deseado",
+		"Lixo eletrônico", "Posta indesiderata", "Ongewenste e-mail", "Ongewenst", "Skräppost", "Søppelpost",
+		"Uønsket e-post", "Roskaposti", "Niechciane", "Wiadomości-śmieci", "Nevyžádaná pošta", "Levélszemét",
+		"Спам", "迷惑メール", "垃圾邮件" } },
+	{ ROLE_ARCHIVE, {
+		"Archive", "Archives", "Archiv", "Archivo", "Arquivo", "Archivio", "Archief", "Arkiv", "Arkisto",
 		"Archiwum", "Архив", "Архів" } },
 };
 

@@ -59,7 +59,8 @@ criterion(struct imap_cmd *cmd, struct arena *a, const char *word, const char *t
 static void
 day(struct imap_cmd *cmd, const char *word, int64_t when)
 {
-	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov",
+		"Dec" };
 	time_t t = (time_t)when;
 	struct tm tm;
 	if (when != BACKEND_NO_DATE && gmtime_r(&t, &tm) && tm.tm_year >= 0 && tm.tm_year < 8000)

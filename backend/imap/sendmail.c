@@ -15,7 +15,8 @@
 
 extern char **environ;
 
-/* The program gets our end of a socket as its input, nothing else that we have open, and the signals as a program expects them. */
+/* The program gets our end of a socket as its input, nothing else that we have open, and the signals as a program
+ * expects them. */
 static int
 spawn(const struct backend *b, char *const *argv, int input, pid_t *pid_r)
 {
@@ -98,7 +99,8 @@ judge(const struct backend *b, int status, struct error *e)
 	case EX_NOPERM:
 		return err_set(e, ERR_DENIED, "%s refused the mail (exit status %d)", b->set.sendmail, status);
 	default:
-		return err_set(e, ERR_UNAVAILABLE, "%s could not take the mail (exit status %d)", b->set.sendmail, status);
+		return err_set(e, ERR_UNAVAILABLE, "%s could not take the mail (exit status %d)", b->set.sendmail,
+			status);
 	}
 }
 
@@ -114,14 +116,16 @@ imap_sendmail(const struct backend *b, const struct backend_mail *mail, enum err
 	int pair[2];
 	if (!argv || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return err_set(e, ERR_NOMEM, "no memory or descriptors to send mail");
-	/* Whatever the program has read when something goes wrong, it may send: from here on nothing can be ruled out. */
+	/* Whatever the program has read when something goes wrong, it may send: from here on nothing can be ruled
+	 * out. */
 	enum err err = sending ? sending(ctx) : ERR_OK;
 	pid_t pid;
 	int failed = err ? 0 : spawn(b, argv, pair[1], &pid);
 	close(pair[1]);
 	if (err || failed) {
 		close(pair[0]);
-		return err ? err : err_set(e, ERR_UNAVAILABLE, "cannot run %s: %s", b->set.sendmail, strerrordesc_np(failed));
+		return err ? err : err_set(e, ERR_UNAVAILABLE, "cannot run %s: %s", b->set.sendmail,
+			strerrordesc_np(failed));
 	}
 	int64_t until = imap_now() + (int64_t)b->set.answer * 1000;
 	bool fed = feed(pair[0], mail->bytes, until);

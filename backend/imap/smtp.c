@@ -110,10 +110,13 @@ judge(const struct backend *b, CURLcode code, const struct sending *state, const
 		return err_set(e, ERR_UNAVAILABLE, "cannot connect to %s in time", b->smtp_url);
 	if (code == CURLE_OUT_OF_MEMORY)
 		return err_set(e, ERR_NOMEM, "no memory to send mail");
-	/* The mail server let the user in: refused here is a fault of the configuration, and the mail must not be lost for it. */
+	/* The mail server let the user in: refused here is a fault of the configuration, and the mail must not be
+	 * lost for it. */
 	if (code == CURLE_LOGIN_DENIED)
-		return err_set(e, ERR_UNAVAILABLE, "%s refuses the login (smtp_username in [imap]): %s", b->smtp_url, state->reply);
-	/* A greeting or EHLO that is refused concerns us; 530 and 538 ask for a login or for TLS: not the mail's fault either. */
+		return err_set(e, ERR_UNAVAILABLE, "%s refuses the login (smtp_username in [imap]): %s", b->smtp_url,
+			state->reply);
+	/* A greeting or EHLO that is refused concerns us; 530 and 538 ask for a login or for TLS: not the mail's
+	 * fault either. */
 	bool greeting = !state->told && (code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_REMOTE_ACCESS_DENIED);
 	bool ours = greeting || text_starts(state->reply, "530") || text_starts(state->reply, "538");
 	if (state->reply[0] == '5' && !ours)

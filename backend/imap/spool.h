@@ -1,5 +1,5 @@
-/* backend/imap/spool.h - where a literal goes while it arrives: memory that grows with it, or an unlinked file that is mapped
- * once it is complete, so that one large mail does not become resident memory.
+/* backend/imap/spool.h - where a literal goes while it arrives: memory that grows with it, or an unlinked file that
+ * is mapped once it is complete, so that one large mail does not become resident memory.
  */
 #ifndef BACKEND_IMAP_SPOOL_H
 #define BACKEND_IMAP_SPOOL_H

@@ -72,8 +72,8 @@ struct flagging {
 	uint64_t modseq;  /* after our last STORE */
 };
 
-/* One STORE: guarded by UNCHANGEDSINCE while we can vouch, plain once somebody else was in between: flags are merged, and the
- * core must see the other change as somebody else's. */
+/* One STORE: guarded by UNCHANGEDSINCE while we can vouch, plain once somebody else was in between: flags are merged,
+ * and the core must see the other change as somebody else's. */
 static enum err
 half(struct imap_conn *c, struct arena *a, struct flagging *fl, bool remove, struct error *e)
 {
@@ -102,7 +102,8 @@ half(struct imap_conn *c, struct arena *a, struct flagging *fl, bool remove, str
 }
 
 enum err
-imap_flag(struct backend_session *s, struct arena *a, const struct backend_flagging *what, struct backend_stored *stored_r,
+imap_flag(struct backend_session *s, struct arena *a, const struct backend_flagging *what,
+	struct backend_stored *stored_r,
 	struct error *e)
 {
 	*stored_r = (struct backend_stored){ what->key, "" };

@@ -21,11 +21,13 @@ struct imap_stored {
 };
 
 /* DENIED, UNAVAILABLE, ...; a mail that is not there is no error (found stays false). */
-enum err imap_store(struct imap_conn *c, struct arena *a, const struct imap_store *how, struct imap_stored *r, struct error *e)
+enum err imap_store(struct imap_conn *c, struct arena *a, const struct imap_store *how, struct imap_stored *r,
+	struct error *e)
 	NODISCARD;
 
-/* Marks the mail as deleted and expunges it and nothing else. CONFLICT where version is not NULL and another one is stored;
- * NOTFOUND where it is gone (move.c). */
-enum err imap_expunge(struct imap_conn *c, struct arena *a, uint32_t uid, const char *version, struct error *e) NODISCARD;
+/* Marks the mail as deleted and expunges it and nothing else. CONFLICT where version is not NULL and another one is
+ * stored; NOTFOUND where it is gone (move.c). */
+enum err imap_expunge(struct imap_conn *c, struct arena *a, uint32_t uid, const char *version,
+	struct error *e) NODISCARD;
 
 #endif

@@ -11,8 +11,8 @@
 
 #include "base/arena.h"
 
-/* From UTF-8. `atom` also encodes what an atom may not hold (space, parentheses, quotes ...), so that a keyword can be any
- * text ("Red Category" becomes Red&ACA-Category). */
+/* From UTF-8. `atom` also encodes what an atom may not hold (space, parentheses, quotes ...), so that a keyword can
+ * be any text ("Red Category" becomes Red&ACA-Category). */
 char *imap_utf7_encode(struct arena *a, const char *utf8, bool atom) NODISCARD;
 /* To UTF-8. Only what imap_utf7_encode() would write is accepted, so that decoding and encoding give the same bytes. */
 char *imap_utf7_decode(struct arena *a, const char *utf7, size_t n, bool atom) NODISCARD;

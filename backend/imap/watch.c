@@ -1,5 +1,5 @@
-/* Watching: IDLE on the Inbox, on a connection that does nothing else; the other folders by NOTIFY (RFC 5465) where the server
- * has it, else by STATUS once per interval. */
+/* Watching: IDLE on the Inbox, on a connection that does nothing else; the other folders by NOTIFY (RFC 5465) where
+ * the server has it, else by STATUS once per interval. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,7 +124,8 @@ idle_folder(const struct imap_watch *w, const struct imap_conn *c)
 	return !(c->caps & CAP_IDLE) ? NULL : inbox ? inbox->folder : w->n ? w->list[0].folder : NULL;
 }
 
-/* STATUS of all folders but the one that IDLE is for, which EXAMINE tells of; `fresh` only those of which nothing is known yet. */
+/* STATUS of all folders but the one that IDLE is for, which EXAMINE tells of; `fresh` only those of which nothing is
+ * known yet. */
 static enum err
 look(struct imap_watch *w, struct imap_conn *c, bool fresh, struct error *e)
 {
