@@ -47,6 +47,8 @@ endif()
 if(CPUSH_SANITIZE)
   add_compile_options(-fsanitize=${CPUSH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${CPUSH_SANITIZE})
+  # Its interceptor of crypt_r() finds only what the program itself brings, not what a module loads later.
+  target_link_libraries(house INTERFACE -Wl,--no-as-needed -lcrypt -Wl,--as-needed)
 endif()
 if(CPUSH_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
