@@ -48,8 +48,11 @@ use(struct arena *a, const struct imap_response *r)
 		const char *const *words = imap_keywords(a, &r->fetch);
 		if (version && strlen(version) > BACKEND_VERSION_MAX)
 			abort();
-		for (; words && *words; words++)
-			(void)imap_keyword_wire(a, *words);
+		for (; words && *words; words++) {
+			const char *wire = imap_keyword_wire(a, *words);
+			if (wire && strpbrk(wire, " ()\r\n\"\\"))
+				abort();
+		}
 	}
 	(void)imap_login_judge(r->code);
 	(void)imap_login_judge(r->text);
