@@ -100,14 +100,23 @@ summarise(const struct state_collection *c)
 	return s;
 }
 
-/* One of the others stays, the one last used: a phone that sent a second key 0 may go on with the chain before it. As
- * last_used is written at most hourly, one whose first key never came back counts as unused. */
+/* Two of the others stay at most: the latest, because a key 0 that is sent twice makes two and the phone has the one or the
+ * other, and the one last used, because a phone that sent a second key 0 may go on with the chain before it. As last_used is
+ * written at most hourly, one whose first key never came back counts as unused. */
 static enum err
 drop_others(struct state_txn *t, const struct state_collection *c)
 {
 	AUTO(buf_finish) struct buf ids = { 0 };
 	struct db_rows r;
+	int64_t latest = 0;
 
+	db_query(t, &r, "select id from collection where device = ? and folder = ? and id <> ? order by id desc limit 1",
+		ARGS(I(c->device), I(c->folder), I(c->id)));
+	if (db_next(&r))
+		latest = db_int(&r, 0);
+	enum err err = db_end(&r);
+	if (err || latest == 0)
+		return err;
 	db_query(t, &r,
 		"select id from collection where device = ? and folder = ? and id <> ?"
 		" order by base <> 0 desc, last_used desc, id desc",
@@ -115,10 +124,10 @@ drop_others(struct state_txn *t, const struct state_collection *c)
 	for (size_t i = 0; db_next(&r); i++) {
 		int64_t id = db_int(&r, 0);
 
-		if (i > 0)
+		if (i > 0 && id != latest)
 			db_add(&r, &ids, &id, sizeof id);
 	}
-	enum err err = db_end(&r);
+	err = db_end(&r);
 	for (size_t i = 0; !err && i < ids.len / sizeof(int64_t); i++)
 		err = state_collection_drop(t, ((const int64_t *)(const void *)ids.data)[i]);
 	return err;
