@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "model.h"
 
+#define RENEW 20
+
 static uint64_t
 number(const char *name, uint64_t fallback)
 {
@@ -28,7 +30,12 @@ runs(const char *driver, uint64_t n)
 	uint64_t seed = number("CPUSH_MODEL_SEED", 0), end = seed + n, broken = 0, first_seed = 0;
 
 	world_open(&w, driver, NULL);
-	for (; seed < end; seed++) {
+	for (unsigned since = 0; seed < end; seed++) {
+		if (++since == RENEW) { /* housekeeping looks at all users of a store */
+			world_close(&w);
+			world_open(&w, driver, NULL);
+			since = 0;
+		}
 		if (model_run(&w, seed, why, sizeof why))
 			continue;
 		print_message("seed %" PRIu64 ": %s\n", seed, why);
