@@ -89,6 +89,9 @@ class Phone:
     def post(self, command, tree=None, **more):
         return self.receive(self.send(command, wbxml.encode(tree) if tree else b"", **more))
 
+    def post_raw(self, command, body, content_type, **more):
+        return self.receive(self.send(command, body, content_type, **more))
+
     def options(self):
         connection = self.connect()
         connection.request("OPTIONS", "/Microsoft-Server-ActiveSync", headers=self.headers())
