@@ -101,6 +101,7 @@ dav_http_open(const struct dav_http_settings *set, const char *user, const char 
 		dav_http_close(&h);
 		return err;
 	}
+	/* The link's share brings the cookie engine. CURLOPT_COOKIEFILE is not needed for it, and curl_easy_reset() leaks its list. */
 	dav_http_begin(h);
 	*h_r = h;
 	return ERR_OK;
@@ -111,8 +112,6 @@ dav_http_close(struct dav_http **h)
 {
 	if (!*h)
 		return;
-	if ((*h)->curl)
-		curl_easy_setopt((*h)->curl, CURLOPT_COOKIEFILE, NULL); /* frees the list that cleanup forgets (libcurl 7.88) */
 	curl_easy_cleanup((*h)->curl);
 	dav_link_put(&(*h)->link);
 	secret_free(&(*h)->password);
@@ -285,8 +284,6 @@ limits_set(struct dav_http *h, int64_t left)
 {
 	CURL *c = h->curl;
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_COOKIEFILE, NULL); /* else the list of the last request is never freed (libcurl 7.88) */
-	curl_easy_setopt(c, CURLOPT_COOKIEFILE, ""); /* keeps cookies, in the link; the reset has switched that off */
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(h->set->connect * 1000));
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)left);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 16L);
