@@ -190,7 +190,7 @@ add_edge_name(struct buf *b, const struct zone_edge *e)
 static const struct zone *
 custom(struct ical_mem *m, const struct zone_rule *r)
 {
-	AUTO(buf_finish) struct buf b;
+	AUTO(buf_finish) struct buf b = { 0 };
 	struct zone *z = ical_alloc(m, 1, sizeof *z);
 	int32_t minutes = r->standard / 60;
 

@@ -1,0 +1,106 @@
+/* The Calendar class. */
+#include "eas/calendar.h"
+
+#include <string.h>
+
+#include "eas/ical_lib.h"
+
+static struct ical *
+find_master(const struct ical *calendar)
+{
+	struct ical *first = ical_component(calendar, "VEVENT");
+
+	for (struct ical *v = first; v; v = ical_next_component(v, "VEVENT"))
+		if (!ical_line(v, "RECURRENCE-ID"))
+			return v;
+	return first;
+}
+
+enum err
+cal_open(struct cal *c, const struct item_view *v, struct arena *a, struct slice bytes, struct error *e)
+{
+	*c = (struct cal){ .view = v, .m = { .a = a }, .modern = v->version >= 160 };
+	enum err err = ical_read(&c->m, bytes, &c->root, e);
+
+	if (err)
+		return err;
+	c->calendar = ical_component(c->root, "VCALENDAR");
+	if (!c->calendar)
+		c->calendar = c->root;
+	/* Several calendars in a file: the first that has an event. */
+	for (struct ical *k = ical_component(c->root, "VCALENDAR"); k && !find_master(c->calendar); k = ical_next_component(k, "VCALENDAR"))
+		c->calendar = k;
+	c->master = find_master(c->calendar);
+	if (!c->master)
+		return err_set(e, ERR_INVALID, "no VEVENT in the object");
+	c->day_zone = zone_of_time(&c->m, c->root, &(struct ical_time){ .date = true });
+	return c->m.failed ? err_set(e, ERR_NOMEM, "event: out of memory") : ERR_OK;
+}
+
+/* ---- the date that FilterType looks at ---- */
+
+static int64_t
+end_of(const struct cal *c, const struct cal_times *t)
+{
+	return t->end.date ? t->end.t : cal_wire(c, &t->end, t->end_zone);
+}
+
+static int64_t
+last_end(struct cal *c)
+{
+	int64_t length, end, last;
+	struct cal_times t, other;
+	struct series s;
+
+	if (!cal_read_times(c, c->master, &t) || !series_read(&c->m, c->root, c->master, &s) || !series_last(&s, &last))
+		return ITEM_DATE_NEVER;
+	length = end_of(c, &t) - (t.start.date ? t.start.t : cal_wire(c, &t.start, t.zone));
+	end = series_utc(&s, last) + length;
+	for (struct ical *v = ical_component(c->calendar, "VEVENT"); v; v = ical_next_component(v, "VEVENT"))
+		if (v != c->master && cal_read_times(c, v, &other) && end_of(c, &other) > end)
+			end = end_of(c, &other);
+	return end;
+}
+
+int64_t
+cal_date(struct arena *a, struct slice bytes)
+{
+	static const struct item_view view = { .version = 161, .address = "", .name = "" };
+	struct arena_mark mark = arena_mark(a);
+	int64_t date = ITEM_DATE_NEVER;
+	struct cal c;
+
+	if (cal_open(&c, &view, a, bytes, NULL) == ERR_OK)
+		date = last_end(&c);
+	if (c.m.failed)
+		date = ITEM_DATE_NEVER;
+	arena_rewind(a, mark);
+	return date;
+}
+
+/* ---- rendering ---- */
+
+static enum err
+render(const struct item_view *v, struct arena *a, const struct backend_item *item, const char *server_id, enum item_render how,
+	struct wbxml_writer *w, struct error *e)
+{
+	struct cal_event ev;
+	struct cal c;
+
+	(void)server_id;
+	(void)how;
+	enum err err = cal_open(&c, v, a, item->bytes, e);
+	if (!err)
+		err = cal_read_event(&c, c.master, &ev, e);
+	return err ? err : cal_write(&c, &ev, w);
+}
+
+const struct item_class item_calendar = {
+	.class = BACKEND_CALENDAR,
+	.name = "Calendar",
+	.extension = "ics",
+	.change_want = WANT_BYTES,
+	.date = cal_date,
+	.render = render,
+	.merge = cal_merge,
+};

@@ -1,0 +1,182 @@
+/* eas/calendar.h - events between iCalendar and the Calendar class [MS-ASCAL]. Private to eas/calendar*.c and what deals with meetings.
+ *
+ * A struct cal_event says what the elements of ApplicationData say. It is made of a VEVENT (cal_read_event) or of what a phone sent
+ * (cal_take); two of them are compared field by field (cal_diff), and only fields that differ are written into the VEVENT (cal_apply).
+ * So what a phone sends back as it got it changes nothing, and what EAS has no word for is never touched.
+ *
+ * Times travel as UTC seconds; those of all-day events as local midnights up to 14.1, as floating midnights from 16.0.
+ */
+#ifndef EAS_CALENDAR_H
+#define EAS_CALENDAR_H
+
+#include "eas/ical.h"
+#include "eas/item.h"
+#include "eas/recurrence.h"
+#include "eas/timezone.h"
+
+#define CAL_DAY INT64_C(86400)
+#define CAL_EXCEPTIONS_READ 4096 /* of an object; further ones are kept, but not shown */
+#define CAL_EXCEPTIONS_SENT 256  /* [MS-ASCAL 2.2.2.21], the latest */
+#define CAL_ATTENDEES_MAX 2000
+#define CAL_CATEGORIES_MAX 300
+
+enum cal_field {
+	CAL_ALL_DAY = 1 << 0,
+	CAL_ZONE = 1 << 1,
+	CAL_START = 1 << 2,
+	CAL_END = 1 << 3,
+	CAL_SUBJECT = 1 << 4,
+	CAL_LOCATION = 1 << 5,
+	CAL_ORGANIZER = 1 << 6,
+	CAL_ATTENDEES = 1 << 7,
+	CAL_BUSY = 1 << 8,
+	CAL_SENSITIVITY = 1 << 9,
+	CAL_REMINDER = 1 << 10,
+	CAL_CATEGORIES = 1 << 11,
+	CAL_MEETING = 1 << 12,
+	CAL_RESPONSE_REQUESTED = 1 << 13,
+	CAL_NO_COUNTER = 1 << 14,
+	CAL_BODY = 1 << 15,
+	CAL_RECURRENCE = 1 << 16,
+	CAL_EXCEPTIONS = 1 << 17,
+	CAL_UID = 1 << 18,
+	CAL_TIMES = CAL_ALL_DAY | CAL_ZONE | CAL_START | CAL_END,
+};
+
+/* Children of AirSyncBase:Location; the first is LOCATION's text. */
+enum { CAL_PLACE, CAL_ANNOTATION, CAL_STREET, CAL_CITY, CAL_STATE, CAL_COUNTRY, CAL_POSTAL_CODE, CAL_LATITUDE, CAL_LONGITUDE,
+	CAL_ACCURACY, CAL_ALTITUDE, CAL_ALTITUDE_ACCURACY, CAL_URI, CAL_LOCATION_PARTS };
+
+struct cal_attendee {
+	const char *email, *name;
+	int status; /* AttendeeStatus */
+	int type;   /* AttendeeType */
+};
+
+/* Of a VEVENT: what its times are stored as. */
+struct cal_times {
+	struct ical_time start, end; /* both dates, or both none */
+	const struct zone *zone, *end_zone;
+	bool has_duration, has_end;
+};
+
+struct cal_exception;
+
+struct cal_event {
+	unsigned has;            /* enum cal_field: what there is to say, or was sent */
+	bool all_day;
+	int64_t start, end;
+	struct cal_times times;  /* cal_read_event() only */
+	const char *timezone;    /* cal_take(): base64 */
+	const char *subject, *uid;
+	const char *location[CAL_LOCATION_PARTS]; /* "" where there is none */
+	const char *organizer_name, *organizer_email; /* "" */
+	const struct cal_attendee *attendees;
+	size_t n_attendees;
+	int busy, sensitivity, meeting, response_type;
+	int64_t reminder;        /* minutes; -1 none */
+	const char **categories;
+	size_t n_categories;
+	bool response_requested, no_counter;
+	const char *body, *html; /* html NULL: none */
+	bool body_truncated;     /* cal_take(): what was sent is not all of it */
+	bool recurring;
+	struct recurrence recurrence;
+	struct cal_exception *exceptions;
+	size_t n_exceptions;
+	const char *stamp, *reply_time, *conference; /* compact date, NULL; URL, NULL */
+};
+
+struct cal_exception {
+	int64_t original;          /* start of the instance in the series, as it travels */
+	struct ical_time key;      /* the same, as a wall clock of the series (dates: of the day) */
+	bool deleted;
+	struct ical *component;    /* the VEVENT with the RECURRENCE-ID; NULL */
+	struct cal_event event;
+};
+
+/* One object at work. */
+struct cal {
+	const struct item_view *view;
+	struct ical_mem m;
+	bool modern;               /* 16.x */
+	struct ical *root, *calendar, *master;
+	const struct zone *day_zone; /* whose midnights all-day events up to 14.1 have */
+};
+
+/* ---- calendar.c ---- */
+
+/* Parses; finds the master (the first VEVENT without RECURRENCE-ID, else the first). INVALID: no VEVENT. */
+enum err cal_open(struct cal *c, const struct item_view *v, struct arena *a, struct slice bytes, struct error *e) NODISCARD;
+/* The end of the last instance, UTC; ITEM_DATE_NEVER. */
+int64_t cal_date(struct arena *a, struct slice bytes);
+
+/* ---- calendar_read.c ---- */
+
+/* INVALID: no usable DTSTART. Recurrence and exceptions only for the master. */
+enum err cal_read_event(struct cal *c, const struct ical *component, struct cal_event *ev_r, struct error *e) NODISCARD;
+bool cal_read_times(struct cal *c, const struct ical *component, struct cal_times *t_r);
+int64_t cal_wire(const struct cal *c, const struct ical_time *t, const struct zone *z);
+/* The alarm that Reminder stands for; NULL. */
+struct ical *cal_alarm(struct cal *c, const struct ical *component, const struct cal_times *times, int64_t *minutes_r);
+bool cal_same_address(const char *a, const char *b);
+/* "mailto:a@b" or "Name <a@b>" to the address alone. */
+const char *cal_address(struct ical_mem *m, const char *s);
+extern const char *const cal_location_lines[CAL_LOCATION_PARTS]; /* property names; NULL where it is a part of another */
+
+/* ---- calendar_exception.c ---- */
+
+void cal_read_exceptions(struct cal *c, const struct ical *master, struct cal_event *ev);
+/* A time that names an instance, as a wall clock of the series. */
+struct ical_time cal_key(struct cal *c, const struct ical_time *t, const struct cal_times *series);
+/* The key that a phone means by an ExceptionStartTime or InstanceId. */
+struct ical_time cal_key_of_wire(const struct cal *c, int64_t wire, const struct cal_times *series);
+/* Adds an EXDATE, takes one away; RECURRENCE-ID in the series' form. */
+void cal_add_exdate(struct cal *c, const struct cal_event *series, const struct ical_time *key);
+void cal_remove_exdate(struct cal *c, const struct cal_event *series, const struct ical_time *key);
+/* A VEVENT for an instance that has none, behind the others of the object: the master's copy at its time. */
+struct ical *cal_new_override(struct cal *c, const struct cal_event *series, const struct ical_time *key);
+void cal_put_key(struct cal *c, struct ical *component, const struct cal_event *series, const struct ical_time *key);
+/* The wall clocks of the series' instances, ascending, as far as SERIES_MAX goes; of what cannot be expanded the first alone. */
+struct cal_instances {
+	int64_t *v;
+	size_t n;
+};
+void cal_list_instances(struct cal *c, struct cal_instances *set_r);
+bool cal_is_instance(const struct cal_instances *set, int64_t local);
+/* The instance of that day. */
+bool cal_instance_of_day(const struct cal_instances *set, int64_t local, int64_t *found_r);
+/* After the series moved (old to new): every key is moved to the instance that it now is. */
+void cal_move_exceptions(struct cal *c, const struct cal_event *old, const struct cal_event *now);
+/* Drops all exceptions of the series. */
+void cal_drop_exceptions(struct cal *c, const struct cal_event *series);
+
+/* ---- calendar_write.c ---- */
+
+enum err cal_write(struct cal *c, const struct cal_event *ev, struct wbxml_writer *w) NODISCARD;
+
+/* ---- calendar_take.c ---- */
+
+/* What was sent. INVALID. */
+enum err cal_take(struct cal *c, const struct wbxml_node *data, struct cal_event *ev_r, struct error *e) NODISCARD;
+bool cal_take_time(const struct wbxml_node *node, unsigned tag, int64_t *t_r, bool *present_r);
+
+/* ---- calendar_diff.c, calendar_apply.c, calendar_people.c ---- */
+
+/* The fields among `fields` in which `want` differs from `now` (which was read from a VEVENT). */
+unsigned cal_diff(struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields);
+/* Writes those fields of want into the component, and that it was changed. */
+void cal_apply(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want, unsigned fields);
+/* The times that the event gets: want's where they are among the fields, else now's. */
+void cal_new_times(struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields, struct cal_times *t_r);
+void cal_read_people(struct cal *c, const struct ical *component, struct cal_event *ev);
+bool cal_same_people(const struct cal *c, const struct cal_event *now, const struct cal_event *want);
+void cal_put_attendees(struct cal *c, struct ical *component, const struct cal_event *want);
+void cal_put_organizer(struct cal *c, struct ical *component, const struct cal_event *want);
+void cal_put_response_requested(struct cal *c, struct ical *component, bool on);
+
+/* ---- calendar_merge.c ---- */
+
+enum err cal_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e);
+
+#endif

@@ -1,0 +1,240 @@
+/* Writes what differs into a VEVENT, and nothing else. */
+#include <string.h>
+
+#include "base/text.h"
+#include "eas/calendar.h"
+
+/* ---- times ---- */
+
+/* The object defines every zone that it names (RFC 5545 3.8.3.1). */
+static void
+define_zone(struct cal *c, const struct ical_time *t, const struct zone *z)
+{
+	if (!t->tzid || t->utc || t->date)
+		return;
+	for (const struct ical *d = ical_component(c->calendar, "VTIMEZONE"); d; d = ical_next_component(d, "VTIMEZONE")) {
+		const char *id = ical_value(d, "TZID");
+		if (id && strcmp(id, t->tzid) == 0)
+			return;
+	}
+	struct ical *definition = zone_component(&c->m, z), *at = NULL;
+	if (!definition)
+		return;
+	for (struct ical *n = c->calendar->child; n && !at; n = n->next)
+		if (n->is_component)
+			at = n;
+	if (at)
+		ical_insert_before(at, definition);
+	else
+		ical_append(c->calendar, definition);
+}
+
+static void
+put_times(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want, unsigned fields,
+	unsigned diff)
+{
+	struct cal_times t;
+	struct ical *said = ical_line(component, "X-MICROSOFT-CDO-ALLDAYEVENT");
+
+	cal_new_times(c, now, want, fields, &t);
+	bool form = diff & (CAL_ALL_DAY | CAL_ZONE);
+	if (form || diff & CAL_START) {
+		ical_put_time(&c->m, component, "DTSTART", &t.start);
+		define_zone(c, &t.start, t.zone);
+	}
+	if (form || diff & CAL_END || now->times.has_duration || !now->times.has_end) {
+		ical_remove_lines(component, "DURATION");
+		ical_put_time(&c->m, component, "DTEND", &t.end);
+	}
+	if (said)
+		ical_set_value(said, NULL, t.start.date ? "TRUE" : "FALSE");
+}
+
+/* ---- rules ---- */
+
+static const char *
+until_text(struct cal *c, const struct cal_event *want, const struct cal_times *t)
+{
+	struct ical_time start = t->start, until = start;
+	int64_t clock = start.t - ical_midnight(start.t);
+
+	if (!want->recurrence.has_until)
+		return NULL;
+	/* It is the start of the last instance; only the day is relied upon. */
+	struct ical_time key = cal_key_of_wire(c, want->recurrence.until, t);
+	until.t = ical_midnight(key.t) + clock;
+	if (!start.date && (start.utc || start.tzid)) {
+		until.t = start.utc ? until.t : zone_to_utc(t->zone, until.t);
+		until.utc = true;
+	}
+	return ical_time_text(&c->m, &until);
+}
+
+static void
+put_recurrence(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want, unsigned fields)
+{
+	static const char *const all[] = { "RRULE", "RDATE", "EXRULE", "EXDATE" };
+	struct cal_times t;
+
+	if (!want->recurring) {
+		for (unsigned i = 0; i < ARRAY_LEN(all); i++)
+			ical_remove_lines(component, all[i]);
+		return;
+	}
+	cal_new_times(c, now, want, fields, &t);
+	ical_remove_lines(component, "EXRULE");
+	ical_put(&c->m, component, "RRULE", "", recurrence_to_rrule(&c->m, &want->recurrence, until_text(c, want, &t)));
+}
+
+/* ---- single lines ---- */
+
+static void
+put_location(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want)
+{
+	if (strcmp(now->location[CAL_PLACE], want->location[CAL_PLACE]) != 0)
+		ical_put_text(&c->m, component, "LOCATION", want->location[CAL_PLACE]);
+	if (!c->modern) /* it knows no more of it */
+		return;
+	for (unsigned i = 1; i < CAL_LOCATION_PARTS; i++)
+		if (cal_location_lines[i] && strcmp(now->location[i], want->location[i]) != 0)
+			ical_put_text(&c->m, component, cal_location_lines[i], want->location[i]);
+	struct ical *line = ical_line(component, "LOCATION");
+	if (line && strcmp(now->location[CAL_URI], want->location[CAL_URI]) != 0)
+		ical_put_param(&c->m, line, "ALTREP", *want->location[CAL_URI] ? want->location[CAL_URI] : NULL);
+	const char *latitude = want->location[CAL_LATITUDE], *longitude = want->location[CAL_LONGITUDE];
+	if (strcmp(now->location[CAL_LATITUDE], latitude) == 0 && strcmp(now->location[CAL_LONGITUDE], longitude) == 0)
+		return;
+	bool numbers = *latitude && *longitude && !latitude[strspn(latitude, "+-.0123456789")] && !longitude[strspn(longitude, "+-.0123456789")];
+	ical_put(&c->m, component, "GEO", "", numbers ? ical_printf(&c->m, "%s;%s", latitude, longitude) : NULL);
+}
+
+static void
+put_busy(struct cal *c, struct ical *component, int busy)
+{
+	static const char *const words[] = { "FREE", "TENTATIVE", "BUSY", "OOF", "WORKINGELSEWHERE" };
+	const char *status = ical_value(component, "STATUS");
+	bool tentative = status && text_casecmp(status, "TENTATIVE") == 0;
+
+	ical_put(&c->m, component, "TRANSP", NULL, busy == 0 ? "TRANSPARENT" : "OPAQUE");
+	if (ical_line(component, "X-MICROSOFT-CDO-BUSYSTATUS") || busy == 1 || busy > 2 || (busy == 2 && tentative))
+		ical_put(&c->m, component, "X-MICROSOFT-CDO-BUSYSTATUS", NULL, words[busy]);
+}
+
+static void
+put_reminder(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want)
+{
+	int64_t was;
+	struct ical *alarm = ical_line(component, "DTSTART") ? cal_alarm(c, component, &now->times, &was) : NULL;
+	const char *trigger = ical_printf(&c->m, "-PT%lldM", (long long)want->reminder);
+
+	if (want->reminder < 0) {
+		if (alarm)
+			ical_remove(alarm);
+		return;
+	}
+	if (!alarm) {
+		alarm = ical_new_component(&c->m, "VALARM");
+		if (!alarm)
+			return;
+		const char *subject = ical_text(&c->m, ical_line(component, "SUMMARY"));
+		ical_put(&c->m, alarm, "ACTION", "", "DISPLAY");
+		ical_put_text(&c->m, alarm, "DESCRIPTION", subject && *subject ? subject : "Reminder");
+		ical_append(component, alarm);
+	}
+	ical_put(&c->m, alarm, "TRIGGER", "", trigger);
+}
+
+static void
+put_categories(struct cal *c, struct ical *component, const struct cal_event *want)
+{
+	AUTO(buf_finish) struct buf b = { 0 };
+
+	buf_init(&b, 0);
+	for (size_t i = 0; i < want->n_categories; i++) {
+		const char *s = ical_escape(&c->m, want->categories[i]);
+		if (i)
+			buf_add_byte(&b, ',');
+		buf_add_str(&b, s ? s : "");
+	}
+	const char *s = b.len ? buf_str(&b) : NULL;
+	ical_put(&c->m, component, "CATEGORIES", NULL, s ? ical_dup(&c->m, s, b.len) : NULL);
+}
+
+static void
+put_body(struct cal *c, struct ical *component, const struct cal_event *want)
+{
+	struct ical *line = ical_line(component, "DESCRIPTION");
+
+	/* ALTREP would be the old text in another form. */
+	if (line && ical_param(&c->m, line, "ALTREP"))
+		ical_put_param(&c->m, line, "ALTREP", NULL);
+	ical_put_text(&c->m, component, "DESCRIPTION", want->body);
+	ical_remove_lines(component, "X-ALT-DESC");
+	if (want->html && *want->html)
+		(void)ical_add(&c->m, component, "X-ALT-DESC", ";FMTTYPE=text/html", ical_escape(&c->m, want->html));
+}
+
+static void
+put_cancelled(struct cal *c, struct ical *component, bool cancelled)
+{
+	ical_put(&c->m, component, "STATUS", NULL, cancelled ? "CANCELLED" : "CONFIRMED");
+}
+
+/* ---- the whole ---- */
+
+/* RFC 5546 2.1.4: SEQUENCE is the organizer's. */
+static void
+touch(struct cal *c, struct ical *component, bool organizer)
+{
+	struct ical_time now = { .utc = true, .t = ical_now() };
+	const char *sequence = ical_value(component, "SEQUENCE");
+	uint64_t n = 0;
+
+	ical_put_time(&c->m, component, "LAST-MODIFIED", &now);
+	if (!organizer)
+		return;
+	ical_put_time(&c->m, component, "DTSTAMP", &now);
+	if (sequence && (!text_to_u64(sequence, &n) || n >= INT32_MAX))
+		return;
+	ical_put(&c->m, component, "SEQUENCE", NULL, ical_printf(&c->m, "%llu", (unsigned long long)n + 1));
+}
+
+void
+cal_apply(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want, unsigned fields)
+{
+	unsigned diff = cal_diff(c, now, want, fields);
+
+	/* First the rule, whose UNTIL needs the new times; then the times. */
+	if (diff & CAL_RECURRENCE)
+		put_recurrence(c, component, now, want, fields);
+	if (diff & CAL_TIMES)
+		put_times(c, component, now, want, fields, diff);
+	if (diff & CAL_SUBJECT)
+		ical_put_text(&c->m, component, "SUMMARY", want->subject);
+	if (diff & CAL_LOCATION)
+		put_location(c, component, now, want);
+	if (diff & CAL_ATTENDEES) {
+		if (want->n_attendees && !(want->has & CAL_MEETING && want->meeting & 2 && !(want->has & CAL_ORGANIZER)))
+			cal_put_organizer(c, component, want);
+		cal_put_attendees(c, component, want);
+	}
+	if (diff & CAL_BUSY)
+		put_busy(c, component, want->busy);
+	if (diff & CAL_SENSITIVITY)
+		ical_put(&c->m, component, "CLASS", NULL,
+			want->sensitivity == 0 ? "PUBLIC" : want->sensitivity == 3 ? "CONFIDENTIAL" : "PRIVATE");
+	if (diff & CAL_REMINDER)
+		put_reminder(c, component, now, want);
+	if (diff & CAL_CATEGORIES)
+		put_categories(c, component, want);
+	if (diff & CAL_MEETING)
+		put_cancelled(c, component, want->meeting & 4);
+	if (fields & CAL_RESPONSE_REQUESTED && (diff & CAL_RESPONSE_REQUESTED || diff & CAL_ATTENDEES))
+		cal_put_response_requested(c, component, want->response_requested);
+	if (diff & CAL_NO_COUNTER)
+		ical_put(&c->m, component, "X-MICROSOFT-DISALLOW-COUNTER", NULL, want->no_counter ? "TRUE" : "FALSE");
+	if (diff & CAL_BODY)
+		put_body(c, component, want);
+	if (diff)
+		touch(c, component, !(now->meeting & 2));
+}

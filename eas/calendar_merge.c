@@ -1,0 +1,439 @@
+/* An edit of a phone, merged into the stored object. */
+#include <string.h>
+
+#include "base/text.h"
+#include "eas/calendar.h"
+
+/* What an exception takes from the series where it says nothing of its own [MS-ASCAL 2.2.2.21]. */
+#define INHERITED (CAL_SUBJECT | CAL_LOCATION | CAL_BUSY | CAL_SENSITIVITY | CAL_REMINDER | CAL_CATEGORIES | CAL_MEETING)
+/* What can be told apart after an edit. */
+#define TOLD (~(unsigned)(CAL_UID | CAL_ORGANIZER | CAL_EXCEPTIONS))
+
+struct merge {
+	struct cal c;
+	const struct item_edit *edit;
+	struct error *e;
+	bool changed, altered;
+};
+
+static enum err
+nomem(struct error *e)
+{
+	return err_set(e, ERR_NOMEM, "event: out of memory");
+}
+
+/* ---- what was sent ---- */
+
+static bool
+ghosted(const struct item_edit *edit, unsigned tag)
+{
+	const struct item_supported *s = edit->supported;
+
+	if (!s || !s->sent)
+		return false;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->tags[i] == tag)
+			return false;
+	return true;
+}
+
+/* Up to 14.1 what is absent is removed unless it is ghosted; Location never is (MS-ASCMD R879, MS-ASCAL R301). */
+static unsigned
+removed(const struct merge *m)
+{
+	static const struct {
+		unsigned tag, field;
+	} rows[] = {
+		{ Calendar_Subject, CAL_SUBJECT },
+		{ Calendar_Reminder, CAL_REMINDER },
+		{ Calendar_Categories, CAL_CATEGORIES },
+		{ Calendar_Attendees, CAL_ATTENDEES },
+		{ Calendar_Recurrence, CAL_RECURRENCE },
+	};
+	unsigned fields = CAL_LOCATION;
+
+	if (m->c.modern)
+		return 0;
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
+		if (!ghosted(m->edit, rows[i].tag))
+			fields |= rows[i].field;
+	return fields;
+}
+
+static enum err
+read_recurrence(struct merge *m, const struct cal_event *now, struct cal_event *want, unsigned fields)
+{
+	const struct wbxml_node *node = wbxml_child(m->edit->data, Calendar_Recurrence);
+	struct cal_times t;
+
+	if (!want->recurring)
+		return ERR_OK;
+	cal_new_times(&m->c, now, want, fields, &t);
+	if (!recurrence_read(node, false, t.start.t, &want->recurrence))
+		return err_set(m->e, ERR_INVALID, "event: a Recurrence that makes no sense");
+	return ERR_OK;
+}
+
+/* ---- exceptions within an event ---- */
+
+static const struct cal_exception *
+find_exception(const struct cal_event *series, int64_t key, bool day_only)
+{
+	const struct cal_exception *found = NULL;
+
+	for (size_t i = 0; i < series->n_exceptions; i++) {
+		const struct cal_exception *x = &series->exceptions[i];
+		if (x->key.t == key)
+			return x;
+		if (day_only && ical_midnight(x->key.t) == ical_midnight(key))
+			found = x;
+	}
+	return found;
+}
+
+/* The instance that is meant: exactly, or (clients are wrong about times of moved and of all-day series) the one of that day. */
+static const struct cal_exception *
+resolve(const struct cal_event *series, const struct cal_instances *set, struct ical_time *key, bool *instance_r)
+{
+	const struct cal_exception *x = find_exception(series, key->t, false);
+	int64_t found;
+
+	*instance_r = true;
+	if (x || cal_is_instance(set, key->t))
+		return x;
+	if (cal_instance_of_day(set, key->t, &found)) {
+		key->t = found;
+		return find_exception(series, key->t, false);
+	}
+	x = find_exception(series, key->t, true);
+	if (x)
+		key->t = x->key.t;
+	*instance_r = x != NULL;
+	return x;
+}
+
+static void
+touch_master(struct merge *m)
+{
+	struct ical_time now = { .utc = true, .t = ical_now() };
+
+	ical_put_time(&m->c.m, m->c.master, "LAST-MODIFIED", &now);
+	m->changed = true;
+}
+
+static void
+delete_instance(struct merge *m, const struct cal_event *series, const struct ical_time *key, const struct cal_exception *x)
+{
+	if (x && x->deleted)
+		return;
+	if (x && x->component)
+		ical_remove(x->component);
+	cal_add_exdate(&m->c, series, key);
+	touch_master(m);
+}
+
+/* The VEVENT of the instance, made if need be; *now_r is what it says. */
+static enum err
+open_instance(struct merge *m, const struct cal_event *series, const struct ical_time *key, const struct cal_exception *x,
+	struct ical **component_r, struct cal_event *now_r)
+{
+	struct ical *component = x && x->component ? x->component : cal_new_override(&m->c, series, key);
+
+	if (!component)
+		return nomem(m->e);
+	*component_r = component;
+	return cal_read_event(&m->c, component, now_r, m->e);
+}
+
+/* What the exception is to be, where it says nothing itself. */
+static unsigned
+inherit(const struct merge *m, const struct cal_event *series, const struct ical_time *key, struct cal_event *want)
+{
+	unsigned absent = INHERITED & ~want->has, fields = want->has;
+	struct ical_time start = *key, end = series->times.end;
+
+	if (m->c.modern)
+		return fields;
+	if (absent & CAL_SUBJECT)
+		want->subject = series->subject;
+	if (absent & CAL_LOCATION)
+		memcpy(want->location, series->location, sizeof want->location);
+	if (absent & CAL_BUSY)
+		want->busy = series->busy;
+	if (absent & CAL_SENSITIVITY)
+		want->sensitivity = series->sensitivity;
+	if (absent & CAL_REMINDER)
+		want->reminder = series->reminder;
+	if (absent & CAL_CATEGORIES) {
+		want->categories = series->categories;
+		want->n_categories = series->n_categories;
+	}
+	if (absent & CAL_MEETING)
+		want->meeting = series->meeting;
+	if (!(want->has & CAL_ALL_DAY))
+		want->all_day = series->all_day;
+	end.t += key->t - series->times.start.t;
+	if (!(want->has & CAL_START))
+		want->start = cal_wire(&m->c, &start, series->times.zone);
+	if (!(want->has & CAL_END))
+		want->end = cal_wire(&m->c, &end, series->times.end_zone);
+	return fields | absent | CAL_START | CAL_END | CAL_ALL_DAY;
+}
+
+static enum err
+change_instance(struct merge *m, const struct cal_event *series, const struct ical_time *key, const struct cal_exception *x,
+	struct cal_event *want)
+{
+	unsigned fields = inherit(m, series, key, want);
+	bool fresh = !x || !x->component;
+	struct ical *component = NULL;
+	struct cal_event now;
+
+	if (x && x->deleted)
+		cal_remove_exdate(&m->c, series, key);
+	enum err err = open_instance(m, series, key, x, &component, &now);
+	if (err)
+		return err;
+	if (!cal_diff(&m->c, &now, want, fields)) {
+		if (fresh && component)
+			ical_remove(component);
+		if (x && x->deleted)
+			touch_master(m);
+		return ERR_OK;
+	}
+	cal_apply(&m->c, component, &now, want, fields);
+	m->changed = true;
+	err = cal_read_event(&m->c, component, &now, m->e);
+	if (!err && cal_diff(&m->c, &now, want, want->has & TOLD))
+		m->altered = true;
+	return err;
+}
+
+static enum err
+merge_exceptions(struct merge *m, struct cal_event *sent)
+{
+	struct cal_instances set;
+	struct cal_event series;
+	enum err err = cal_read_event(&m->c, m->c.master, &series, m->e);
+
+	if (err || !sent->n_exceptions || !ical_line(m->c.master, "RRULE"))
+		return err;
+	cal_list_instances(&m->c, &set);
+	for (size_t i = 0; i < sent->n_exceptions && !err && !m->c.m.failed; i++) {
+		struct cal_exception *x = &sent->exceptions[i];
+		struct ical_time key = cal_key_of_wire(&m->c, x->original, &series.times);
+		bool instance;
+		const struct cal_exception *stored = resolve(&series, &set, &key, &instance);
+		if (x->deleted)
+			delete_instance(m, &series, &key, stored);
+		else
+			err = change_instance(m, &series, &key, stored, &x->event);
+	}
+	return err;
+}
+
+/* ---- the event ---- */
+
+/* Other instances, not only more or fewer of them. */
+static bool
+other_pattern(struct cal_event a, struct cal_event b, int64_t start)
+{
+	a.recurrence.has_until = b.recurrence.has_until = false;
+	a.recurrence.occurrences = b.recurrence.occurrences = 0;
+	return a.recurring && b.recurring && !recurrence_same(&a.recurrence, &b.recurrence, start, 0);
+}
+
+/* What an instance had like the series it has like it again; so phones see it, which know no more than the difference. */
+static void
+propagate(struct merge *m, const struct cal_event *now, const struct cal_event *want, unsigned diff)
+{
+	unsigned fields = diff & (INHERITED | CAL_BODY | CAL_ATTENDEES | CAL_RESPONSE_REQUESTED | CAL_NO_COUNTER);
+
+	for (size_t i = 0; fields && i < now->n_exceptions; i++) {
+		const struct cal_exception *x = &now->exceptions[i];
+		if (x->component)
+			cal_apply(&m->c, x->component, &x->event, want, fields & ~cal_diff(&m->c, &x->event, now, fields));
+	}
+}
+
+/* Where the exceptions of the series stay after it changed. */
+static enum err
+follow(struct merge *m, const struct cal_event *now, const struct cal_event *want, unsigned diff)
+{
+	struct cal_event after;
+
+	if (!ical_line(m->c.master, "RRULE")) {
+		cal_drop_exceptions(&m->c, now);
+		return ERR_OK;
+	}
+	/* MS-ASCAL R2114: from 16.0 a series that gets other times or another pattern loses them. */
+	if (m->c.modern && (diff & (CAL_START | CAL_END | CAL_ALL_DAY) ||
+	    (diff & CAL_RECURRENCE && other_pattern(*now, *want, now->times.start.t)))) {
+		cal_drop_exceptions(&m->c, now);
+		return ERR_OK;
+	}
+	if (!(diff & (CAL_START | CAL_ALL_DAY | CAL_ZONE)))
+		return ERR_OK;
+	enum err err = cal_read_event(&m->c, m->c.master, &after, m->e);
+	if (!err)
+		cal_move_exceptions(&m->c, now, &after);
+	return err;
+}
+
+static enum err
+check_result(struct merge *m, const struct cal_event *sent)
+{
+	struct cal_event after;
+	enum err err = cal_read_event(&m->c, m->c.master, &after, m->e);
+
+	if (!err && cal_diff(&m->c, &after, sent, sent->has & TOLD))
+		m->altered = true;
+	return err;
+}
+
+static enum err
+merge_master(struct merge *m, struct cal_event *now, bool series_before)
+{
+	struct cal_event want;
+	enum err err = cal_take(&m->c, m->edit->data, &want, m->e);
+
+	if (err)
+		return err;
+	unsigned fields = want.has | (m->edit->stored.len ? removed(m) : 0);
+	err = read_recurrence(m, now, &want, fields);
+	if (err)
+		return err;
+	unsigned diff = cal_diff(&m->c, now, &want, fields);
+	cal_apply(&m->c, m->c.master, now, &want, fields);
+	m->changed = diff != 0;
+	if (diff && series_before) {
+		propagate(m, now, &want, diff);
+		err = follow(m, now, &want, diff);
+	}
+	/* From 16.0 exceptions of a series that is there are changed one by one (MS-ASCAL R2112). */
+	if (!err && (!m->c.modern || !m->edit->stored.len))
+		err = merge_exceptions(m, &want);
+	if (!err && m->changed)
+		err = check_result(m, &want);
+	return err;
+}
+
+static enum err
+merge_change(struct merge *m)
+{
+	struct cal_event now;
+	enum err err = cal_read_event(&m->c, m->c.master, &now, m->e);
+
+	return err ? err : merge_master(m, &now, ical_line(m->c.master, "RRULE") != NULL || ical_line(m->c.master, "RDATE") != NULL);
+}
+
+static enum err
+merge_instance(struct merge *m)
+{
+	struct cal_instances set;
+	struct cal_event series, want;
+	struct ical_time t;
+	bool instance;
+
+	if (!ical_time_parse(m->edit->instance_id, &t))
+		return err_set(m->e, ERR_INVALID, "event: InstanceId is no date");
+	enum err err = cal_read_event(&m->c, m->c.master, &series, m->e);
+	if (err)
+		return err;
+	if (!ical_line(m->c.master, "RRULE") && !ical_line(m->c.master, "RDATE"))
+		return err_set(m->e, ERR_NOTFOUND, "event: no series");
+	struct ical_time key = cal_key_of_wire(&m->c, t.t, &series.times);
+	cal_list_instances(&m->c, &set);
+	const struct cal_exception *x = resolve(&series, &set, &key, &instance);
+	if (!instance || (x && x->deleted && m->edit->data))
+		return err_set(m->e, ERR_NOTFOUND, "event: no such instance");
+	if (!m->edit->data) {
+		delete_instance(m, &series, &key, x);
+		return ERR_OK;
+	}
+	err = cal_take(&m->c, m->edit->data, &want, m->e);
+	want.has &= ~(unsigned)(CAL_RECURRENCE | CAL_EXCEPTIONS);
+	return err ? err : change_instance(m, &series, &key, x, &want);
+}
+
+/* ---- a new event ---- */
+
+static void
+blank(struct cal_event *ev)
+{
+	*ev = (struct cal_event){ .reminder = -1, .busy = 2, .subject = "", .uid = "", .organizer_name = "", .organizer_email = "",
+		.body = "" };
+	for (unsigned i = 0; i < CAL_LOCATION_PARTS; i++)
+		ev->location[i] = "";
+}
+
+static bool
+skeleton(struct merge *m, const char *uid)
+{
+	struct cal *c = &m->c;
+	struct ical_time now = { .utc = true, .t = ical_now() };
+
+	c->root = ical_new_component(&c->m, "");
+	c->calendar = ical_new_component(&c->m, "VCALENDAR");
+	c->master = ical_new_component(&c->m, "VEVENT");
+	if (c->m.failed)
+		return false;
+	ical_append(c->root, c->calendar);
+	ical_put(&c->m, c->calendar, "VERSION", "", "2.0");
+	ical_put(&c->m, c->calendar, "PRODID", "", "-//cpush//cpush " CPUSH_VERSION "//EN");
+	ical_append(c->calendar, c->master);
+	ical_put_text(&c->m, c->master, "UID", uid);
+	ical_put_time(&c->m, c->master, "DTSTAMP", &now);
+	return !c->m.failed;
+}
+
+static enum err
+merge_add(struct merge *m, const char **uid_r)
+{
+	const char *sent_uid = m->c.modern ? NULL : wbxml_text(m->edit->data, Calendar_UID);
+	const char *uid = sent_uid && *sent_uid ? sent_uid : m->edit->uid ? m->edit->uid : "";
+	struct cal_event now;
+	int64_t start;
+	bool present;
+
+	if (!cal_take_time(m->edit->data, Calendar_StartTime, &start, &present) || !present)
+		return err_set(m->e, ERR_INVALID, "event: no usable StartTime");
+	if (!skeleton(m, uid))
+		return nomem(m->e);
+	*uid_r = uid;
+	blank(&now);
+	enum err err = merge_master(m, &now, false);
+	m->changed = true;
+	return err;
+}
+
+enum err
+cal_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e)
+{
+	struct merge m = { .c = { .view = v, .m = { .a = a }, .modern = v->version >= 160, .day_zone = zone_default() }, .edit = edit, .e = e };
+	AUTO(buf_finish) struct buf out = { 0 };
+	enum err err;
+
+	*m_r = (struct item_merged){ 0 };
+	buf_init(&out, 0);
+	if (edit->stored.len == 0) {
+		if (!edit->data || edit->instance_id)
+			return err_set(e, edit->instance_id ? ERR_NOTFOUND : ERR_INVALID, "event: nothing to change");
+		err = merge_add(&m, &m_r->uid);
+	} else {
+		err = cal_open(&m.c, v, a, edit->stored, e);
+		if (!err)
+			err = edit->instance_id ? merge_instance(&m) : edit->data ? merge_change(&m) : err_set(e, ERR_INVALID, "event: no data");
+	}
+	if (m.c.m.failed)
+		return nomem(e);
+	if (err)
+		return err;
+	m_r->unchanged = !m.changed;
+	m_r->altered = m.altered;
+	if (!m.changed)
+		return ERR_OK;
+	ical_write(m.c.root, &out);
+	m_r->bytes = slice(buf_ok(&out) ? arena_memdup(a, out.data, out.len) : NULL, out.len);
+	return m_r->bytes.ptr ? ERR_OK : nomem(e);
+}

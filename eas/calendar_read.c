@@ -1,0 +1,302 @@
+/* A VEVENT as what the elements of the Calendar class say. */
+#include <string.h>
+
+#include "base/text.h"
+#include "eas/calendar.h"
+
+const char *const cal_location_lines[CAL_LOCATION_PARTS] = {
+	[CAL_PLACE] = "LOCATION",
+	[CAL_ANNOTATION] = "X-LOCATION-NOTE",
+	[CAL_STREET] = "X-LOCATION-STREET",
+	[CAL_CITY] = "X-LOCATION-CITY",
+	[CAL_STATE] = "X-LOCATION-STATE",
+	[CAL_COUNTRY] = "X-LOCATION-COUNTRY",
+	[CAL_POSTAL_CODE] = "X-LOCATION-POSTALCODE",
+	[CAL_ACCURACY] = "X-GEO-ACCURACY",
+	[CAL_ALTITUDE] = "X-GEO-ALTITUDE",
+	[CAL_ALTITUDE_ACCURACY] = "X-GEO-ALTITUDE-ACCURACY",
+};
+
+int64_t
+cal_wire(const struct cal *c, const struct ical_time *t, const struct zone *z)
+{
+	if (t->date)
+		return c->modern ? t->t : zone_to_utc(c->day_zone, t->t);
+	return t->utc ? t->t : zone_to_utc(z, t->t);
+}
+
+/* ---- times ---- */
+
+static void
+read_end(struct cal *c, const struct ical *component, struct cal_times *t)
+{
+	const struct ical *line = ical_line(component, "DTEND");
+	const char *duration = ical_value(component, "DURATION");
+	int64_t seconds;
+
+	t->end = t->start;
+	t->end_zone = t->zone;
+	if (line && ical_time(&c->m, line, &t->end)) {
+		t->has_end = true;
+		t->end_zone = t->end.date ? t->zone : zone_of_time(&c->m, c->root, &t->end);
+	} else if (duration && ical_duration_parse(duration, &seconds) && seconds >= 0) {
+		t->has_duration = true;
+		t->end = t->start;
+		/* Days are days of the calendar, hours are hours. */
+		if (t->start.date || seconds % CAL_DAY == 0)
+			t->end.t += t->start.date ? ical_midnight(seconds) : seconds;
+		else
+			t->end.t = t->start.utc ? t->start.t + seconds
+				: zone_to_local(t->zone, zone_to_utc(t->zone, t->start.t) + seconds);
+	} else {
+		t->end = t->start;
+	}
+}
+
+/* Outlook writes whole days as midnights and says so beside. */
+static bool
+whole_days(const struct ical *component, const struct cal_times *t)
+{
+	const char *said = ical_value(component, "X-MICROSOFT-CDO-ALLDAYEVENT");
+
+	return said && text_casecmp(said, "TRUE") == 0 && !t->start.utc && t->start.t % CAL_DAY == 0 && t->end.t % CAL_DAY == 0 &&
+		t->end.t > t->start.t;
+}
+
+bool
+cal_read_times(struct cal *c, const struct ical *component, struct cal_times *t_r)
+{
+	*t_r = (struct cal_times){ .zone = zone_utc() };
+	if (!ical_time(&c->m, ical_line(component, "DTSTART"), &t_r->start))
+		return false;
+	t_r->zone = t_r->start.date ? c->day_zone : zone_of_time(&c->m, c->root, &t_r->start);
+	read_end(c, component, t_r);
+	if (!t_r->start.date && whole_days(component, t_r)) {
+		t_r->start = (struct ical_time){ .date = true, .t = t_r->start.t };
+		t_r->end = (struct ical_time){ .date = true, .t = t_r->end.t };
+	}
+	if (t_r->start.date) {
+		t_r->end = (struct ical_time){ .date = true, .t = ical_midnight(t_r->end.t) };
+		if (t_r->end.t <= t_r->start.t)
+			t_r->end.t = t_r->start.t + CAL_DAY;
+	} else if (cal_wire(c, &t_r->end, t_r->end_zone) < cal_wire(c, &t_r->start, t_r->zone)) {
+		t_r->end = t_r->start;
+		t_r->end_zone = t_r->zone;
+	}
+	return true;
+}
+
+/* ---- alarms ---- */
+
+static bool
+alarm_minutes(struct cal *c, const struct ical *alarm, const struct cal_times *times, bool recurring, int64_t *minutes_r)
+{
+	const struct ical *trigger = ical_line(alarm, "TRIGGER");
+	const char *action = ical_value(alarm, "ACTION");
+	struct ical_time at;
+	int64_t seconds;
+
+	if (!trigger || (action && text_casecmp(action, "DISPLAY") != 0 && text_casecmp(action, "AUDIO") != 0))
+		return false;
+	if (ical_param_is(trigger, "RELATED", "END"))
+		return false;
+	if (ical_duration_parse(trigger->value, &seconds)) {
+		*minutes_r = -seconds / 60;
+		return seconds <= 0;
+	}
+	if (recurring || !ical_time(&c->m, trigger, &at) || at.date)
+		return false;
+	int64_t start = times->start.date ? zone_to_utc(c->day_zone, times->start.t) : cal_wire(c, &times->start, times->zone);
+	seconds = start - cal_wire(c, &at, zone_of_time(&c->m, c->root, &at));
+	*minutes_r = seconds / 60;
+	return seconds >= 0;
+}
+
+struct ical *
+cal_alarm(struct cal *c, const struct ical *component, const struct cal_times *times, int64_t *minutes_r)
+{
+	bool recurring = ical_line(component, "RRULE") || ical_line(component, "RDATE");
+
+	for (struct ical *a = ical_component(component, "VALARM"); a; a = ical_next_component(a, "VALARM"))
+		if (alarm_minutes(c, a, times, recurring, minutes_r) && *minutes_r <= INT32_MAX)
+			return a;
+	return NULL;
+}
+
+/* ---- the rest ---- */
+
+static int
+busy_of(const struct cal *c, const struct ical *component)
+{
+	static const struct {
+		const char *word;
+		int busy;
+	} words[] = { { "FREE", 0 }, { "TENTATIVE", 1 }, { "BUSY", 2 }, { "OOF", 3 }, { "WORKINGELSEWHERE", 4 } };
+	const char *transp = ical_value(component, "TRANSP"), *cdo = ical_value(component, "X-MICROSOFT-CDO-BUSYSTATUS");
+	const char *status = ical_value(component, "STATUS");
+
+	/* TRANSP is what other clients write; the finer word counts where it does not contradict. */
+	if (transp && text_casecmp(transp, "TRANSPARENT") == 0)
+		return 0;
+	for (unsigned i = 0; cdo && i < ARRAY_LEN(words); i++) {
+		if (text_casecmp(cdo, words[i].word) != 0 || (words[i].busy == 0 && transp))
+			continue;
+		return words[i].busy == 4 && !c->modern ? 2 : words[i].busy;
+	}
+	return status && text_casecmp(status, "TENTATIVE") == 0 ? 1 : 2;
+}
+
+static int
+sensitivity_of(const struct ical *component)
+{
+	const char *class = ical_value(component, "CLASS");
+
+	if (class && text_casecmp(class, "PRIVATE") == 0)
+		return 2;
+	return class && text_casecmp(class, "CONFIDENTIAL") == 0 ? 3 : 0;
+}
+
+static void
+read_location(struct cal *c, const struct ical *component, struct cal_event *ev)
+{
+	const struct ical *place = ical_line(component, "LOCATION");
+	const char *geo = ical_value(component, "GEO");
+
+	for (unsigned i = 0; i < CAL_LOCATION_PARTS; i++)
+		ev->location[i] = cal_location_lines[i] ? ical_text(&c->m, ical_line(component, cal_location_lines[i])) : "";
+	const char *uri = place ? ical_param(&c->m, place, "ALTREP") : NULL;
+	ev->location[CAL_URI] = uri ? uri : "";
+	size_t n = geo ? strcspn(geo, ";") : 0;
+	if (geo && geo[n] == ';') {
+		ev->location[CAL_LATITUDE] = ical_dup(&c->m, geo, n);
+		ev->location[CAL_LONGITUDE] = ical_dup(&c->m, geo + n + 1, strlen(geo + n + 1));
+	}
+}
+
+static void
+read_categories(struct cal *c, const struct ical *component, struct cal_event *ev)
+{
+	size_t room = 0, n;
+	struct ical *first = ical_line(component, "CATEGORIES");
+
+	if (!first)
+		return;
+	const char **all = ical_alloc(&c->m, CAL_CATEGORIES_MAX, sizeof *all);
+	for (const struct ical *line = first; all && line; line = ical_next_line(line, "CATEGORIES")) {
+		const char **list = ical_texts(&c->m, line, &n);
+		for (size_t i = 0; list && i < n && room < CAL_CATEGORIES_MAX; i++)
+			all[room++] = list[i];
+	}
+	ev->categories = all;
+	ev->n_categories = all ? room : 0;
+}
+
+static void
+read_body(struct cal *c, const struct ical *component, struct cal_event *ev)
+{
+	ev->body = ical_text(&c->m, ical_line(component, "DESCRIPTION"));
+	for (const struct ical *line = ical_line(component, "X-ALT-DESC"); line; line = ical_next_line(line, "X-ALT-DESC"))
+		if (ical_param_is(line, "FMTTYPE", "text/html")) {
+			ev->html = ical_text(&c->m, line);
+			break;
+		}
+}
+
+static void
+read_recurrence(struct cal *c, const struct ical *component, struct cal_event *ev)
+{
+	const struct ical *line = ical_line(component, "RRULE");
+	const struct cal_times *t = &ev->times;
+	struct recurrence *rec = &ev->recurrence;
+	struct rrule rule;
+	struct series s;
+	bool exact;
+	int64_t last;
+
+	if (!line || !rrule_parse(line->value, &rule) || !recurrence_from_rrule(&rule, t->start.t, rec, &exact))
+		return;
+	exact = exact && !ical_next_line(line, "RRULE") && !ical_line(component, "EXRULE");
+	ev->recurring = true;
+	if (exact && rec->occurrences && rec->occurrences <= 999)
+		return;
+	if (exact && rule.has_until) {
+		struct ical_time until = rule.until;
+		/* A date where times are needed means all of that day; a time where dates are needed, its date. */
+		if (t->start.date || until.date)
+			until = (struct ical_time){ .date = t->start.date, .utc = t->start.utc,
+				.t = ical_midnight(until.t) + (t->start.t - ical_midnight(t->start.t)) };
+		rec->has_until = true;
+		rec->until = cal_wire(c, &until, t->zone);
+		return;
+	}
+	if (!rule.count && !rule.has_until)
+		return;
+	/* What EAS cannot count ends with the last instance. */
+	rec->occurrences = 0;
+	if (series_read(&c->m, c->root, component, &s) && series_last(&s, &last)) {
+		struct ical_time at = t->start;
+		at.t = last;
+		rec->has_until = true;
+		rec->until = cal_wire(c, &at, t->zone);
+	}
+}
+
+static const char *
+compact(struct cal *c, const struct ical *component, const char *name)
+{
+	struct ical_time t;
+
+	if (!ical_time(&c->m, ical_line(component, name), &t))
+		return NULL;
+	t.t = t.utc || t.date ? t.t : zone_to_utc(zone_of_time(&c->m, c->root, &t), t.t);
+	t.utc = true;
+	t.date = false;
+	return ical_time_text(&c->m, &t);
+}
+
+static const char *
+conference(struct cal *c, const struct ical *component)
+{
+	static const char *const lines[] = { "CONFERENCE", "X-GOOGLE-CONFERENCE", "X-MICROSOFT-SKYPETEAMSMEETINGURL" };
+
+	for (unsigned i = 0; i < ARRAY_LEN(lines); i++) {
+		const struct ical *line = ical_line(component, lines[i]);
+		if (line && text_casestarts(line->value, "http"))
+			return ical_text(&c->m, line);
+	}
+	return NULL;
+}
+
+enum err
+cal_read_event(struct cal *c, const struct ical *component, struct cal_event *ev_r, struct error *e)
+{
+	const char *flag = ical_value(component, "X-MICROSOFT-DISALLOW-COUNTER");
+
+	*ev_r = (struct cal_event){ .has = ~0u, .reminder = -1 };
+	if (!cal_read_times(c, component, &ev_r->times))
+		return c->m.failed ? err_set(e, ERR_NOMEM, "event: out of memory") : err_set(e, ERR_INVALID, "event without a usable DTSTART");
+	ev_r->all_day = ev_r->times.start.date;
+	ev_r->start = cal_wire(c, &ev_r->times.start, ev_r->times.zone);
+	ev_r->end = cal_wire(c, &ev_r->times.end, ev_r->times.end_zone);
+	ev_r->subject = ical_text(&c->m, ical_line(component, "SUMMARY"));
+	ev_r->uid = ical_text(&c->m, ical_line(component, "UID"));
+	read_location(c, component, ev_r);
+	ev_r->busy = busy_of(c, component);
+	ev_r->sensitivity = sensitivity_of(component);
+	if (!cal_alarm(c, component, &ev_r->times, &ev_r->reminder))
+		ev_r->reminder = -1;
+	read_categories(c, component, ev_r);
+	ev_r->no_counter = flag && text_casecmp(flag, "TRUE") == 0;
+	read_body(c, component, ev_r);
+	ev_r->stamp = compact(c, component, "LAST-MODIFIED");
+	if (!ev_r->stamp)
+		ev_r->stamp = compact(c, component, "DTSTAMP");
+	ev_r->reply_time = compact(c, component, "X-MICROSOFT-CDO-REPLYTIME");
+	ev_r->conference = conference(c, component);
+	cal_read_people(c, component, ev_r);
+	if (component == c->master && !ical_line(component, "RECURRENCE-ID")) {
+		read_recurrence(c, component, ev_r);
+		cal_read_exceptions(c, component, ev_r);
+	}
+	return c->m.failed ? err_set(e, ERR_NOMEM, "event: out of memory") : ERR_OK;
+}

@@ -1,0 +1,717 @@
+/* Events between iCalendar and the Calendar class: pairs written by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "eas/ical.h"
+#include "items_kit.h"
+
+#define BERLIN_BLOB \
+	"xP///1cALgAgAEUAdQByAG8AcABlACAAUwB0AGEAbgBkAGEAcgBkACAAVABpAG0AZQAAAAAAAAAAAAAAAAAAAAAAAAAAAAoAAAAFAAMAAAAAAAAAAAAA" \
+	"AFcALgAgAEUAdQByAG8AcABlACAARABhAHkAbABpAGcAaAB0ACAAVABpAG0AZQAAAAAAAAAAAAAAAAAAAAAAAAAAAAMAAAAFAAIAAAAAAAAAxP///w=="
+
+#define EVENT(lines) \
+	"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//x//y//EN\nX-WR-CALNAME:Mine\nBEGIN:VEVENT\nUID:u1\nDTSTAMP:20260101T000000Z\n" lines \
+	"END:VEVENT\nEND:VCALENDAR\n"
+
+static const char *const jour_fixe =
+	"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//x//y//EN\n"
+	"BEGIN:VEVENT\nUID:0f1e2d3c-0001@example.com\nDTSTAMP:20261123T191828Z\nDTSTART;TZID=Europe/Berlin:20261130T090000\n"
+	"DTEND;TZID=Europe/Berlin:20261130T100000\nSUMMARY:Jour fixe\nLOCATION:Room 1\nDESCRIPTION:Agenda\n"
+	"ORGANIZER;CN=Alice:mailto:alice@example.com\n"
+	"ATTENDEE;CN=Bob;PARTSTAT=ACCEPTED;RSVP=TRUE;X-NUM-GUESTS=0:mailto:bob@example.com\n"
+	"RRULE:FREQ=WEEKLY;UNTIL=20261228T080000Z;BYDAY=MO\nEXDATE;TZID=Europe/Berlin:20261207T090000\nX-KEEP;X-P=1:me\n"
+	"BEGIN:VALARM\nACTION:DISPLAY\nDESCRIPTION:x\nTRIGGER:-PT15M\nX-ALARM:1\nEND:VALARM\n"
+	"BEGIN:VALARM\nACTION:EMAIL\nDESCRIPTION:x\nTRIGGER:-PT1D\nATTENDEE:mailto:z@example.com\nEND:VALARM\nEND:VEVENT\n"
+	"BEGIN:VEVENT\nUID:0f1e2d3c-0001@example.com\nDTSTAMP:20261123T191828Z\nRECURRENCE-ID;TZID=Europe/Berlin:20261214T090000\n"
+	"DTSTART;TZID=Europe/Berlin:20261214T110000\nDTEND;TZID=Europe/Berlin:20261214T120000\nSUMMARY:Jour fixe\nLOCATION:Room 1\n"
+	"DESCRIPTION:Agenda\nORGANIZER;CN=Alice:mailto:alice@example.com\n"
+	"ATTENDEE;CN=Bob;PARTSTAT=ACCEPTED;RSVP=TRUE:mailto:bob@example.com\n"
+	"BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT15M\nEND:VALARM\nEND:VEVENT\n"
+	"END:VCALENDAR\n";
+
+#define JOUR_FIXE_HEAD(location) \
+	"<C:Timezone>" BERLIN_BLOB "</C:Timezone><C:DtStamp>20261123T191828Z</C:DtStamp><C:StartTime>20261130T080000Z</C:StartTime>" \
+	"<C:Subject>Jour fixe</C:Subject><C:UID>0f1e2d3c-0001@example.com</C:UID><C:OrganizerName>Alice</C:OrganizerName>" \
+	"<C:OrganizerEmail>alice@example.com</C:OrganizerEmail><C:Attendees><C:Attendee><C:Email>bob@example.com</C:Email>" \
+	"<C:Name>Bob</C:Name><C:AttendeeStatus>3</C:AttendeeStatus><C:AttendeeType>1</C:AttendeeType></C:Attendee></C:Attendees>" \
+	location "<C:EndTime>20261130T090000Z</C:EndTime><A:Body><A:Type>1</A:Type><A:EstimatedDataSize>6</A:EstimatedDataSize>" \
+	"<A:Truncated>0</A:Truncated><A:Data>Agenda</A:Data></A:Body><A:NativeBodyType>1</A:NativeBodyType>" \
+	"<C:Sensitivity>0</C:Sensitivity><C:BusyStatus>2</C:BusyStatus><C:AllDayEvent>0</C:AllDayEvent><C:Reminder>15</C:Reminder>" \
+	"<C:MeetingStatus>1</C:MeetingStatus>"
+
+static void
+the_example_of_a_series(void **state)
+{
+	struct kit *k = *state;
+
+	assert_string_equal(kit_render(k, &item_calendar, slice_str(jour_fixe), NULL),
+		JOUR_FIXE_HEAD("<C:Location>Room 1</C:Location>")
+		"<C:Recurrence><C:Type>1</C:Type><C:Interval>1</C:Interval><C:DayOfWeek>2</C:DayOfWeek><C:Until>20261228T080000Z</C:Until>"
+		"<C:FirstDayOfWeek>1</C:FirstDayOfWeek></C:Recurrence>"
+		"<C:Exceptions><C:Exception><C:Deleted>1</C:Deleted><C:ExceptionStartTime>20261207T080000Z</C:ExceptionStartTime></C:Exception>"
+		"<C:Exception><C:ExceptionStartTime>20261214T080000Z</C:ExceptionStartTime><C:StartTime>20261214T100000Z</C:StartTime>"
+		"<C:EndTime>20261214T110000Z</C:EndTime></C:Exception></C:Exceptions>"
+		"<C:ResponseRequested>1</C:ResponseRequested><C:ResponseType>1</C:ResponseType>");
+	k->view.version = 161;
+	assert_string_equal(kit_render(k, &item_calendar, slice_str(jour_fixe), NULL),
+		JOUR_FIXE_HEAD("<A:Location><A:DisplayName>Room 1</A:DisplayName></A:Location>")
+		"<C:Recurrence><C:Type>1</C:Type><C:Interval>1</C:Interval><C:DayOfWeek>2</C:DayOfWeek><C:Until>20261228T080000Z</C:Until>"
+		"<C:FirstDayOfWeek>1</C:FirstDayOfWeek></C:Recurrence>"
+		"<C:Exceptions><C:Exception><C:Deleted>1</C:Deleted><A:InstanceId>20261207T080000Z</A:InstanceId></C:Exception>"
+		"<C:Exception><A:InstanceId>20261214T080000Z</A:InstanceId><C:StartTime>20261214T100000Z</C:StartTime>"
+		"<C:EndTime>20261214T110000Z</C:EndTime></C:Exception></C:Exceptions>"
+		"<C:ResponseRequested>1</C:ResponseRequested><C:ResponseType>1</C:ResponseType>");
+	k->view.version = 121;
+	const char *old = kit_render(k, &item_calendar, slice_str(jour_fixe), NULL);
+	assert_null(strstr(old, "Response"));
+	assert_null(strstr(old, "FirstDayOfWeek"));
+}
+
+static void
+sent_back_as_it_was_nothing_changes(void **state)
+{
+	static const unsigned versions[] = { 121, 140, 141, 160, 161 };
+	struct kit *k = *state;
+	struct item_merged m;
+
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		k->view.version = versions[i];
+		const struct wbxml_node *tree = kit_render_tree(k, &item_calendar, slice_str(jour_fixe), NULL);
+		assert_int_equal(kit_merge_tree(k, &item_calendar, slice_str(jour_fixe), tree, &m), ERR_OK);
+		assert_true(m.unchanged);
+		assert_false(m.altered);
+	}
+}
+
+/* ---- fields ---- */
+
+/* A line of a VEVENT and an element that it becomes, for all versions or from one on. */
+static void
+lines_and_elements(void **state)
+{
+	static const struct {
+		const char *lines, *element;
+		unsigned version;
+	} pairs[] = {
+		{ "DTSTART:20260301T100000Z\nDTEND:20260301T110000Z\n", "<C:StartTime>20260301T100000Z</C:StartTime>", 141 },
+		{ "DTSTART:20260301T100000Z\nDTEND:20260301T110000Z\n", "<C:EndTime>20260301T110000Z</C:EndTime>", 141 },
+		{ "DTSTART:20260301T100000Z\nDURATION:PT90M\n", "<C:EndTime>20260301T113000Z</C:EndTime>", 141 },
+		{ "DTSTART:20260301T100000Z\n", "<C:EndTime>20260301T100000Z</C:EndTime>", 141 },
+		/* floating: the default zone */
+		{ "DTSTART:20260301T100000\nDTEND:20260301T110000\n", "<C:StartTime>20260301T090000Z</C:StartTime>", 141 },
+		{ "DTSTART;TZID=America/New_York:20260301T100000\n", "<C:StartTime>20260301T150000Z</C:StartTime>", 141 },
+		{ "DTSTART;TZID=Eastern Standard Time:20260301T100000\n", "<C:StartTime>20260301T150000Z</C:StartTime>", 141 },
+		{ "DTSTART;TZID=\"/freeassociation.sourceforge.net/Asia/Tokyo\":20260301T100000\n",
+			"<C:StartTime>20260301T010000Z</C:StartTime>", 141 },
+		/* days of a month of clocks changing: a day is a day */
+		{ "DTSTART;TZID=Europe/Berlin:20260328T120000\nDURATION:P1D\n", "<C:EndTime>20260329T100000Z</C:EndTime>", 141 },
+		{ "DTSTART;TZID=Europe/Berlin:20260328T120000\nDURATION:PT25H\n", "<C:EndTime>20260329T120000Z</C:EndTime>", 141 },
+		{ "DTSTART;VALUE=DATE:20260301\nDTEND;VALUE=DATE:20260302\n", "<C:StartTime>20260228T230000Z</C:StartTime>", 141 },
+		{ "DTSTART;VALUE=DATE:20260301\nDTEND;VALUE=DATE:20260302\n", "<C:EndTime>20260301T230000Z</C:EndTime>", 141 },
+		{ "DTSTART;VALUE=DATE:20260301\nDTEND;VALUE=DATE:20260302\n", "<C:AllDayEvent>1</C:AllDayEvent>", 141 },
+		{ "DTSTART;VALUE=DATE:20260301\nDTEND;VALUE=DATE:20260302\n", "<C:StartTime>20260301T000000Z</C:StartTime>", 160 },
+		{ "DTSTART;VALUE=DATE:20260301\n", "<C:EndTime>20260302T000000Z</C:EndTime>", 161 },
+		{ "DTSTART;VALUE=DATE:20260301\nDTEND;VALUE=DATE:20260301\n", "<C:EndTime>20260302T000000Z</C:EndTime>", 161 },
+		{ "DTSTART;TZID=Europe/Berlin:20260301T000000\nDTEND;TZID=Europe/Berlin:20260303T000000\nX-MICROSOFT-CDO-ALLDAYEVENT:TRUE\n",
+			"<C:EndTime>20260303T000000Z</C:EndTime>", 161 },
+		{ "DTSTART:20260301T100000Z\nSUMMARY:a\\, b\\; c\\\\ d\\ne\n", "<C:Subject>a, b; c\\ d\ne</C:Subject>", 141 },
+		{ "DTSTART:20260301T100000Z\nCLASS:PRIVATE\n", "<C:Sensitivity>2</C:Sensitivity>", 141 },
+		{ "DTSTART:20260301T100000Z\nCLASS:CONFIDENTIAL\n", "<C:Sensitivity>3</C:Sensitivity>", 141 },
+		{ "DTSTART:20260301T100000Z\nCLASS:X-ODD\n", "<C:Sensitivity>0</C:Sensitivity>", 141 },
+		{ "DTSTART:20260301T100000Z\nTRANSP:TRANSPARENT\n", "<C:BusyStatus>0</C:BusyStatus>", 141 },
+		{ "DTSTART:20260301T100000Z\nSTATUS:TENTATIVE\n", "<C:BusyStatus>1</C:BusyStatus>", 141 },
+		{ "DTSTART:20260301T100000Z\nX-MICROSOFT-CDO-BUSYSTATUS:OOF\n", "<C:BusyStatus>3</C:BusyStatus>", 141 },
+		{ "DTSTART:20260301T100000Z\nX-MICROSOFT-CDO-BUSYSTATUS:OOF\nTRANSP:TRANSPARENT\n", "<C:BusyStatus>0</C:BusyStatus>", 141 },
+		{ "DTSTART:20260301T100000Z\nX-MICROSOFT-CDO-BUSYSTATUS:FREE\nTRANSP:OPAQUE\n", "<C:BusyStatus>2</C:BusyStatus>", 141 },
+		{ "DTSTART:20260301T100000Z\nX-MICROSOFT-CDO-BUSYSTATUS:WORKINGELSEWHERE\n", "<C:BusyStatus>2</C:BusyStatus>", 141 },
+		{ "DTSTART:20260301T100000Z\nX-MICROSOFT-CDO-BUSYSTATUS:WORKINGELSEWHERE\n", "<C:BusyStatus>4</C:BusyStatus>", 161 },
+		{ "DTSTART:20260301T100000Z\nCATEGORIES:Work,a\\,b\nCATEGORIES:Home\n",
+			"<C:Categories><C:Category>Work</C:Category><C:Category>a,b</C:Category><C:Category>Home</C:Category></C:Categories>", 141 },
+		{ "DTSTART:20260301T100000Z\nGEO:52.52;13.405\nLOCATION;ALTREP=\"http://x/y\":Home\nX-LOCATION-CITY:Berlin\n",
+			"<A:Location><A:DisplayName>Home</A:DisplayName><A:City>Berlin</A:City><A:Latitude>52.52</A:Latitude>"
+			"<A:Longitude>13.405</A:Longitude><A:LocationUri>http://x/y</A:LocationUri></A:Location>", 161 },
+		{ "DTSTART:20260301T100000Z\nX-MICROSOFT-DISALLOW-COUNTER:TRUE\n",
+			"<C:DisallowNewTimeProposal>1</C:DisallowNewTimeProposal>", 140 },
+		{ "DTSTART:20260301T100000Z\nX-GOOGLE-CONFERENCE:https://meet.example/abc\n",
+			"<C:OnlineMeetingExternalLink>https://meet.example/abc</C:OnlineMeetingExternalLink>", 141 },
+		{ "DTSTART:20260301T100000Z\nBEGIN:VALARM\nACTION:AUDIO\nTRIGGER:-P1DT1M\nEND:VALARM\n", "<C:Reminder>1441</C:Reminder>", 141 },
+		{ "DTSTART:20260301T100000Z\nBEGIN:VALARM\nACTION:DISPLAY\nTRIGGER;VALUE=DATE-TIME:20260301T094500Z\nEND:VALARM\n",
+			"<C:Reminder>15</C:Reminder>", 141 },
+		{ "DTSTART:20260301T100000Z\nBEGIN:VALARM\nACTION:EMAIL\nTRIGGER:-PT5M\nEND:VALARM\nBEGIN:VALARM\nACTION:DISPLAY\n"
+			"TRIGGER;RELATED=END:-PT1M\nEND:VALARM\nBEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:PT0S\nEND:VALARM\n",
+			"<C:Reminder>0</C:Reminder>", 141 },
+		/* meetings */
+		{ "DTSTART:20260301T100000Z\nORGANIZER:mailto:alice@example.com\n", "<C:MeetingStatus>0</C:MeetingStatus>", 141 },
+		{ "DTSTART:20260301T100000Z\nORGANIZER:mailto:Alice@Example.com\nATTENDEE:mailto:b@x\n",
+			"<C:MeetingStatus>1</C:MeetingStatus>", 141 },
+		{ "DTSTART:20260301T100000Z\nORGANIZER:mailto:boss@x\nATTENDEE;PARTSTAT=TENTATIVE:mailto:alice@example.com\n",
+			"<C:MeetingStatus>3</C:MeetingStatus>", 141 },
+		{ "DTSTART:20260301T100000Z\nORGANIZER:mailto:boss@x\nATTENDEE;PARTSTAT=TENTATIVE:mailto:alice@example.com\n",
+			"<C:ResponseType>2</C:ResponseType>", 141 },
+		{ "DTSTART:20260301T100000Z\nSTATUS:CANCELLED\nORGANIZER:mailto:boss@x\nATTENDEE:mailto:alice@example.com\n",
+			"<C:MeetingStatus>7</C:MeetingStatus>", 141 },
+		{ "DTSTART:20260301T100000Z\nATTENDEE;CUTYPE=ROOM;CN=R1:mailto:room@x\n",
+			"<C:Attendee><C:Email>room@x</C:Email><C:Name>R1</C:Name><C:AttendeeStatus>5</C:AttendeeStatus>"
+			"<C:AttendeeType>3</C:AttendeeType></C:Attendee>", 141 },
+		{ "DTSTART:20260301T100000Z\nATTENDEE;CN=\"Doe, J\";ROLE=OPT-PARTICIPANT:MAILTO:j@x\n",
+			"<C:Attendee><C:Email>j@x</C:Email><C:Name>Doe, J</C:Name><C:AttendeeStatus>5</C:AttendeeStatus>"
+			"<C:AttendeeType>2</C:AttendeeType></C:Attendee>", 141 },
+		/* the organizer is no attendee */
+		{ "DTSTART:20260301T100000Z\nORGANIZER:mailto:alice@example.com\nATTENDEE:mailto:alice@example.com\nATTENDEE:mailto:b@x\n",
+			"<C:Attendees><C:Attendee><C:Email>b@x</C:Email>", 141 },
+	};
+	struct kit *k = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		const char *ics = arena_printf(k->a, EVENT("%s"), pairs[i].lines);
+		struct item_merged m;
+		k->view.version = pairs[i].version;
+		const char *xml = kit_render(k, &item_calendar, slice_str(ics), NULL);
+		if (!xml || !strstr(xml, pairs[i].element))
+			fail_msg("%s%s\nis not in\n%s", pairs[i].lines, pairs[i].element, xml ? xml : "(nothing)");
+		assert_int_equal(kit_merge_tree(k, &item_calendar, slice_str(ics), kit_parse(k, xml), &m), ERR_OK);
+		if (!m.unchanged)
+			fail_msg("sent back, %s became\n%.*s", pairs[i].lines, (int)m.bytes.len, (const char *)m.bytes.ptr);
+	}
+}
+
+static void
+all_day_events_have_no_zone_from_16(void **state)
+{
+	struct kit *k = *state;
+
+	k->view.version = 160;
+	assert_null(strstr(kit_render(k, &item_calendar, slice_str(EVENT("DTSTART;VALUE=DATE:20260301\n")), NULL), "Timezone"));
+	k->view.version = 141;
+	assert_non_null(strstr(kit_render(k, &item_calendar, slice_str(EVENT("DTSTART;VALUE=DATE:20260301\n")), NULL), "Timezone"));
+}
+
+/* ---- edits ---- */
+
+#define BASE "DTSTART;TZID=Europe/Berlin:20260301T100000\nDTEND;TZID=Europe/Berlin:20260301T110000\nSUMMARY:Old\nLOCATION:There\n" \
+	"X-OWN;A=b:c\n"
+
+/* What is sent on top of BASE in 16.1, and the lines that are in the result, and those that are not. */
+static void
+edits_of_single_fields(void **state)
+{
+	static const struct {
+		const char *lines, *sent, *there, *gone;
+	} edits[] = {
+		{ "", "<C:Subject>New, one</C:Subject>", "SUMMARY:New\\, one\n", "SUMMARY:Old\n" },
+		{ "", "<C:Subject/>", "LOCATION:There\n", "SUMMARY" },
+		{ "", "<A:Location/>", "SUMMARY:Old\n", "LOCATION" },
+		{ "", "<A:Location><A:DisplayName>Here</A:DisplayName><A:Latitude>1.5</A:Latitude><A:Longitude>-2</A:Longitude></A:Location>",
+			"LOCATION:Here\n", "There" },
+		{ "", "<A:Location><A:DisplayName>Here</A:DisplayName><A:Latitude>1.5</A:Latitude><A:Longitude>-2</A:Longitude></A:Location>",
+			"GEO:1.5;-2\n", "There" },
+		{ "", "<C:StartTime>20260301T080000Z</C:StartTime>", "DTSTART;TZID=Europe/Berlin:20260301T090000\n", "T110000\n" },
+		{ "", "<C:StartTime>20260301T080000Z</C:StartTime>", "DTEND;TZID=Europe/Berlin:20260301T100000\n", "T110000\n" },
+		{ "", "<C:EndTime>20260301T120000Z</C:EndTime>", "DTEND;TZID=Europe/Berlin:20260301T130000\n", "T110000\n" },
+		{ "", "<C:AllDayEvent>1</C:AllDayEvent><C:StartTime>20260305T000000Z</C:StartTime><C:EndTime>20260307T000000Z</C:EndTime>",
+			"DTSTART;VALUE=DATE:20260305\n", "TZID" },
+		{ "", "<C:AllDayEvent>1</C:AllDayEvent><C:StartTime>20260305T000000Z</C:StartTime><C:EndTime>20260307T000000Z</C:EndTime>",
+			"DTEND;VALUE=DATE:20260307\n", "TZID" },
+		{ "", "<C:BusyStatus>0</C:BusyStatus>", "TRANSP:TRANSPARENT\n", "CDO" },
+		{ "", "<C:BusyStatus>3</C:BusyStatus>", "X-MICROSOFT-CDO-BUSYSTATUS:OOF\n", "TRANSPARENT" },
+		{ "STATUS:TENTATIVE\n", "<C:BusyStatus>2</C:BusyStatus>", "STATUS:TENTATIVE\n", "TRANSPARENT" },
+		{ "", "<C:Sensitivity>2</C:Sensitivity>", "CLASS:PRIVATE\n", "PUBLIC" },
+		{ "", "<C:Categories><C:Category>a,b</C:Category><C:Category>c</C:Category></C:Categories>", "CATEGORIES:a\\,b,c\n", "?" },
+		{ "CATEGORIES:x\nCATEGORIES:y\n", "<C:Categories/>", "SUMMARY:Old\n", "CATEGORIES" },
+		{ "", "<C:Reminder>30</C:Reminder>", "BEGIN:VALARM\nACTION:DISPLAY\nDESCRIPTION:Old\nTRIGGER:-PT30M\nEND:VALARM\n", "?" },
+		{ "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT5M\nX-A:1\nEND:VALARM\n", "<C:Reminder>30</C:Reminder>",
+			"BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT30M\nX-A:1\nEND:VALARM\n", "PT5M" },
+		{ "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT5M\nEND:VALARM\nBEGIN:VALARM\nACTION:EMAIL\nTRIGGER:-PT9M\nEND:VALARM\n",
+			"<C:Reminder/>", "BEGIN:VALARM\nACTION:EMAIL\nTRIGGER:-PT9M\nEND:VALARM\n", "DISPLAY" },
+		{ "DESCRIPTION:text\nX-ALT-DESC;FMTTYPE=text/html:<b>text</b>\n",
+			"<A:Body><A:Type>1</A:Type><A:Data>other</A:Data></A:Body>", "DESCRIPTION:other\n", "X-ALT-DESC" },
+		{ "DESCRIPTION:text\n", "<A:Body/>", "SUMMARY:Old\n", "DESCRIPTION" },
+		{ "", "<C:Attendees><C:Attendee><C:Email>Bob &lt;b@x></C:Email><C:Name>Bob</C:Name></C:Attendee></C:Attendees>", "?", "?" },
+		{ "", "<C:Recurrence><C:Type>0</C:Type><C:Interval>2</C:Interval><C:Occurrences>5</C:Occurrences></C:Recurrence>",
+			"RRULE:FREQ=DAILY;INTERVAL=2;COUNT=5\n", "UNTIL" },
+		{ "", "<C:Recurrence><C:Type>1</C:Type><C:DayOfWeek>62</C:DayOfWeek><C:Until>20260401T080000Z</C:Until></C:Recurrence>",
+			"RRULE:FREQ=WEEKLY;UNTIL=20260401T080000Z;BYDAY=MO,TU,WE,TH,FR\n", "COUNT" },
+		{ "RRULE:FREQ=DAILY\nEXDATE;TZID=Europe/Berlin:20260302T100000\n", "<C:Recurrence/>", "SUMMARY:Old\n", "EXDATE" },
+		{ "RRULE:FREQ=DAILY;COUNT=9\nEXDATE;TZID=Europe/Berlin:20260302T100000\n",
+			"<C:Recurrence><C:Type>0</C:Type><C:Occurrences>10</C:Occurrences></C:Recurrence>",
+			"EXDATE;TZID=Europe/Berlin:20260302T100000\n", "COUNT=9" },
+		/* MS-ASCAL R2114 */
+		{ "RRULE:FREQ=DAILY;COUNT=9\nEXDATE;TZID=Europe/Berlin:20260302T100000\n", "<C:StartTime>20260301T080000Z</C:StartTime>",
+			"RRULE:FREQ=DAILY;COUNT=9\n", "EXDATE" },
+	};
+	struct kit *k = *state;
+
+	k->view.version = 161;
+	for (size_t i = 0; i < ARRAY_LEN(edits); i++) {
+		const char *ics = arena_printf(k->a, EVENT(BASE "%s"), edits[i].lines);
+		struct item_merged m;
+		if (edits[i].there[0] == '?')
+			continue;
+		const char *out = kit_merge(k, &item_calendar, ics, edits[i].sent, &m);
+		if (!out || m.unchanged || !kit_has(out, edits[i].there) || strstr(out, edits[i].gone))
+			fail_msg("%s%s: not %s or still %s:\n%s", edits[i].lines, edits[i].sent, edits[i].there, edits[i].gone, out ? out : "-");
+		/* What the phone does not know is there. */
+		assert_true(kit_has(out, "X-OWN;A=b:c\n"));
+		assert_true(kit_has(out, "X-WR-CALNAME:Mine\n"));
+		assert_true(kit_has(out, "PRODID:-//x//y//EN\n"));
+		assert_true(strstr(out, "LAST-MODIFIED:") && kit_has(out, "SEQUENCE:1\n"));
+		/* Once more, and nothing changes. */
+		assert_ptr_equal(kit_merge(k, &item_calendar, out, edits[i].sent, &m), out);
+		assert_true(m.unchanged);
+	}
+}
+
+static void
+absent_means_unchanged_in_16_and_removed_before(void **state)
+{
+	struct kit *k = *state;
+	const char *ics = EVENT(BASE "DESCRIPTION:text\nCATEGORIES:x\nBEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT5M\nEND:VALARM\n"
+		"RRULE:FREQ=DAILY\nEXDATE;TZID=Europe/Berlin:20260303T100000\n");
+	const char *sent = "<C:Subject>New</C:Subject>";
+
+	k->view.version = 161;
+	const char *out = kit_merge(k, &item_calendar, ics, sent, NULL);
+	assert_true(kit_has(out, "LOCATION:There\n") && kit_has(out, "CATEGORIES:x\n") && kit_has(out, "TRIGGER:-PT5M\n") &&
+		kit_has(out, "RRULE:FREQ=DAILY\n") && kit_has(out, "DESCRIPTION:text\n"));
+
+	k->view.version = 141;
+	out = kit_merge(k, &item_calendar, ics, sent, NULL);
+	assert_true(kit_has(out, "SUMMARY:New\n") && kit_has(out, "DESCRIPTION:text\n"));
+	assert_null(strstr(out, "LOCATION"));
+	assert_null(strstr(out, "CATEGORIES"));
+	assert_null(strstr(out, "VALARM"));
+	assert_null(strstr(out, "RRULE"));
+
+	/* Supported, and empty: all but Location is ghosted. */
+	k->supported.sent = true;
+	out = kit_merge(k, &item_calendar, ics, sent, NULL);
+	assert_true(kit_has(out, "CATEGORIES:x\n") && kit_has(out, "RRULE:FREQ=DAILY\n"));
+	assert_null(strstr(out, "LOCATION"));
+
+	/* Supported names Categories: only those are the phone's to remove. */
+	static const unsigned tags[] = { Calendar_Categories };
+	k->supported = (struct item_supported){ .sent = true, .tags = tags, .n = 1 };
+	out = kit_merge(k, &item_calendar, ics, sent, NULL);
+	assert_null(strstr(out, "CATEGORIES"));
+	assert_true(kit_has(out, "TRIGGER:-PT5M\n"));
+}
+
+static void
+zones_of_an_edit(void **state)
+{
+	struct kit *k = *state;
+	struct item_merged m;
+
+	/* The phone's blob is another zone's: the event moves there, at the same instant. */
+	const char *out = kit_merge(k, &item_calendar, EVENT("DTSTART:20260301T100000Z\nDTEND:20260301T110000Z\n"),
+		"<C:Timezone>" BERLIN_BLOB "</C:Timezone><C:StartTime>20260301T100000Z</C:StartTime><C:EndTime>20260301T110000Z</C:EndTime>", &m);
+	assert_true(kit_has(out, "DTSTART;TZID=Europe/Berlin:20260301T110000\n"));
+	assert_true(kit_has(out, "DTEND;TZID=Europe/Berlin:20260301T120000\n"));
+	assert_true(kit_has(out, "BEGIN:VTIMEZONE\nTZID:Europe/Berlin\n"));
+	assert_false(m.altered);
+	/* The stored zone has the same clocks: it stays. */
+	const char *vienna = EVENT("DTSTART;TZID=Europe/Vienna:20260301T110000\nDTEND;TZID=Europe/Vienna:20260301T120000\n");
+	assert_ptr_equal(kit_merge(k, &item_calendar, vienna,
+		"<C:Timezone>" BERLIN_BLOB "</C:Timezone><C:StartTime>20260301T100000Z</C:StartTime>", NULL), vienna);
+	/* A flight keeps the zone of its end. */
+	const char *flight = EVENT("DTSTART;TZID=Europe/Berlin:20260301T110000\nDTEND;TZID=America/New_York:20260301T130000\n");
+	out = kit_merge(k, &item_calendar, flight, "<C:StartTime>20260301T103000Z</C:StartTime><C:EndTime>20260301T183000Z</C:EndTime>", NULL);
+	assert_true(kit_has(out, "DTEND;TZID=America/New_York:20260301T133000\n"));
+	/* A floating event floats on. */
+	const char *floating = EVENT("DTSTART:20260301T110000\nDTEND:20260301T120000\n");
+	out = kit_merge(k, &item_calendar, floating, "<C:StartTime>20260301T103000Z</C:StartTime><C:EndTime>20260301T113000Z</C:EndTime>", NULL);
+	assert_true(kit_has(out, "DTSTART:20260301T113000\n"));
+}
+
+static void
+days_are_days_wherever_the_phone_is(void **state)
+{
+	struct kit *k = *state;
+	const char *ics = EVENT("DTSTART;VALUE=DATE:20260301\nDTEND;VALUE=DATE:20260302\nSUMMARY:Day\n");
+	/* From New York: its midnights */
+	const char *new_york =
+		"LAEAAEUAYQBzAHQAZQByAG4AIABTAHQAYQBuAGQAYQByAGQAIABUAGkAbQBlAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAsAAAAB"
+		"AAIAAAAAAAAAAAAAAEUAYQBzAHQAZQByAG4AIABEAGEAeQBsAGkAZwBoAHQAIABUAGkAbQBlAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAMAAAACAAIAAAAAAAAAxP///w==";
+
+	assert_ptr_equal(kit_merge(k, &item_calendar, ics, arena_printf(k->a, "<C:Timezone>%s</C:Timezone><C:AllDayEvent>1</C:AllDayEvent>"
+		"<C:StartTime>20260301T050000Z</C:StartTime><C:EndTime>20260302T050000Z</C:EndTime><C:Subject>Day</C:Subject>", new_york), NULL), ics);
+	/* Midnights of UTC, whatever the zone says (birthdays). */
+	assert_ptr_equal(kit_merge(k, &item_calendar, ics, "<C:Timezone>" BERLIN_BLOB "</C:Timezone><C:AllDayEvent>1</C:AllDayEvent>"
+		"<C:StartTime>20260301T000000Z</C:StartTime><C:EndTime>20260302T000000Z</C:EndTime><C:Subject>Day</C:Subject>", NULL), ics);
+	k->view.version = 161;
+	const char *out = kit_merge(k, &item_calendar, ics, "<C:StartTime>20260310T000000Z</C:StartTime><C:EndTime>20260312T000000Z</C:EndTime>", NULL);
+	assert_true(kit_has(out, "DTSTART;VALUE=DATE:20260310\nDTEND;VALUE=DATE:20260312\n"));
+}
+
+/* ---- new events ---- */
+
+static void
+the_example_of_a_holiday(void **state)
+{
+	struct kit *k = *state;
+	struct item_merged m;
+
+	k->view.version = 161;
+	const char *out = kit_merge(k, &item_calendar, NULL, "<C:ClientUid>6d0f3a52</C:ClientUid><C:AllDayEvent>1</C:AllDayEvent>"
+		"<C:StartTime>20261224T000000Z</C:StartTime><C:EndTime>20261225T000000Z</C:EndTime><C:Subject>Holiday</C:Subject>"
+		"<A:Location><A:DisplayName>Home</A:DisplayName><A:Latitude>52.52</A:Latitude><A:Longitude>13.405</A:Longitude></A:Location>"
+		"<C:BusyStatus>0</C:BusyStatus>", &m);
+	assert_true(kit_has(out, "DTSTART;VALUE=DATE:20261224\nDTEND;VALUE=DATE:20261225\n"));
+	assert_true(kit_has(out, "UID:0123456789abcdef0123456789abcdef\n"));
+	assert_true(kit_has(out, "GEO:52.52;13.405\n"));
+	assert_true(kit_has(out, "TRANSP:TRANSPARENT\n"));
+	assert_string_equal(m.uid, "0123456789abcdef0123456789abcdef");
+	assert_false(m.unchanged);
+	assert_false(m.altered);
+}
+
+static void
+a_meeting_from_14_1(void **state)
+{
+	struct kit *k = *state;
+	struct item_merged m;
+	const char *sent = "<C:Timezone>" BERLIN_BLOB "</C:Timezone><C:AllDayEvent>0</C:AllDayEvent><C:StartTime>20260706T080000Z</C:StartTime>"
+		"<C:EndTime>20260706T090000Z</C:EndTime><C:Subject>Plan</C:Subject><C:UID>phone-1</C:UID><C:MeetingStatus>1</C:MeetingStatus>"
+		"<C:Attendees><C:Attendee><C:Email>bob@x</C:Email><C:Name>Bob</C:Name><C:AttendeeType>2</C:AttendeeType></C:Attendee></C:Attendees>"
+		"<C:Recurrence><C:Type>3</C:Type><C:Interval>1</C:Interval><C:WeekOfMonth>5</C:WeekOfMonth><C:DayOfWeek>2</C:DayOfWeek></C:Recurrence>"
+		"<C:Exceptions><C:Exception><C:Deleted>1</C:Deleted><C:ExceptionStartTime>20260831T080000Z</C:ExceptionStartTime></C:Exception>"
+		"</C:Exceptions>";
+	const char *out = kit_merge(k, &item_calendar, NULL, sent, &m);
+
+	assert_true(kit_has(out, "UID:phone-1\n"));
+	assert_true(kit_has(out, "DTSTART;TZID=Europe/Berlin:20260706T100000\n"));
+	assert_true(kit_has(out, "RRULE:FREQ=MONTHLY;BYDAY=-1MO\n"));
+	assert_true(kit_has(out, "EXDATE;TZID=Europe/Berlin:20260831T100000\n"));
+	assert_true(kit_has(out, "ORGANIZER;CN=Alice:mailto:alice@example.com\n"));
+	assert_non_null(strstr(out, "ROLE=OPT-PARTICIPANT"));
+	assert_non_null(strstr(out, "RSVP=TRUE"));
+	assert_false(m.altered);
+	assert_ptr_equal(kit_merge(k, &item_calendar, out, sent, &m), out);
+	/* An appointment is nobody's meeting. */
+	out = kit_merge(k, &item_calendar, NULL, "<C:StartTime>20260706T080000Z</C:StartTime><C:EndTime>20260706T090000Z</C:EndTime>"
+		"<C:OrganizerEmail>alice@example.com</C:OrganizerEmail><C:OrganizerName>Alice</C:OrganizerName>", NULL);
+	assert_null(strstr(out, "ORGANIZER"));
+}
+
+static void
+attendees_come_and_go(void **state)
+{
+	struct kit *k = *state;
+	const char *ics = EVENT("DTSTART:20260301T100000Z\nDTEND:20260301T110000Z\nORGANIZER:mailto:alice@example.com\n"
+		"ATTENDEE;ROLE=CHAIR:mailto:alice@example.com\nATTENDEE;X-A=1;CN=Bob;PARTSTAT=ACCEPTED:mailto:bob@x\nATTENDEE:mailto:carl@x\n");
+	const char *out = kit_merge(k, &item_calendar, ics, "<C:Attendees><C:Attendee><C:Email>BOB@x</C:Email><C:Name>Robert</C:Name>"
+		"<C:AttendeeStatus>4</C:AttendeeStatus></C:Attendee><C:Attendee><C:Email>dora@x</C:Email><C:Name>Dora</C:Name></C:Attendee>"
+		"</C:Attendees>", NULL);
+
+	assert_true(kit_has(out, "ATTENDEE;ROLE=CHAIR:mailto:alice@example.com\n"));
+	assert_non_null(strstr(out, "X-A=1"));
+	assert_non_null(strstr(out, "PARTSTAT=DECLINED"));
+	assert_non_null(strstr(out, "CN=Robert"));
+	assert_null(strstr(out, "carl"));
+	assert_non_null(strstr(out, "mailto:dora@x"));
+	/* From 16.0 a status is not the phone's to say. */
+	k->view.version = 161;
+	out = kit_merge(k, &item_calendar, ics, "<C:Attendees><C:Attendee><C:Email>bob@x</C:Email><C:Name>Bob</C:Name>"
+		"<C:AttendeeStatus>4</C:AttendeeStatus></C:Attendee><C:Attendee><C:Email>carl@x</C:Email><C:Name>carl@x</C:Name></C:Attendee></C:Attendees>", NULL);
+	assert_ptr_equal(out, ics);
+}
+
+static void
+what_makes_no_event(void **state)
+{
+	static const char *const sent[] = {
+		"", "<C:Subject>no start</C:Subject>", "<C:StartTime>yesterday</C:StartTime>",
+		"<C:StartTime>20260706T080000Z</C:StartTime><C:BusyStatus>9</C:BusyStatus>",
+		"<C:StartTime>20260706T080000Z</C:StartTime><C:Recurrence><C:Type>4</C:Type></C:Recurrence>",
+		"<C:StartTime>20260706T080000Z</C:StartTime><C:Recurrence><C:Type>3</C:Type></C:Recurrence>",
+		"<C:StartTime>20260706T080000Z</C:StartTime><C:Recurrence><C:Type>0</C:Type><C:CalendarType>13</C:CalendarType></C:Recurrence>",
+		"<C:StartTime>20260706T080000Z</C:StartTime><C:Recurrence><C:Type>5</C:Type><C:DayOfMonth>31</C:DayOfMonth>"
+			"<C:MonthOfYear>2</C:MonthOfYear></C:Recurrence>",
+		"<C:StartTime>20261336T080000Z</C:StartTime>",
+	};
+	struct kit *k = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(sent); i++)
+		assert_null(kit_merge(k, &item_calendar, NULL, sent[i], NULL));
+	enum err err;
+	assert_null(kit_render(k, &item_calendar, slice_str("nothing"), &err));
+	assert_int_equal(err, ERR_INVALID);
+	assert_null(kit_render(k, &item_calendar, slice_str(EVENT("SUMMARY:no start\n")), &err));
+	assert_int_equal(err, ERR_INVALID);
+}
+
+/* ---- exceptions ---- */
+
+static void
+instances_of_16(void **state)
+{
+	struct kit *k = *state;
+	struct item_merged m;
+
+	k->view.version = 160;
+	/* Example 030: an instance that has a VEVENT */
+	k->instance = "20261214T080000Z";
+	const char *out = kit_merge(k, &item_calendar, jour_fixe, "<C:Subject>Moved</C:Subject>", &m);
+	assert_true(kit_has(out, "SUMMARY:Moved\n") && kit_has(out, "SUMMARY:Jour fixe\n"));
+	assert_true(kit_has(out, "DTSTART;TZID=Europe/Berlin:20261214T110000\n"));
+	assert_false(m.altered);
+	/* One that has none */
+	k->instance = "20261221T080000Z";
+	out = kit_merge(k, &item_calendar, jour_fixe, "<C:Subject>Last</C:Subject>", &m);
+	const char *at = strstr(out, "RECURRENCE-ID;TZID=Europe/Berlin:20261221T090000\n");
+	assert_non_null(at);
+	assert_true(kit_has(out, "DTSTART;TZID=Europe/Berlin:20261221T090000\nDTEND;TZID=Europe/Berlin:20261221T100000\nSUMMARY:Last\n"));
+	/* It is a copy of the master, without what makes a series. */
+	const char *copy = strstr(strstr(strstr(out, "20261214T090000\n"), "BEGIN:VEVENT"), "SUMMARY:Last");
+	assert_non_null(strstr(copy, "X-KEEP;X-P=1:me\n"));
+	assert_null(strstr(copy, "RRULE"));
+	assert_null(strstr(copy, "EXDATE"));
+	/* The same values change nothing. */
+	assert_ptr_equal(kit_merge(k, &item_calendar, jour_fixe, "<C:Subject>Jour fixe</C:Subject>", &m), jour_fixe);
+	/* Deleted: without a VEVENT, with one, deleted already, none */
+	out = kit_merge(k, &item_calendar, jour_fixe, NULL, &m);
+	assert_true(kit_has(out, "EXDATE;TZID=Europe/Berlin:20261221T090000\n"));
+	k->instance = "20261214T080000Z";
+	out = kit_merge(k, &item_calendar, jour_fixe, NULL, &m);
+	assert_true(kit_has(out, "EXDATE;TZID=Europe/Berlin:20261214T090000\n"));
+	assert_null(strstr(out, "RECURRENCE-ID"));
+	k->instance = "20261207T080000Z";
+	assert_ptr_equal(kit_merge(k, &item_calendar, jour_fixe, NULL, &m), jour_fixe);
+	assert_int_equal(kit_merge_tree(k, &item_calendar, slice_str(jour_fixe), kit_parse(k, "<C:Subject>x</C:Subject>"), &m), ERR_NOTFOUND);
+	k->instance = "20261208T080000Z";
+	assert_int_equal(kit_merge_tree(k, &item_calendar, slice_str(jour_fixe), NULL, &m), ERR_NOTFOUND);
+	k->instance = "nonsense";
+	assert_int_equal(kit_merge_tree(k, &item_calendar, slice_str(jour_fixe), NULL, &m), ERR_INVALID);
+	k->instance = "20260301T100000Z";
+	assert_int_equal(kit_merge_tree(k, &item_calendar, slice_str(EVENT(BASE)), NULL, &m), ERR_NOTFOUND);
+}
+
+#define SERIES BASE "RRULE:FREQ=DAILY;COUNT=20\nEXDATE;TZID=Europe/Berlin:20260302T100000,20260303T100000\n"
+#define SERIES_SENT "<C:Subject>Old</C:Subject><C:Location>There</C:Location><C:Recurrence><C:Type>0</C:Type><C:Interval>1</C:Interval>" \
+	"<C:Occurrences>20</C:Occurrences></C:Recurrence>"
+
+static void
+exceptions_up_to_14_1(void **state)
+{
+	struct kit *k = *state;
+	struct item_merged m;
+	const char *ics = EVENT(SERIES);
+
+	/* Absent Exceptions are unchanged (MS-ASCMD R876), and so is an absent one. */
+	assert_ptr_equal(kit_merge(k, &item_calendar, ics, SERIES_SENT, &m), ics);
+	assert_ptr_equal(kit_merge(k, &item_calendar, ics, SERIES_SENT "<C:Exceptions><C:Exception><C:Deleted>1</C:Deleted>"
+		"<C:ExceptionStartTime>20260302T090000Z</C:ExceptionStartTime></C:Exception></C:Exceptions>", &m), ics);
+	/* One more is deleted, one is moved and renamed, one comes back. */
+	const char *out = kit_merge(k, &item_calendar, ics, SERIES_SENT "<C:Exceptions>"
+		"<C:Exception><C:Deleted>1</C:Deleted><C:ExceptionStartTime>20260304T090000Z</C:ExceptionStartTime></C:Exception>"
+		"<C:Exception><C:ExceptionStartTime>20260305T090000Z</C:ExceptionStartTime><C:StartTime>20260305T120000Z</C:StartTime>"
+		"<C:EndTime>20260305T130000Z</C:EndTime><C:Subject>Other</C:Subject></C:Exception>"
+		"<C:Exception><C:ExceptionStartTime>20260303T090000Z</C:ExceptionStartTime></C:Exception></C:Exceptions>", &m);
+	assert_true(kit_has(out, "EXDATE;TZID=Europe/Berlin:20260302T100000\n"));
+	assert_true(kit_has(out, "EXDATE;TZID=Europe/Berlin:20260304T100000\n"));
+	assert_true(kit_has(out, "RECURRENCE-ID;TZID=Europe/Berlin:20260305T100000\n"));
+	assert_true(kit_has(out, "DTSTART;TZID=Europe/Berlin:20260305T130000\nDTEND;TZID=Europe/Berlin:20260305T140000\nSUMMARY:Other\n"));
+	assert_null(strstr(out, "20260303"));
+	assert_false(m.altered);
+	/* What is left out is the series' again. */
+	out = kit_merge(k, &item_calendar, out, SERIES_SENT "<C:Exceptions><C:Exception>"
+		"<C:ExceptionStartTime>20260305T090000Z</C:ExceptionStartTime><C:StartTime>20260305T120000Z</C:StartTime></C:Exception></C:Exceptions>", &m);
+	assert_null(strstr(out, "SUMMARY:Other"));
+	assert_true(kit_has(out, "DTSTART;TZID=Europe/Berlin:20260305T130000\n"));
+}
+
+static void
+exceptions_whose_time_the_phone_gets_wrong(void **state)
+{
+	struct kit *k = *state;
+	const char *ics = EVENT(SERIES);
+	/* The day counts. */
+	const char *out = kit_merge(k, &item_calendar, ics, SERIES_SENT "<C:Exceptions><C:Exception><C:Deleted>1</C:Deleted>"
+		"<C:ExceptionStartTime>20260306T120000Z</C:ExceptionStartTime></C:Exception></C:Exceptions>", NULL);
+
+	assert_true(kit_has(out, "EXDATE;TZID=Europe/Berlin:20260306T100000\n"));
+	/* All-day series: midnights of the zone, or of UTC */
+	const char *days = EVENT("DTSTART;VALUE=DATE:20260301\nDTEND;VALUE=DATE:20260302\nSUMMARY:Old\nLOCATION:There\nRRULE:FREQ=DAILY;COUNT=20\n");
+	static const char *const times[] = { "20260306T230000Z", "20260307T000000Z" };
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		out = kit_merge(k, &item_calendar, days, arena_printf(k->a, SERIES_SENT "<C:Exceptions><C:Exception><C:Deleted>1</C:Deleted>"
+			"<C:ExceptionStartTime>%s</C:ExceptionStartTime></C:Exception></C:Exceptions>", times[i]), NULL);
+		assert_true(kit_has(out, "EXDATE;VALUE=DATE:20260307\n"));
+	}
+}
+
+static void
+a_series_that_moves_takes_its_exceptions_along(void **state)
+{
+	struct kit *k = *state;
+	const char *ics = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:u\nDTSTART;TZID=Europe/Berlin:20260302T100000\nDTEND;TZID=Europe/Berlin:20260302T110000\n"
+		"SUMMARY:S\nRRULE:FREQ=WEEKLY;BYDAY=MO\nEXDATE;TZID=Europe/Berlin:20260309T100000\nEND:VEVENT\n"
+		"BEGIN:VEVENT\nUID:u\nRECURRENCE-ID;TZID=Europe/Berlin:20260316T100000\nDTSTART;TZID=Europe/Berlin:20260316T100000\n"
+		"DTEND;TZID=Europe/Berlin:20260316T110000\nSUMMARY:Named\nEND:VEVENT\n"
+		"BEGIN:VEVENT\nUID:u\nRECURRENCE-ID;TZID=Europe/Berlin:20260323T100000\nDTSTART;TZID=Europe/Berlin:20260324T150000\n"
+		"DTEND;TZID=Europe/Berlin:20260324T160000\nSUMMARY:S\nEND:VEVENT\nEND:VCALENDAR\n";
+	/* An hour later */
+	const char *out = kit_merge(k, &item_calendar, ics, "<C:Subject>S</C:Subject><C:StartTime>20260302T100000Z</C:StartTime>"
+		"<C:EndTime>20260302T110000Z</C:EndTime><C:Recurrence><C:Type>1</C:Type><C:DayOfWeek>2</C:DayOfWeek></C:Recurrence>", NULL);
+
+	assert_true(kit_has(out, "EXDATE;TZID=Europe/Berlin:20260309T110000\n"));
+	assert_true(kit_has(out, "RECURRENCE-ID;TZID=Europe/Berlin:20260316T110000\nDTSTART;TZID=Europe/Berlin:20260316T110000\n"));
+	assert_true(kit_has(out, "RECURRENCE-ID;TZID=Europe/Berlin:20260323T110000\nDTSTART;TZID=Europe/Berlin:20260324T150000\n"));
+	/* A day later */
+	out = kit_merge(k, &item_calendar, ics, "<C:Subject>S</C:Subject><C:StartTime>20260303T090000Z</C:StartTime>"
+		"<C:EndTime>20260303T100000Z</C:EndTime><C:Recurrence><C:Type>1</C:Type><C:DayOfWeek>4</C:DayOfWeek></C:Recurrence>", NULL);
+	assert_true(kit_has(out, "EXDATE;TZID=Europe/Berlin:20260310T100000\n"));
+	assert_true(kit_has(out, "RECURRENCE-ID;TZID=Europe/Berlin:20260317T100000\n"));
+	/* To whole days */
+	out = kit_merge(k, &item_calendar, ics, "<C:Subject>S</C:Subject><C:AllDayEvent>1</C:AllDayEvent><C:StartTime>20260301T230000Z</C:StartTime>"
+		"<C:EndTime>20260302T230000Z</C:EndTime><C:Recurrence><C:Type>1</C:Type><C:DayOfWeek>2</C:DayOfWeek></C:Recurrence>", NULL);
+	assert_true(kit_has(out, "EXDATE;VALUE=DATE:20260309\n"));
+	assert_true(kit_has(out, "RECURRENCE-ID;VALUE=DATE:20260316\n"));
+}
+
+static void
+a_new_name_of_the_series_is_that_of_its_instances(void **state)
+{
+	struct kit *k = *state;
+
+	k->view.version = 161;
+	const char *out = kit_merge(k, &item_calendar, jour_fixe, "<C:Subject>Round</C:Subject>", NULL);
+	assert_null(strstr(out, "Jour fixe"));
+	/* But not of those that had one of their own. */
+	k->instance = "20261214T080000Z";
+	const char *named = kit_merge(k, &item_calendar, jour_fixe, "<C:Subject>Mine</C:Subject>", NULL);
+	k->instance = NULL;
+	out = kit_merge(k, &item_calendar, named, "<C:Subject>Round</C:Subject>", NULL);
+	assert_true(kit_has(out, "SUMMARY:Mine\n") && kit_has(out, "SUMMARY:Round\n"));
+}
+
+static void
+rules_without_a_word_in_eas_survive(void **state)
+{
+	static const struct {
+		const char *rule, *shown; /* "": none */
+	} rules[] = {
+		{ "RRULE:FREQ=MONTHLY;BYMONTHDAY=1,15\n", "<C:Type>2</C:Type><C:Interval>1</C:Interval><C:DayOfMonth>1</C:DayOfMonth>" },
+		{ "RRULE:FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO\n", "" },
+		{ "RRULE:FREQ=MINUTELY;INTERVAL=15;COUNT=10\n", "" },
+		{ "RRULE:FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1,-1\n", "" },
+		{ "RRULE:FREQ=NONSENSE\n", "" },
+		{ "RDATE;TZID=Europe/Berlin:20260310T100000,20260320T100000\n", "" },
+		{ "RRULE:FREQ=DAILY;COUNT=1500\n", "<C:Until>20300408T080000Z</C:Until>" },
+		{ "RRULE:FREQ=HOURLY;INTERVAL=6;COUNT=8\n", "<C:Type>0</C:Type><C:Interval>1</C:Interval><C:Until>20260303T030000Z</C:Until>" },
+	};
+	struct kit *k = *state;
+	struct item_merged m;
+
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		const char *ics = arena_printf(k->a, EVENT(BASE "%s"), rules[i].rule);
+		const char *xml = kit_render(k, &item_calendar, slice_str(ics), NULL);
+		assert_non_null(xml);
+		if (*rules[i].shown ? !strstr(xml, rules[i].shown) : strstr(xml, "<C:Recurrence>") != NULL)
+			fail_msg("%s became %s", rules[i].rule, xml);
+		/* The phone changes something else and sends the rule back as it got it. */
+		static const unsigned versions[] = { 121, 141, 161 };
+		for (size_t v = 0; v < ARRAY_LEN(versions); v++) {
+			k->view.version = versions[v];
+			xml = kit_render(k, &item_calendar, slice_str(ics), NULL);
+			const char *old = strstr(xml, "<C:Subject>Old");
+			const char *sent = arena_printf(k->a, "%.*s<C:Subject>New%s", (int)(old - xml), xml, old + strlen("<C:Subject>Old"));
+			const char *out = kit_merge(k, &item_calendar, ics, sent, &m);
+			assert_true(kit_has(out, rules[i].rule));
+			assert_true(kit_has(out, "SUMMARY:New\n"));
+			assert_false(m.altered);
+		}
+		k->view.version = 141;
+	}
+}
+
+/* ---- dates for the filter ---- */
+
+static void
+when_it_is_over(void **state)
+{
+	static const struct {
+		const char *lines, *end; /* NULL: never */
+	} rows[] = {
+		{ "DTSTART:20260301T100000Z\nDTEND:20260301T110000Z\n", "20260301T110000Z" },
+		{ "DTSTART;VALUE=DATE:20260301\n", "20260302T000000Z" },
+		{ "DTSTART:20260301T100000Z\nDTEND:20260301T110000Z\nRRULE:FREQ=DAILY;COUNT=3\n", "20260303T110000Z" },
+		{ "DTSTART:20260301T100000Z\nDTEND:20260301T110000Z\nRRULE:FREQ=WEEKLY;UNTIL=20260331\n", "20260329T110000Z" },
+		{ "DTSTART:20260301T100000Z\nDTEND:20260301T110000Z\nRRULE:FREQ=DAILY;COUNT=3\nRDATE:20270101T100000Z\n", "20270101T110000Z" },
+		{ "DTSTART:20260301T100000Z\nRRULE:FREQ=DAILY\n", NULL },
+		{ "DTSTART:20260301T100000Z\nRRULE:FREQ=SECONDLY;COUNT=3\n", NULL },
+		{ "DTSTART:20260301T100000Z\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;COUNT=3\n", NULL },
+		{ "DTSTART:20260301T100000Z\nRRULE:FREQ=ODD\n", NULL },
+		{ "SUMMARY:no start\n", NULL },
+	};
+	struct kit *k = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int64_t date = item_calendar.date(k->a, slice_str(arena_printf(k->a, EVENT("%s"), rows[i].lines)));
+		struct ical_time t = { .t = ITEM_DATE_NEVER };
+		if (rows[i].end)
+			assert_true(ical_time_parse(rows[i].end, &t));
+		if (date != t.t)
+			fail_msg("%sends at %lld, not %lld", rows[i].lines, (long long)date, (long long)t.t);
+	}
+	assert_true(item_calendar.date(k->a, slice_str("")) == ITEM_DATE_NEVER);
+}
+
+static void
+every_failed_allocation_is_told(void **state)
+{
+	struct kit *k = *state;
+	const struct wbxml_node *data = kit_parse(k, "<C:Subject>New</C:Subject><C:StartTime>20261130T090000Z</C:StartTime>"
+		"<C:Attendees><C:Attendee><C:Email>x@y</C:Email><C:Name>X</C:Name></C:Attendee></C:Attendees>");
+	struct arena *own = k->a;
+	bool done = false;
+
+	for (size_t n = 1; !done; n++) {
+		struct item_merged m;
+		k->a = arena_new(0);
+		arena_fail_after(k->a, n);
+		enum err err = kit_merge_tree(k, &item_calendar, slice_str(jour_fixe), data, &m);
+		done = err == ERR_OK;
+		assert_true(done || err == ERR_NOMEM);
+		if (done)
+			assert_true(kit_has(arena_strndup(own, (const char *)m.bytes.ptr, m.bytes.len), "SUMMARY:New\r\n"));
+		arena_free(&k->a);
+	}
+	k->a = own;
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(the_example_of_a_series),
+		TEST(sent_back_as_it_was_nothing_changes),
+		TEST(lines_and_elements),
+		TEST(all_day_events_have_no_zone_from_16),
+		TEST(edits_of_single_fields),
+		TEST(absent_means_unchanged_in_16_and_removed_before),
+		TEST(zones_of_an_edit),
+		TEST(days_are_days_wherever_the_phone_is),
+		TEST(the_example_of_a_holiday),
+		TEST(a_meeting_from_14_1),
+		TEST(attendees_come_and_go),
+		TEST(what_makes_no_event),
+		TEST(instances_of_16),
+		TEST(exceptions_up_to_14_1),
+		TEST(exceptions_whose_time_the_phone_gets_wrong),
+		TEST(a_series_that_moves_takes_its_exceptions_along),
+		TEST(a_new_name_of_the_series_is_that_of_its_instances),
+		TEST(rules_without_a_word_in_eas_survive),
+		TEST(when_it_is_over),
+		TEST(every_failed_allocation_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
