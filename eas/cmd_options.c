@@ -30,7 +30,7 @@ list_commands(unsigned max, struct buf *out)
 enum eas_outcome
 cmd_options(struct eas_request *r, const struct wbxml_node *root)
 {
-	unsigned max = r->server->config->version_max;
+	unsigned max = config_version_max(r->server->config, r->user, r->query.device_id);
 	AUTO(buf_finish) struct buf text = { 0 };
 
 	(void)root;

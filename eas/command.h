@@ -102,4 +102,7 @@ struct eas_config {
 	const char **policy_values;   /* as policy_name(i); NULL: not set */
 };
 
+/* The highest protocol version for this user and device; device_id may be "". */
+unsigned config_version_max(const struct eas_config *c, const char *user, const char *device_id);
+
 #endif

@@ -1,15 +1,19 @@
 /* [eas] and [policy]. */
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "eas/command.h"
 #include "eas/policy.h"
+#include "eas/trace.h"
 
 #define ROW(key_, type_, field, fallback_, min_, max_, doc_) \
 	{ .key = (key_), .type = (type_), .offset = offsetof(struct eas_config, field), .fallback = (fallback_), \
 		.min = (min_), .max = (max_), .doc = (doc_) }
+
+#define VERSIONS "12.1 14.0 14.1 16.0 16.1"
 
 static const unsigned versions[] = { 121, 140, 141, 160, 161 };
 
@@ -30,7 +34,7 @@ static const struct conf_row rows[] = {
 	{ .key = "sent_copy", .type = CONF_CHOICE, .offset = offsetof(struct eas_config, sent_copy), .fallback = "client",
 		.choices = "client always never", .doc = "copy of sent mail in Sent: as the phone asks, always, never" },
 	{ .key = "version", .type = CONF_CHOICE, .offset = offsetof(struct eas_config, version_choice), .fallback = "16.1",
-		.choices = "12.1 14.0 14.1 16.0 16.1", .doc = "highest protocol version offered" },
+		.choices = VERSIONS, .doc = "highest protocol version offered" },
 };
 
 static void
@@ -90,6 +94,56 @@ bind_policy(struct conf *conf, struct eas_config *c, struct error *e)
 	return err;
 }
 
+/* ---- [user NAME] and [device ID]: a ceiling of their own ---- */
+
+struct ceiling {
+	int version;
+};
+
+static const struct conf_row ceiling_rows[] = {
+	{ .key = "version", .type = CONF_CHOICE, .offset = offsetof(struct ceiling, version), .fallback = "16.1",
+		.choices = VERSIONS, .doc = "highest protocol version for this user or device" },
+};
+
+static enum err
+check_ceilings(struct conf *conf, const char *prefix, struct error *e)
+{
+	const char *section;
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; !err && (section = conf_section(conf, prefix, i)) != NULL; i++) {
+		struct ceiling c;
+
+		err = conf_bind(conf, section, ceiling_rows, ARRAY_LEN(ceiling_rows), &c, e);
+	}
+	return err;
+}
+
+static unsigned
+ceiling_of(const struct eas_config *c, const char *kind, const char *name, unsigned max)
+{
+	char section[300];
+	const char *v;
+
+	if (!name || !*name || snprintf(section, sizeof section, "%s %s", kind, name) >= (int)sizeof section)
+		return max;
+	v = conf_get(c->conf, section, "version");
+	for (size_t i = 0; v && i < ARRAY_LEN(versions); i++) {
+		char text[8];
+
+		snprintf(text, sizeof text, "%u.%u", versions[i] / 10, versions[i] % 10);
+		if (strcmp(text, v) == 0 && versions[i] < max)
+			return versions[i];
+	}
+	return max;
+}
+
+unsigned
+config_version_max(const struct eas_config *c, const char *user, const char *device_id)
+{
+	return ceiling_of(c, "device", device_id, ceiling_of(c, "user", user, c->version_max));
+}
+
 enum err
 eas_config_new(struct conf *conf, struct eas_config **config_r, struct error *e)
 {
@@ -102,6 +156,12 @@ eas_config_new(struct conf *conf, struct eas_config **config_r, struct error *e)
 	err = conf_bind(conf, "eas", rows, ARRAY_LEN(rows), c, e);
 	if (!err)
 		err = bind_policy(conf, c, e);
+	if (!err)
+		err = trace_check(conf, e);
+	if (!err)
+		err = check_ceilings(conf, "user ", e);
+	if (!err)
+		err = check_ceilings(conf, "device ", e);
 	if (!err && c->heartbeat_min > c->heartbeat_max)
 		err = err_set(e, ERR_INVALID, "%s:%u: heartbeat_min is above heartbeat_max", conf_name(conf),
 			conf_line(conf, "eas", "heartbeat_min"));

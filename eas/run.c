@@ -18,7 +18,7 @@ version_offered(const struct eas_request *r)
 {
 	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
 		if (versions[i] == r->query.version)
-			return versions[i] <= r->server->config->version_max;
+			return versions[i] <= config_version_max(r->server->config, r->user, r->query.device_id);
 	}
 	return false;
 }

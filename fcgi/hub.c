@@ -18,6 +18,7 @@
 #define FOLDERS_EVERY 300  /* seconds between looks at the hierarchy of a watched user */
 #define RETRY_AFTER 15     /* seconds after which a watch that could not be opened is tried again */
 #define TIDY_EVERY 20
+#define TIDY_PASSES 20 /* of the store's housekeeping at a time; the rest next time */
 #define STOP_SECONDS 10
 
 enum message_kind { MESSAGE_PARK, MESSAGE_END, MESSAGE_NUDGE, MESSAGE_BUSY, MESSAGE_FREE, MESSAGE_JOB, MESSAGE_TIDIED };
@@ -551,11 +552,15 @@ tidy_job(void *arg)
 	struct hub *h = arg;
 	struct generation *g = server_generation(h->server);
 	struct error e = { 0 };
-	bool more;
+	bool more = true;
 
 	backends_tidy(g->backends);
-	if (state_housekeep(h->server->state, time(NULL), &more, &e))
-		log_debug(NULL, "housekeeping: %s", e.text);
+	for (int passes = 0; more && passes < TIDY_PASSES; passes++) {
+		if (state_housekeep(h->server->state, time(NULL), &more, &e)) {
+			log_debug(NULL, "housekeeping: %s", e.text);
+			break;
+		}
+	}
 	generation_unref(&g);
 	post(h, message_new(MESSAGE_TIDIED));
 }

@@ -132,6 +132,7 @@ start(struct server *s, struct error *e)
 	s->hub = hub_new(s);
 	if (s->stop_fd < 0 || !s->jobs || !s->hub || !queue_init(&s->ready))
 		return err_set(e, ERR_INTERNAL, "cannot start: %s", strerror(errno));
+	s->slot_free = slot_free;
 	backends_on_free(s->generation->backends, slot_free, s);
 	return ERR_OK;
 }

@@ -31,7 +31,12 @@ server_reload(struct server *s)
 	old = s->generation;
 	pthread_mutex_unlock(&s->lock);
 	err = generation_new(s->path, old, &s->hooks, &fresh, &e);
+	if (!err)
+		err = state_check(fresh->conf, &e);
+	if (!err)
+		err = conf_check_unbound(fresh->conf, &e);
 	if (err) {
+		generation_unref(&fresh);
 		log_error(NULL, "the new configuration is not taken, the old one stays: %s", e.text);
 		fresh = server_generation(s);
 		if (log_open(fresh->server.log_to, generation_level(fresh)) < 0)
@@ -41,6 +46,7 @@ server_reload(struct server *s)
 	}
 	if (log_open(fresh->server.log_to, generation_level(fresh)) < 0)
 		log_error(NULL, "the log %s cannot be opened", fresh->server.log_to);
+	backends_on_free(fresh->backends, s->slot_free, s);
 	pthread_mutex_lock(&s->lock);
 	old = s->generation;
 	s->generation = fresh;

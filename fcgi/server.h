@@ -14,6 +14,7 @@ struct server {
 	struct jobs *jobs;
 	struct queue ready;            /* for the workers */
 	struct eas_server hooks;       /* what each generation is given */
+	account_free_fn slot_free;     /* told by each generation's backends */
 	pthread_mutex_t lock;          /* of `generation` */
 	struct generation *generation; /* the current one */
 	int stop_fd;                   /* eventfd: readable for good once the server stops */

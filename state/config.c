@@ -89,3 +89,13 @@ config_finish(struct state *s)
 	free(s->password);
 	s->password = NULL;
 }
+
+enum err
+state_check(struct conf *conf, struct error *e)
+{
+	struct state s = { .conf = conf };
+	enum err err = config_bind(&s, e);
+
+	config_finish(&s);
+	return err;
+}

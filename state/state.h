@@ -31,6 +31,8 @@ struct state_txn;
  * SQLite: takes the lock file of the one responder unless `tool` (cpush-admin beside it). INVALID: configuration;
  * UNAVAILABLE. */
 enum err state_open(struct conf *conf, bool tool, struct state **s_r, struct error *e) NODISCARD;
+/* Binds and checks [state] without opening anything, for a configuration that is read again (the store itself stays as it is). */
+enum err state_check(struct conf *conf, struct error *e) NODISCARD;
 void state_close(struct state **s);
 /* Called by a thread that ends: closes its connection. */
 void state_thread_end(struct state *s);
