@@ -5,6 +5,7 @@
 
 #include "eas/clock.h"
 #include "eas/compose_page.h"
+#include "eas/rule.h"
 
 #define ROUND 256     /* rows read at once beyond the window */
 #define ROUNDS_MAX 400
@@ -289,11 +290,11 @@ note_tries(struct compose *c, struct idset *unconfirmed, struct idset *extra, st
 	struct state_items rows;
 	enum err err = ERR_OK;
 
-	for (size_t i = 0; i < c->added->n; i++) {
+	for (size_t i = 0; RULE(SETTLE) && i < c->added->n; i++) {
 		if (!idset_has(&c->told, c->added->v[i]))
 			idset_add(unconfirmed, c->added->v[i]);
 	}
-	for (size_t i = 0; !err && i < c->touched->n; i++) {
+	for (size_t i = 0; RULE(SETTLE) && !err && i < c->touched->n; i++) {
 		if (idset_has(&c->told, c->touched->v[i]))
 			continue;
 		err = page_read_row(c, c->touched->v[i], &rows, e);
@@ -337,6 +338,8 @@ compose(struct compose *c, struct error *e)
 	struct round in = { .c = c, .start = &start, .unconfirmed = &unconfirmed, .extra_ids = &extra, .page = &page };
 	enum err err;
 
+	if (!RULE(WIDEN) && c->target < c->pos.cut_date)
+		c->target = c->pos.cut_date;
 	idset_init(&unconfirmed, a);
 	idset_init(&extra, a);
 	page_init(&page, c);

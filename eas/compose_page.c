@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "eas/rule.h"
+
 #define MAIL_AT_ONCE 32   /* mails fetched together: they can be large */
 #define ITEMS_AT_ONCE 200
 
@@ -265,7 +267,7 @@ move_position(struct compose *c, const struct planned *x, bool sent)
 		idset_remove(&p->again, row->id);
 		idset_add(&c->told, row->id);
 	}
-	if (x->send && !sent && (x->after & PAGE_HOLE)) {
+	if (x->send && !sent && (x->after & PAGE_HOLE) && RULE(HOLES)) {
 		idset_add(&p->holes, row->id);
 		c->moved = true;
 	}

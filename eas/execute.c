@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "eas/execute_command.h"
+#include "eas/rule.h"
 
 enum err
 execute_note(struct execute *x, const struct mirror_change *change)
@@ -220,6 +221,10 @@ execute_commit(struct execute *x, struct error *e)
 	in.changes = arena_array(x->r->arena, x->n_changes + 1, sizeof *in.changes);
 	if (!in.changes)
 		return ERR_NOMEM;
+#ifdef CPUSH_FAILPOINTS
+	if (rule_die && x->n_changes)
+		return err_set(e, ERR_UNAVAILABLE, "a test lets the process die");
+#endif
 	err = state_run(x->r->server->state, STATE_WRITE, commit, &in, e);
 	if (err)
 		return err;

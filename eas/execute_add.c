@@ -6,6 +6,7 @@
 #include "eas/append.h"
 #include "eas/content_hash.h"
 #include "eas/execute_command.h"
+#include "eas/rule.h"
 
 #define NAME_LEN 32
 
@@ -41,7 +42,7 @@ earlier(const struct execute *x, const char *client, const char *hash)
 		if (x->done[i].kind == 'a' && strcmp(x->done[i].client, client) == 0)
 			return &x->done[i];
 	}
-	for (size_t i = 0; i < x->n_done; i++) {
+	for (size_t i = 0; RULE(CONTENT) && i < x->n_done; i++) {
 		const struct state_done *d = &x->done[i];
 
 		if (d->kind == 'a' && d->item > 0 && strcmp(d->hash, hash) == 0 && !is_named(x, d->client) && !is_answered(x, d->item))
@@ -58,7 +59,7 @@ again(struct execute *x, const struct wbxml_node *n, const struct state_done *d,
 	enum err err = ERR_OK;
 	int64_t item = d->item;
 
-	if (row && !row->deleted && strcmp(d->hash, hash) != 0)
+	if (row && !row->deleted && strcmp(d->hash, hash) != 0 && RULE(EDITED))
 		err = execute_edit(x, n, row, true, &status, e);
 	if (err)
 		return err;
@@ -107,6 +108,10 @@ put(struct execute *x, const struct item_merged *m, const char *name, struct bac
 	if (x->class->class == BACKEND_MAIL)
 		return append_once(x->r, &put, name, s_r, e);
 	err = account_put(x->r->account, x->r->arena, &put, s_r, e);
+#ifdef CPUSH_FAILPOINTS
+	if (!err)
+		execute_vouch(x, s_r->key, &s_r->version);
+#endif
 	return err == ERR_EXISTS ? adopt(x, s_r, e) : err;
 }
 
@@ -121,7 +126,7 @@ date_of(const struct execute *x, struct slice bytes)
 static enum err
 make(struct execute *x, const struct wbxml_node *n, const char *client, const char *hash, struct error *e)
 {
-	const char *name = derive_name(x, hash);
+	const char *name = derive_name(x, RULE(CONTENT) ? hash : client);
 	struct item_edit edit = { .data = wbxml_child(n, AirSync_ApplicationData), .supported = x->supported, .uid = name };
 	struct item_merged m = { 0 };
 	struct backend_stored s;

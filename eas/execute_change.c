@@ -4,6 +4,7 @@
 #include "eas/append.h"
 #include "eas/content_hash.h"
 #include "eas/execute_command.h"
+#include "eas/rule.h"
 
 /* The item as it is now, in the request's arena. */
 struct current {
@@ -57,6 +58,18 @@ fetch_current(struct execute *x, const char *key, enum backend_want want, struct
 		return err;
 	return c_r->taken ? c_r->err : ERR_NOTFOUND;
 }
+
+#ifdef CPUSH_FAILPOINTS
+void
+execute_vouch(struct execute *x, const char *key, const char **version)
+{
+	struct current c;
+	struct error e = { 0 };
+
+	if (!RULE(VOUCH) && !**version && !fetch_current(x, key, WANT_META, &c, &e))
+		*version = c.item.version;
+}
+#endif
 
 /* A draft is edited as a whole; of other mails only flags and categories can change. */
 static bool
@@ -115,6 +128,10 @@ store_item(struct execute *x, const struct state_item *row, const struct current
 
 	if (!err && s.key && *s.key)
 		change->key = s.key;
+#ifdef CPUSH_FAILPOINTS
+	if (!err)
+		execute_vouch(x, change->key, &s.version);
+#endif
 	change->version = s.version && !m->altered ? s.version : "";
 	if (!err && x->class->date)
 		change->date = x->class->date(x->r->arena, m->bytes);
@@ -173,7 +190,7 @@ try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item 
 	struct item_merged m = { 0 };
 	struct current c;
 	const struct state_done *before = touched(x, row->id);
-	bool otherwise = before && strcmp(before->hash, hash) != 0;
+	bool otherwise = RULE(EDITED) && before && strcmp(before->hash, hash) != 0;
 	struct mirror_change change = { .op = MIRROR_UPDATED, .item = row->id, .key = row->key, .date = row->date };
 	enum err err = fetch_current(x, row->key, mail && !draft ? WANT_META : WANT_BYTES, &c, e);
 
@@ -210,7 +227,7 @@ try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item 
 	if (err)
 		return err;
 	*status_r = 1;
-	change.by = otherwise || conflict || m.altered || (add && row->changed_by != x->col->now.epoch) ? 0 : x->col->now.epoch;
+	change.by = otherwise || (conflict && RULE(SEEN)) || m.altered || (add && row->changed_by != x->col->now.epoch) ? 0 : x->col->now.epoch;
 	if (!add)
 		execute_done(x, 't', "", row->id, hash);
 	return execute_note(x, &change);

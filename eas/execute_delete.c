@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "eas/execute_command.h"
+#include "eas/rule.h"
 
 /* The copy in Trash is nobody's own: the phone, which has only been told to forget the mail, hears of it there. */
 static enum err
@@ -50,6 +51,10 @@ execute_delete(struct execute *x, const struct wbxml_node *n, struct error *e)
 		return ERR_OK; /* gone already is as good */
 	if (wbxml_has(n, AirSyncBase_InstanceId))
 		return delete_instance(x, n, row, e);
+	if (!RULE(DELETE) && row->seq > x->col->base.c && row->changed_by != x->col->now.epoch) {
+		execute_respond(x, AirSync_Delete, n, 7);
+		return ERR_OK;
+	}
 	if (x->folder->readonly)
 		err = ERR_DENIED;
 	else if (x->class->class == BACKEND_MAIL && x->trash && x->trash != x->folder->id)

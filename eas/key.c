@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "eas/clock.h"
+#include "eas/rule.h"
 
 void
 position_load(struct position *p, struct arena *a, const struct state_position *stored)
@@ -63,9 +64,11 @@ begin(struct state_txn *t, void *arg, struct error *e)
 {
 	struct beginning *b = arg;
 	struct state_collection c = b->c;
-	enum err err = state_collection_begin(t, &c);
+	enum err err = RULE(EPOCHS) ? ERR_OK : state_device_resync(t, c.device, c.folder);
 
 	(void)e;
+	if (!err)
+		err = state_collection_begin(t, &c);
 	b->c.id = c.id;
 	return err;
 }
@@ -201,7 +204,7 @@ receive(struct eas_request *r, struct collection *c, const struct state_answer *
 
 	if (answer->n == c->was.base)
 		return ERR_OK;
-	err = settle(r, c, answer, e);
+	err = RULE(SETTLE) ? settle(r, c, answer, e) : ERR_OK;
 	if (err)
 		return err;
 	only = arena_alloc(r->arena, sizeof *only);
@@ -262,12 +265,14 @@ key_answer(struct collection *c, struct arena *a, const struct position *pos, co
 
 	if (!answers || pos->holes.failed || pos->again.failed || told->failed)
 		return ERR_NOMEM;
+	now->n = RULE(KEYS) ? now->n + 1 : now->base + 1;
 	for (size_t i = 0; i < now->n_answers; i++) {
 		/* The base stays; of the others the latest few. */
+		if (!RULE(KEYS) && now->answers[i].n == now->n)
+			continue;
 		if (now->answers[i].n == now->base || now->n_answers - i < STATE_ANSWERS)
 			answers[n++] = now->answers[i];
 	}
-	now->n++;
 	answers[n++] = (struct state_answer){ .n = now->n, .pos = position_store(pos), .told = told->v, .n_told = told->n };
 	now->answers = answers;
 	now->n_answers = n;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "eas/mirror.h"
+#include "eas/rule.h"
 
 static bool
 below(int64_t date, int64_t id, int64_t high_date, int64_t high_id)
@@ -20,13 +21,13 @@ mirror_update_row(const struct state_item *row, const char *version, int64_t dat
 		/* Some device has it and some not: the old goes under its old date, a new one comes, as someone else's work. */
 		rows_r[0].deleted = true;
 		rows_r[0].seq = ++*seq;
-		rows_r[0].changed_by = 0;
+		rows_r[0].changed_by = RULE(RENUMBER) ? 0 : by;
 		rows_r[1] = *row;
 		rows_r[1].id = 0;
 		rows_r[1].version = version;
 		rows_r[1].date = date;
 		rows_r[1].created_seq = rows_r[1].seq = ++*seq;
-		rows_r[1].created_by = rows_r[1].changed_by = 0;
+		rows_r[1].created_by = rows_r[1].changed_by = RULE(RENUMBER) ? 0 : by;
 		rows_r[1].outside = false;
 		return 2;
 	}
@@ -73,7 +74,7 @@ created(struct applying *in, struct mirror_change *c)
 	if (err)
 		return err;
 	if (row) {
-		row->created_by = c->by;
+		row->created_by = RULE(ADOPT) ? c->by : row->created_by;
 		if (strcmp(row->version, c->version) == 0)
 			row->changed_by = c->by;
 	} else {

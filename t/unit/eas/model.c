@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "eas/clock.h"
+#include "eas/rule.h"
 #include "model_phone.h"
 
 #define PHONES 3
@@ -261,8 +262,15 @@ step(struct run *run, struct phone *p, bool busy, bool race)
 	client_wins = !run->calm && rng_below(&run->rng, 2);
 	run->armed = trouble && !first && rng_chance(&run->rng, 0.1);
 	run->race = race;
+#ifdef CPUSH_FAILPOINTS
+	rule_die = run->armed && rng_below(&run->rng, 2);
+	run->armed = run->armed && !rule_die;
+#endif
 	phone_ask(p, getchanges, client_wins, &answers[0]);
 	run->race = false;
+#ifdef CPUSH_FAILPOINTS
+	rule_die = false;
+#endif
 	twice = trouble && !run->armed && rng_chance(&run->rng, 0.15);
 	if (answers[0].retry) {
 		if (!trouble && !*run->why)

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "eas/rule.h"
 #include "model.h"
 
 #define RENEW 20
@@ -56,6 +57,43 @@ runs_hold_on_sqlite(void **state)
 	runs("sqlite", number("CPUSH_MODEL_RUNS", 100));
 }
 
+#ifdef CPUSH_FAILPOINTS
+/* Each rule is for something: without it some run breaks. */
+static void
+each_rule_is_needed(void **state)
+{
+	static const struct {
+		const char *name;
+		enum rule rule;
+	} rules[] = { { "settle", RULE_SETTLE }, { "content", RULE_CONTENT }, { "edited", RULE_EDITED }, { "adopt", RULE_ADOPT },
+		{ "keys", RULE_KEYS }, { "epochs", RULE_EPOCHS }, { "widen", RULE_WIDEN }, { "delete", RULE_DELETE }, { "seen", RULE_SEEN },
+		{ "holes", RULE_HOLES }, { "renumber", RULE_RENUMBER }, { "vouch", RULE_VOUCH } };
+	uint64_t most = number("CPUSH_MODEL_RULE_RUNS", 400);
+	unsigned idle = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		struct world w;
+		char why[256] = "";
+		uint64_t seed = 0;
+
+		rules_off = rules[i].rule;
+		world_open(&w, "sqlite", NULL);
+		for (; seed < most && model_run(&w, seed, why, sizeof why); seed++) {
+			if (seed % RENEW == RENEW - 1) {
+				world_close(&w);
+				world_open(&w, "sqlite", NULL);
+			}
+		}
+		world_close(&w);
+		rules_off = 0;
+		print_message("without %s: %s (seed %" PRIu64 ")\n", rules[i].name, *why ? why : "nothing breaks", seed);
+		idle += !*why;
+	}
+	assert_int_equal(idle, 0);
+}
+#endif
+
 static void
 runs_hold_on_mariadb(void **state)
 {
@@ -71,6 +109,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(runs_hold_on_sqlite),
 		cmocka_unit_test(runs_hold_on_mariadb),
+#ifdef CPUSH_FAILPOINTS
+		cmocka_unit_test(each_rule_is_needed),
+#endif
 	};
 
 	if (log_open("stderr", number("CPUSH_MODEL_TRACE", 0) ? LEVEL_DEBUG : LEVEL_ERROR))
