@@ -129,7 +129,7 @@ ceiling_of(const struct eas_config *c, const char *kind, const char *name, unsig
 		return max;
 	v = conf_get(c->conf, section, "version");
 	for (size_t i = 0; v && i < ARRAY_LEN(versions); i++) {
-		char text[8];
+		char text[24];
 
 		snprintf(text, sizeof text, "%u.%u", versions[i] / 10, versions[i] % 10);
 		if (strcmp(text, v) == 0 && versions[i] < max)

@@ -116,7 +116,7 @@ decode_qp(struct buf *b)
 		int lo = hi >= 0 ? hex(b->data[i + 2]) : -1;
 		if (lo >= 0)
 			i += 2;
-		b->data[to++] = lo >= 0 ? (unsigned char)(hi << 4 | lo) : b->data[i];
+		b->data[to++] = lo >= 0 ? (unsigned char)((unsigned)hi << 4 | (unsigned)lo) : b->data[i];
 	}
 	b->len = to;
 }
@@ -152,7 +152,7 @@ static const char *
 to_utf8(struct arena *a, const struct vcard_prop *p, struct buf *raw)
 {
 	const char *charset = vcard_param(p, "CHARSET");
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	buf_init(&out, VCARD_BYTES_MAX);
 	if (!charset && !text_is_utf8(raw->data, raw->len) && !memchr(raw->data, 0, raw->len))
 		charset = "windows-1252";
@@ -166,7 +166,7 @@ vcard_value(struct vcard *v, const struct vcard_prop *p)
 {
 	if (p->value)
 		return p->value;
-	AUTO(buf_finish) struct buf raw;
+	AUTO(buf_finish) struct buf raw = { 0 };
 	buf_init(&raw, VCARD_BYTES_MAX);
 	unfold(v, p, &raw);
 	if (p->encoding == VCARD_QP)

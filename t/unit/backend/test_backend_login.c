@@ -82,7 +82,7 @@ another_password_is_tried_at_once(void **state)
 static void
 guesses_are_bounded(void **state)
 {
-	char guess[16];
+	char guess[24];
 
 	(void)state;
 	begin("");

@@ -114,7 +114,7 @@ another_password_makes_room(void **state)
 	mem = mem_world(&mem_ops);
 	rig_open("mem", "[backends]\nuser_sessions = 2\n");
 	for (int i = 0; i < 5; i++) {
-		char password[8];
+		char password[16];
 
 		snprintf(password, sizeof password, "p%d", i);
 		a = rig_account("alice", password);
@@ -132,7 +132,7 @@ a_host_has_so_many_and_no_more(void **state)
 {
 	struct account *a[4];
 	struct backends_stats stats;
-	char user[8];
+	char user[16];
 
 	(void)state;
 	mem = mem_world(&mem_ops);
