@@ -198,6 +198,32 @@ new_parser(struct text *t)
 	return p;
 }
 
+/* The parser stops at </html>, but lists put their footers there, and mails of several pieces go on with the next page. */
+static char *
+without_ends(struct arena *a, const char *html, size_t n)
+{
+	static const char *const tags[] = { "</html", "</body" };
+	char *copy = arena_strndup(a, html, n);
+
+	for (char *p = copy; p && (p = strchr(p, '<'));) {
+		size_t len = 0;
+
+		for (size_t i = 0; i < ARRAY_LEN(tags) && !len; i++) {
+			if (text_casestarts(p, tags[i]))
+				len = strcspn(p, ">");
+		}
+		if (!len || !p[len]) {
+			p++;
+			continue;
+		}
+		/* A line break in their place keeps the words apart. */
+		memset(p, ' ', len + 1);
+		memcpy(p, "<br>", 4);
+		p += len;
+	}
+	return copy;
+}
+
 static bool
 parse(struct text *t, const char *html, size_t n)
 {
@@ -238,8 +264,9 @@ html_to_text(struct arena *a, const char *html, size_t n)
 
 	if (n > HTML_MAX)
 		n = text_cut(html, HTML_MAX);
+	char *page = without_ends(a, html, n);
 	buf_init(&t.out, (size_t)HTML_MAX * 2);
-	if (!parse(&t, html, n))
+	if (!page || !parse(&t, page, strlen(page)))
 		return NULL;
 	while (t.out.len && is_space(t.out.data[t.out.len - 1]))
 		t.out.len--;
@@ -283,7 +310,7 @@ escape(struct buf *out, const char *text)
 static char *
 wrap(struct arena *a, const char *before, const char *text, const char *after)
 {
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 
 	buf_init(&out, 0);
 	buf_add_str(&out, before);

@@ -28,6 +28,20 @@ mime_gmime_encoding(enum mime_encoding e)
 
 /* ---- transfer encodings ---- */
 
+/* Base64 that lacks its padding, or was cut: what would complete it. GMime drops an incomplete last group. */
+static size_t
+missing_padding(struct slice s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = s.ptr[i];
+
+		n += (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '=';
+	}
+	return n % 4 >= 2 ? 4 - n % 4 : 0;
+}
+
 /* Decodes block by block; sink gets at most `max` bytes in all and may be NULL. Returns how many there are (up to max). */
 static uint64_t
 decode(const struct mime_part *p, struct buf *sink, uint64_t max)
@@ -55,7 +69,8 @@ decode(const struct mime_part *p, struct buf *sink, uint64_t max)
 		total += got;
 	}
 	if (total < max) {
-		size_t got = g_mime_encoding_flush(&state, "", 0, out);
+		size_t padding = p->encoding == MIME_BASE64 ? missing_padding(p->body) : 0;
+		size_t got = g_mime_encoding_flush(&state, "==", padding, out);
 
 		if (sink && got <= max - total)
 			buf_add(sink, out, got);
@@ -79,7 +94,7 @@ mime_decoded_size(const struct mime_part *p)
 void
 mime_encode(enum mime_encoding e, struct slice bytes, struct buf *out)
 {
-	AUTO(buf_finish) struct buf raw;
+	AUTO(buf_finish) struct buf raw = { 0 };
 	GMimeEncoding state;
 	char block[BLOCK * 4 + 64]; /* quoted-printable: three for one, and soft line ends */
 
@@ -94,7 +109,12 @@ mime_encode(enum mime_encoding e, struct slice bytes, struct buf *out)
 	buf_add(&raw, block, g_mime_encoding_flush(&state, "", 0, block));
 	if (!buf_ok(&raw))
 		out->failed = true;
+	size_t before = out->len;
 	mime_add_crlf(out, buf_slice(&raw));
+	/* The last line end belongs to what comes behind, unless it is the text's own. */
+	bool own = e == MIME_QUOTED && bytes.len && bytes.ptr[bytes.len - 1] == '\n';
+	if (!own && buf_ok(out) && out->len >= before + 2)
+		out->len -= 2;
 }
 
 /* ---- charsets ---- */
@@ -324,7 +344,7 @@ safe_name(struct arena *a, const char *name)
 	}
 	while (n && (s[n - 1] == ' ' || s[n - 1] == '.'))
 		s[--n] = '\0';
-	while (s && (*s == ' ' || (*s == '.' && s[1] == '.')))
+	while (s && *s == ' ')
 		s++;
 	return s;
 }
@@ -332,7 +352,7 @@ safe_name(struct arena *a, const char *name)
 static const char *
 message_name(struct arena *a, const struct mime_part *p)
 {
-	AUTO(buf_finish) struct buf decoded;
+	AUTO(buf_finish) struct buf decoded = { 0 };
 	struct slice bytes = p->body;
 
 	buf_init(&decoded, MIME_HEADER);
@@ -407,7 +427,7 @@ enum err
 mime_as_text(struct arena *a, const struct mime *m, struct slice *text_r)
 {
 	struct slice whole = m->root->raw;
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	const unsigned char *from = whole.ptr;
 
 	*text_r = whole;
@@ -419,8 +439,6 @@ mime_as_text(struct arena *a, const struct mime *m, struct slice *text_r)
 			continue;
 		buf_add(&out, from, (size_t)(p->raw.ptr - from));
 		add_encoded(p, &out);
-		if (p->parent && buf_ok(&out) && out.len >= 2)
-			out.len -= 2; /* the boundary brings its own line end */
 		from = p->raw.ptr + p->raw.len;
 	}
 	buf_add(&out, from, (size_t)(whole.ptr + whole.len - from));
