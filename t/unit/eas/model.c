@@ -471,7 +471,8 @@ model_run(struct world *w, uint64_t seed, char *why, size_t size)
 	if (!run)
 		abort();
 	*run = (struct run){ .w = w, .rng = { seed * 0x2545f4914f6cdd1du + 1 }, .calm = seed % 5 == 0, .why = why, .why_size = size };
-	snprintf(run->user, sizeof run->user, "user%" PRIu64, seed);
+	/* A store may hold the users of earlier runs of this program. */
+	snprintf(run->user, sizeof run->user, "user%" PRIu64 "%s", seed, strrchr(w->dir, '-'));
 	*why = '\0';
 	w->user = run->user;
 	current = run;

@@ -18,24 +18,28 @@ die(const char *what, const struct error *e)
 
 /* ---- the store ---- */
 
+/* As t/lib/mariadb.sh starts it. */
+static const char *
+mariadb_socket(void)
+{
+	const char *s = getenv("CPUSH_STORE_SOCKET");
+
+	return s ? s : getenv("CPUSH_TEST_MARIADB_SOCKET");
+}
+
 bool
 world_has_mariadb(void)
 {
-	const char *s = getenv("CPUSH_TEST_MARIADB");
-
-	return s && *s;
+	return mariadb_socket() != NULL;
 }
 
 static void
 state_section(struct world *w, const char *driver, struct buf *out)
 {
-	const char *name = getenv("CPUSH_TEST_MARIADB_DATABASE"), *user = getenv("CPUSH_TEST_MARIADB_USER");
-
 	if (strcmp(driver, "sqlite") == 0)
 		buf_printf(out, "[state]\ndriver = sqlite\npath = %s/state.db\n", w->dir);
 	else
-		buf_printf(out, "[state]\ndriver = mariadb\nsocket = %s\ndatabase = %s\nuser = %s\n", getenv("CPUSH_TEST_MARIADB"),
-			name ? name : "cpush", user ? user : "cpush");
+		buf_printf(out, "[state]\ndriver = mariadb\nsocket = %s\npassword = secret\n", mariadb_socket());
 }
 
 /* ---- the world ---- */

@@ -1,7 +1,7 @@
 /* t/unit/eas/world.h - one user, one mailbox in memory, one store, and requests to the commands, for tests of the engine.
  *
  * A world has the module "mem" (t/unit/backend/mem.h) behind a real store: SQLite in a directory of its own, or MariaDB where the
- * environment names one (CPUSH_TEST_MARIADB: a path of its socket). A call is one request: its elements are written, it is run, and the
+ * environment names the socket of one that t/lib/mariadb.sh has prepared (CPUSH_STORE_SOCKET or CPUSH_TEST_MARIADB_SOCKET). A call is one request: its elements are written, it is run, and the
  * answer is looked at as a tree.
  * Failure: what cannot be set up ends the program; a command that fails does not.
  */
