@@ -101,7 +101,6 @@ dav_http_open(const struct dav_http_settings *set, const char *user, const char 
 		dav_http_close(&h);
 		return err;
 	}
-	/* The link's share brings the cookie engine. CURLOPT_COOKIEFILE is not needed for it, and curl_easy_reset() leaks its list. */
 	dav_http_begin(h);
 	*h_r = h;
 	return ERR_OK;
@@ -374,6 +373,8 @@ transfer(struct exchange *x, const char *path, struct error *e)
 		return err_set(e, ERR_UNAVAILABLE, "%s: %s takes too long", h->set->name, h->set->origin);
 	}
 	curl_easy_reset(h->curl);
+	/* Brings the cookies back. CURLOPT_COOKIEFILE would, too, but the next reset leaks its list (libcurl 7.88). */
+	curl_easy_setopt(h->curl, CURLOPT_SHARE, dav_link_share(h->link));
 	limits_set(h, left < most ? left : most);
 	credentials_set(h);
 	request_set(x, url, headers);
