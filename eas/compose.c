@@ -362,7 +362,7 @@ compose(struct compose *c, struct error *e)
 		err = page_flush(&page, e);
 		if (err)
 			return err;
-		if (c->more || c->backend_failed)
+		if (c->more || c->backend_failed || (c->probe && c->n_adds))
 			break;
 		if (at_the_end(c, &in)) {
 			tidy_sets(c, &in);

@@ -21,7 +21,7 @@ struct compose {
 	struct eas_request *r;
 	struct state_folder *folder;
 	const struct item_class *class;
-	struct item_view view;
+	struct item_view view;      /* address NULL: the user's is asked for when something is rendered */
 	int64_t me;                 /* epoch */
 	int64_t target;             /* the new cut-off's date: from FilterType; INT64_MIN: none */
 	bool get_changes;
@@ -32,6 +32,7 @@ struct compose {
 	const struct idset *added;  /* made from the base by this or an earlier try */
 	const struct idset *touched;
 	bool dry;                   /* count only: nothing is fetched or rendered, the window is none */
+	bool probe;                 /* dry, and one Add is enough to know */
 	int64_t until;              /* eas_monotonic() at which to stop with what there is; 0: never */
 	/* in and out */
 	struct position pos;        /* from, to */
@@ -48,5 +49,8 @@ struct compose {
 
 /* OK also where backend_failed. BUSY: nothing was done. UNAVAILABLE: the store. */
 enum err compose(struct compose *c, struct error *e) NODISCARD;
+
+/* Asks who the user is, once. BUSY; other failures leave it unknown. */
+enum err compose_identify(struct eas_request *r, struct item_view *view, struct error *e) NODISCARD;
 
 #endif

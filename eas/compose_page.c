@@ -162,6 +162,21 @@ take_item(void *ctx, const struct backend_item *item)
 	return ERR_OK;
 }
 
+enum err
+compose_identify(struct eas_request *r, struct item_view *view, struct error *e)
+{
+	struct backend_identity id = { 0 };
+	enum err err = view->address ? ERR_OK : account_identity(r->account, r->arena, &id, e);
+
+	if (err == ERR_BUSY || view->address)
+		return err;
+	if (err)
+		id = (struct backend_identity){ 0 };
+	view->address = id.address ? id.address : "";
+	view->name = id.name ? id.name : "";
+	return ERR_OK;
+}
+
 static enum err
 fetch_batch(struct batch *b, struct error *e)
 {
@@ -176,7 +191,9 @@ fetch_batch(struct batch *b, struct error *e)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < b->n; i++)
 		keys[i] = b->list[i]->row.key;
-	err = account_fetch(c->r->account, &what, take_item, b, e);
+	err = compose_identify(c->r, &c->view, e);
+	if (!err)
+		err = account_fetch(c->r->account, &what, take_item, b, e);
 	for (size_t i = 0; !err && i < b->n; i++) {
 		if (!b->list[i]->fetched) { /* the module forgot it: not the item's fault, but nothing to send */
 			b->list[i]->fetched = true;

@@ -14,14 +14,18 @@
 int64_t
 sync_filter_date(enum backend_class class, unsigned filter)
 {
-	static const int days[] = { 0, 1, 3, 7, 14, 30, 90, 180 };
+	static const struct {
+		unsigned classes; /* that have it [MS-ASCMD 2.2.3.68.2] */
+		int days;
+	} filters[] = { { 0, 0 }, { BACKEND_MAIL, 1 }, { BACKEND_MAIL, 3 }, { BACKEND_MAIL, 7 }, { BACKEND_MAIL | BACKEND_CALENDAR, 14 },
+		{ BACKEND_MAIL | BACKEND_CALENDAR, 31 }, { BACKEND_CALENDAR, 92 }, { BACKEND_CALENDAR, 183 } };
 	int64_t today = eas_now() / 86400 * 86400;
 
 	if (class == BACKEND_TASKS)
 		return filter == 8 ? 1 : INT64_MIN; /* complete ones have the date 0 */
-	if (filter == 0 || filter >= ARRAY_LEN(days) || class == BACKEND_CONTACTS)
+	if (filter >= ARRAY_LEN(filters) || !(filters[filter].classes & class))
 		return INT64_MIN;
-	return today - (int64_t)days[filter] * 86400;
+	return today - (int64_t)filters[filter].days * 86400;
 }
 
 bool
@@ -30,18 +34,11 @@ sync_is_empty(const struct state_folder *f, unsigned version)
 	return f->type == TYPE_OUTBOX || !mirror_is_backed(f) || (f->type == TYPE_DRAFTS && version < 160);
 }
 
-bool
+void
 sync_view(struct eas_request *r, const struct item_options *options, struct item_view *v_r)
 {
-	struct backend_identity id = { 0 };
-	struct error e = { 0 };
-
-	if (account_identity(r->account, r->arena, &id, &e))
-		id = (struct backend_identity){ 0 };
 	*v_r = (struct item_view){ .version = r->query.version, .options = options,
-		.quirks = quirks_of(r->query.device_type, r->user_agent, r->query.version), .address = id.address ? id.address : "",
-		.name = id.name ? id.name : "", .log = &r->log };
-	return true;
+		.quirks = quirks_of(r->query.device_type, r->user_agent, r->query.version), .log = &r->log };
 }
 
 /* ---- folder and key ---- */
@@ -160,6 +157,8 @@ run_commands(struct eas_request *r, const struct sync_collection *c, struct sync
 		err = state_run(r->server->state, STATE_READ, find_trash, &in, e);
 	if (s->folder.type == TYPE_TRASH)
 		s->x.trash = 0;
+	if (!err && c->commands)
+		err = compose_identify(r, &s->x.view, e);
 	if (!err)
 		err = execute(&s->x, e);
 	committed = execute_commit(&s->x, e);

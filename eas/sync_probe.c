@@ -21,7 +21,7 @@ sync_would_send(struct eas_request *r, const struct state_folder *f, const struc
 	idset_init(&touched, r->arena);
 	buf_init(&none, 1);
 	k = (struct compose){ .r = r, .folder = &folder, .class = class, .view = { .options = &options }, .me = stored->epoch,
-		.target = sync_filter_date(class->class, options.filter), .get_changes = true, .window = UINT32_MAX, .dry = true,
+		.target = sync_filter_date(class->class, options.filter), .get_changes = true, .window = UINT32_MAX, .dry = true, .probe = true,
 		.added = &added, .touched = &touched, .out = &none };
 	position_load(&k.pos, r->arena, &newest->pos);
 	idset_load(&k.told, r->arena, newest->told, newest->n_told);

@@ -35,7 +35,7 @@ struct run {
 	size_t why_size;
 };
 
-static const unsigned filters[] = { 0, 0, 4, 4, 4 };
+static const unsigned filters[] = { 0, 0, 4, 4, 5 };
 
 /* model_unreadable() knows no context. */
 static struct run *current;
@@ -395,7 +395,7 @@ check_item(struct run *run, struct phone *p, const struct rows *in, const struct
 	struct model_content c = model_parse(item->bytes);
 	unsigned n;
 	const struct state_item *row = row_of_key(in, item->key, &n);
-	bool want = p->filter == 0 || c.date >= run->today - 14;
+	bool want = p->filter == 0 || c.date >= run->today - (p->filter == 4 ? 14 : 31);
 	struct phone_held *h = row ? phone_find(p, row->id) : NULL;
 
 	if (n > 1)

@@ -1,0 +1,719 @@
+/* Windows, keys, empty answers: the rows of that table of the design. */
+#include "model_kit.h"
+
+static int64_t folder;
+
+static int
+open_folder(void **state)
+{
+	kit_open(state);
+	folder = folder_named("Calendar");
+	return 0;
+}
+
+static void
+put_many(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "item-%03u.ics", i);
+		other_puts(name, i, 0, 0);
+	}
+}
+
+/* ---- key 0 ---- */
+
+static void
+key_0_gives_a_key_and_nothing_else(void **state)
+{
+	(void)state;
+	put_many(3);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(status_of(folder), 1);
+	assert_string_not_equal(key, "0");
+	assert_int_equal(told(folder, 0), 0);
+	assert_false(has_more(folder));
+}
+
+static void
+key_0_with_getchanges_is_status_4(void **state)
+{
+	(void)state;
+	sync_one(folder, 1, -1, -1);
+	assert_int_equal(status_of(folder), 4);
+}
+
+static void
+key_0_with_commands_is_status_4(void **state)
+{
+	(void)state;
+	ask_sync();
+	ask_collection(folder, "0");
+	ask_commands();
+	ask_add("c1", 1, 2);
+	run();
+	assert_int_equal(status_of(folder), 4);
+	assert_int_equal(stored_count(), 0);
+}
+
+static void
+the_first_answer_is_never_empty(void **state)
+{
+	(void)state;
+	sync_one(folder, -1, -1, -1);
+	sync_one(folder, -1, -1, -1);
+	assert_false(is_empty_answer());
+	assert_int_equal(status_of(folder), 1);
+}
+
+/* ---- keys ---- */
+
+static void
+an_unknown_key_is_status_3(void **state)
+{
+	(void)state;
+	sync_from_start(folder, 0);
+	ask_sync();
+	ask_collection(folder, "0123456789abcdef-1");
+	run();
+	assert_int_equal(status_of(folder), 3);
+	assert_string_equal(wbxml_text(answered(folder), AirSync_SyncKey), "0");
+	ask_sync();
+	ask_collection(folder, "what is this");
+	run();
+	assert_int_equal(status_of(folder), 3);
+}
+
+static void
+a_lost_answer_is_computed_again_under_a_new_key(void **state)
+{
+	char before[64], first[64];
+
+	(void)state;
+	sync_from_start(folder, 0);
+	snprintf(before, sizeof before, "%s", key);
+	other_puts("a.ics", 1, 2, 0);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+	snprintf(first, sizeof first, "%s", key);
+	snprintf(key, sizeof key, "%s", before);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+	assert_string_not_equal(key, first);
+	assert_string_not_equal(key, before);
+}
+
+/* Once an answer's key came back with something new, those beside it are gone; the base stays good. */
+static void
+siblings_go_when_a_key_comes_back(void **state)
+{
+	char before[64], first[64];
+
+	(void)state;
+	sync_from_start(folder, 0);
+	snprintf(before, sizeof before, "%s", key);
+	other_puts("a.ics", 1, 2, 0);
+	sync_one(folder, -1, -1, -1);
+	snprintf(first, sizeof first, "%s", key);
+	snprintf(key, sizeof key, "%s", before);
+	sync_one(folder, -1, -1, -1);
+	other_puts("b.ics", 1, 2, 0);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+	snprintf(key, sizeof key, "%s", first);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(status_of(folder), 3);
+}
+
+static void
+two_epochs_stay_valid(void **state)
+{
+	char old[64];
+
+	(void)state;
+	put_many(2);
+	sync_from_start(folder, 0);
+	snprintf(old, sizeof old, "%s", key);
+	sync_from_start(folder, 0);
+	other_puts("new.ics", 1, 2, 0);
+	snprintf(key, sizeof key, "%s", old);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(status_of(folder), 1);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+/* ---- nothing new ---- */
+
+static void
+nothing_new_is_empty_and_writes_nothing(void **state)
+{
+	struct state_stats before, after;
+	unsigned looks;
+	char was[64];
+
+	(void)state;
+	put_many(3);
+	sync_from_start(folder, 0);
+	sync_one(folder, -1, -1, 0);
+	snprintf(was, sizeof was, "%s", key);
+	before = world_stats(&kit);
+	looks = mem_calls(kit.mem, MEM_ANY);
+	sync_one(folder, -1, -1, 0);
+	after = world_stats(&kit);
+	assert_true(is_empty_answer());
+	assert_string_equal(key, was);
+	assert_int_equal(after.rows_written, before.rows_written);
+	assert_int_equal(mem_calls(kit.mem, MEM_ANY) - looks, 1);
+}
+
+static void
+nothing_new_beside_something_new_is_left_quiet(void **state)
+{
+	int64_t tasks = folder_named("Tasks");
+	char tasks_key[64];
+
+	(void)state;
+	sync_from_start(tasks, 0);
+	sync_one(tasks, -1, -1, -1);
+	snprintf(tasks_key, sizeof tasks_key, "%s", key);
+	sync_from_start(folder, 0);
+	other_puts("a.ics", 1, 2, 0);
+	ask_sync();
+	ask_collection(tasks, tasks_key);
+	close_collection();
+	ask_collection(folder, key);
+	run();
+	assert_int_equal(told(folder, AirSync_Add), 1);
+	if (answered(tasks))
+		assert_string_equal(wbxml_text(answered(tasks), AirSync_SyncKey), tasks_key);
+}
+
+/* ---- windows ---- */
+
+static void
+a_window_ends_the_page_with_moreavailable_and_a_new_key(void **state)
+{
+	unsigned sum = 0;
+
+	(void)state;
+	put_many(12);
+	sync_one(folder, -1, -1, -1);
+	do {
+		sync_one(folder, -1, 5, 0);
+		sum += told(folder, AirSync_Add);
+		assert_true(told(folder, 0) <= 5);
+	} while (has_more(folder));
+	assert_int_equal(sum, 12);
+}
+
+static void
+an_absent_window_is_100(void **state)
+{
+	(void)state;
+	put_many(130);
+	sync_one(folder, -1, -1, -1);
+	sync_one(folder, -1, -1, 0);
+	assert_int_equal(told(folder, AirSync_Add), 100);
+	assert_true(has_more(folder));
+}
+
+static void
+a_window_of_0_or_beyond_512_is_512(void **state)
+{
+	(void)state;
+	put_many(520);
+	sync_one(folder, -1, -1, -1);
+	sync_one(folder, -1, 0, 0);
+	assert_int_equal(told(folder, AirSync_Add), 512);
+	sync_from_start(folder, 0);
+	snprintf(key, sizeof key, "0");
+	sync_one(folder, -1, -1, -1);
+	sync_one(folder, -1, 1000, 0);
+	assert_int_equal(told(folder, AirSync_Add), 512);
+}
+
+static void
+the_global_window_leaves_one_for_each_later_collection(void **state)
+{
+	int64_t tasks = folder_named("Tasks");
+	char tasks_key[64];
+
+	(void)state;
+	put_many(10);
+	mem_add(kit.mem, WORLD_USER, "tasks", "t1.ics", "X:1\r\nY:2\r\nD:20000\r\n", 0, BACKEND_NO_DATE);
+	mem_add(kit.mem, WORLD_USER, "tasks", "t2.ics", "X:1\r\nY:2\r\nD:20000\r\n", 0, BACKEND_NO_DATE);
+	sync_one(tasks, -1, -1, -1);
+	snprintf(tasks_key, sizeof tasks_key, "%s", key);
+	snprintf(key, sizeof key, "0");
+	sync_one(folder, -1, -1, -1);
+	ask_sync();
+	ask_collection(folder, key);
+	close_collection();
+	ask_collection(tasks, tasks_key);
+	close_collection();
+	done();
+	wbxml_put_int(&call.w, AirSync_WindowSize, 4);
+	run();
+	assert_int_equal(told(folder, AirSync_Add), 3);
+	assert_true(has_more(folder));
+	assert_int_equal(told(tasks, AirSync_Add), 1);
+	assert_true(has_more(tasks));
+}
+
+static void
+the_first_collection_gets_what_the_later_ones_may_not_need(void **state)
+{
+	int64_t tasks = folder_named("Tasks");
+	char tasks_key[64];
+
+	(void)state;
+	put_many(10);
+	sync_from_start(tasks, 0);
+	sync_one(tasks, -1, -1, -1);
+	snprintf(tasks_key, sizeof tasks_key, "%s", key);
+	snprintf(key, sizeof key, "0");
+	sync_one(folder, -1, -1, -1);
+	ask_sync();
+	ask_collection(folder, key);
+	close_collection();
+	ask_collection(tasks, tasks_key);
+	close_collection();
+	done();
+	wbxml_put_int(&call.w, AirSync_WindowSize, 4);
+	run();
+	assert_true(told(folder, AirSync_Add) >= 3);
+}
+
+/* ---- GetChanges, Fetch, Options ---- */
+
+static void
+getchanges_0_tells_nothing(void **state)
+{
+	char was[64];
+
+	(void)state;
+	sync_from_start(folder, 0);
+	other_puts("a.ics", 1, 2, 0);
+	snprintf(was, sizeof was, "%s", key);
+	sync_one(folder, 0, -1, -1);
+	assert_int_equal(told(folder, 0), 0);
+	assert_false(has_more(folder));
+	assert_string_equal(key, was);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+static void
+a_fetch_alone_keeps_the_key(void **state)
+{
+	char was[64];
+	int64_t item;
+
+	(void)state;
+	other_puts("a.ics", 7, 2, 0);
+	sync_one(folder, -1, -1, -1);
+	sync_one(folder, -1, -1, 0);
+	item = told_item(folder, 0);
+	snprintf(was, sizeof was, "%s", key);
+	ask_with_commands(folder, -1);
+	ask_fetch(folder, item);
+	ask_fetch(folder, item + 1000);
+	run();
+	take_key(folder);
+	assert_string_equal(key, was);
+	assert_int_equal(status_of(folder), 1);
+	assert_int_equal(response_status(folder, AirSync_Fetch, item), 1);
+	assert_int_equal(response_status(folder, AirSync_Fetch, item + 1000), 8);
+}
+
+static void
+options_are_kept_until_others_come(void **state)
+{
+	(void)state;
+	other_puts("old.ics", 1, 2, 100);
+	other_puts("new.ics", 3, 4, 0);
+	sync_one(folder, -1, -1, -1);
+	sync_one(folder, -1, -1, 4);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+	sync_one(folder, -1, -1, -1); /* none: as before */
+	assert_int_equal(told(folder, 0), 0);
+	ask_sync();
+	ask_collection(folder, key);
+	ask_options(-1, 1); /* a block without FilterType: all */
+	run();
+	take_key(folder);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+static void
+a_filter_narrows_with_softdelete_and_widens_with_add(void **state)
+{
+	int64_t item;
+
+	(void)state;
+	other_puts("old.ics", 1, 2, 100);
+	sync_from_start(folder, 0);
+	sync_from_start(folder, 0);
+	sync_one(folder, -1, -1, 4);
+	assert_int_equal(told(folder, AirSync_SoftDelete), 1);
+	item = told_item(folder, 0);
+	sync_one(folder, -1, -1, 0);
+	assert_true(is_told(folder, AirSync_Add, item));
+}
+
+static void
+a_filter_that_the_class_has_not_is_none(void **state)
+{
+	(void)state;
+	other_puts("old.ics", 1, 2, 10);
+	sync_one(folder, -1, -1, -1);
+	sync_one(folder, -1, -1, 1); /* a day: of mail only */
+	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+/* ---- folders ---- */
+
+static void
+an_unknown_folder_is_status_12(void **state)
+{
+	(void)state;
+	ask_sync();
+	ask_collection(4711, "0");
+	run();
+	assert_int_equal(status_of(4711), 12);
+}
+
+static void
+another_users_folder_is_unknown(void **state)
+{
+	int64_t other;
+
+	(void)state;
+	kit.user = "mallory";
+	other = world_folder(&kit, PHONE, version, "Calendar");
+	kit.user = WORLD_USER;
+	ask_sync();
+	ask_collection(other, "0");
+	run();
+	assert_int_equal(status_of(other), 12);
+}
+
+static void
+the_outbox_has_a_key_and_is_empty(void **state)
+{
+	int64_t outbox = folder_named("Outbox");
+
+	(void)state;
+	sync_one(outbox, -1, -1, -1);
+	assert_int_equal(status_of(outbox), 1);
+	assert_string_not_equal(key, "0");
+	sync_one(outbox, -1, -1, -1);
+	assert_int_equal(told(outbox, 0), 0);
+}
+
+/* ---- a backend in trouble ---- */
+
+static void
+a_backend_that_is_down_is_status_16_with_the_old_key(void **state)
+{
+	char was[64];
+
+	(void)state;
+	sync_from_start(folder, 0);
+	other_puts("a.ics", 1, 2, 0);
+	snprintf(was, sizeof was, "%s", key);
+	mem_fail(kit.mem, MEM_CHANGES, 1, MEM_BEFORE, ERR_UNAVAILABLE);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(status_of(folder), 16);
+	assert_string_equal(key, was);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+static void
+a_fetch_that_fails_ends_the_page_before_the_item(void **state)
+{
+	char was[64];
+
+	(void)state;
+	sync_from_start(folder, 0);
+	other_puts("a.ics", 1, 2, 0);
+	snprintf(was, sizeof was, "%s", key);
+	mem_fail(kit.mem, MEM_FETCH, 2, MEM_BEFORE, ERR_UNAVAILABLE); /* the first asks for the date */
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(status_of(folder), 16);
+	assert_string_equal(key, was);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+static void
+no_free_session_is_busy_and_costs_nothing(void **state)
+{
+	(void)state;
+	sync_from_start(folder, 0);
+	other_puts("a.ics", 1, 2, 0);
+	mem_fail(kit.mem, MEM_CHANGES, 1, MEM_BEFORE, ERR_BUSY);
+	ask_sync();
+	ask_collection(folder, key);
+	run();
+	assert_int_equal(call.outcome, EAS_BUSY);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+/* ---- empty and partial requests ---- */
+
+static void
+ask_empty(void)
+{
+	call_end(&call);
+	call_begin(&call, &kit, PHONE, version, EAS_SYNC);
+	call_run_empty(&call);
+}
+
+static void
+an_empty_request_without_a_stored_one_is_13(void **state)
+{
+	(void)state;
+	ask_sync();
+	ask_empty();
+	assert_int_equal(root_status(), 13);
+}
+
+static void
+an_empty_request_repeats_the_stored_one(void **state)
+{
+	(void)state;
+	sync_from_start(folder, 0);
+	sync_one(folder, -1, -1, -1);
+	other_puts("a.ics", 1, 2, 0);
+	ask_empty();
+	assert_int_equal(told(folder, AirSync_Add), 1);
+	assert_true(take_key(folder));
+	other_puts("b.ics", 1, 2, 0);
+	ask_empty(); /* the key is the one after that answer */
+	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+/* The answer was lost: the phone would be told from a key that it does not have. */
+static void
+an_empty_request_after_a_lost_answer_is_13(void **state)
+{
+	char before[64];
+
+	(void)state;
+	sync_from_start(folder, 0);
+	sync_one(folder, -1, -1, -1);
+	snprintf(before, sizeof before, "%s", key);
+	ask_sync();
+	ask_collection(folder, before);
+	ask_commands();
+	ask_add("c1", 1, 2);
+	run();
+	snprintf(key, sizeof key, "%s", before);
+	ask_sync();
+	ask_collection(folder, before);
+	run();
+	assert_int_equal(status_of(folder), 1);
+	assert_true(take_key(folder));
+	ask_empty();
+	assert_int_not_equal(root_status(), 13);
+}
+
+static void
+a_partial_request_takes_the_other_collections_from_the_stored_one(void **state)
+{
+	int64_t tasks = folder_named("Tasks");
+	char tasks_key[64];
+
+	(void)state;
+	sync_from_start(tasks, 0);
+	sync_one(tasks, -1, -1, -1);
+	snprintf(tasks_key, sizeof tasks_key, "%s", key);
+	sync_from_start(folder, 0);
+	sync_one(folder, -1, -1, -1);
+	ask_sync();
+	ask_collection(tasks, tasks_key);
+	close_collection();
+	ask_collection(folder, key);
+	run();
+	mem_add(kit.mem, WORLD_USER, "tasks", "t1.ics", "X:1\r\nY:2\r\nD:20000\r\n", 0, BACKEND_NO_DATE);
+	other_puts("a.ics", 1, 2, 0);
+	ask_sync();
+	ask_collection(folder, key);
+	wbxml_put_int(&call.w, AirSync_WindowSize, 50);
+	close_collection();
+	done();
+	wbxml_empty(&call.w, AirSync_Partial);
+	run();
+	assert_int_equal(told(folder, AirSync_Add), 1);
+	assert_int_equal(told(tasks, AirSync_Add), 1);
+}
+
+static void
+a_partial_request_without_a_stored_one_is_13(void **state)
+{
+	(void)state;
+	ask_sync();
+	ask_collection(folder, "0");
+	close_collection();
+	done();
+	wbxml_empty(&call.w, AirSync_Partial);
+	run();
+	assert_int_equal(root_status(), 13);
+}
+
+/* ---- malformed ---- */
+
+static void
+a_collection_without_a_key_is_status_4(void **state)
+{
+	char id[ID_MAX];
+
+	(void)state;
+	ask_sync();
+	wbxml_start(&call.w, AirSync_Collection);
+	wbxml_put(&call.w, AirSync_CollectionId, id_folder(folder, id));
+	run();
+	assert_true(status_of(folder) == 4 || root_status() == 4);
+}
+
+/* ---- the order of elements, and Class up to 12.1 ---- */
+
+static void
+elements_come_in_order(void **state)
+{
+	const struct wbxml_node *n;
+
+	(void)state;
+	put_many(9);
+	sync_one(folder, -1, -1, -1);
+	ask_sync();
+	ask_collection(folder, key);
+	wbxml_put_int(&call.w, AirSync_WindowSize, 2);
+	ask_commands();
+	ask_add("c1", 1, 2);
+	run();
+	n = answered(folder)->child;
+	assert_int_equal(n->tag, AirSync_SyncKey);
+	n = n->next;
+	assert_int_equal(n->tag, AirSync_CollectionId);
+	n = n->next;
+	assert_int_equal(n->tag, AirSync_Status);
+	n = n->next;
+	assert_int_equal(n->tag, AirSync_MoreAvailable);
+	assert_true(wbxml_has(answered(folder), AirSync_Responses));
+	assert_true(wbxml_has(answered(folder), AirSync_Commands));
+}
+
+static void
+class_is_named_up_to_12_1(void **state)
+{
+	(void)state;
+	version = 121;
+	sync_one(folder, -1, -1, -1);
+	assert_string_equal(wbxml_text(answered(folder), AirSync_Class), "Calendar");
+	version = 140;
+	snprintf(key, sizeof key, "0");
+	sync_one(folder, -1, -1, -1);
+	assert_null(wbxml_text(answered(folder), AirSync_Class));
+}
+
+/* ---- GetItemEstimate ---- */
+
+static int
+estimate(const char *sync_key, int filter, int *status_r)
+{
+	static const unsigned path[] = { GetItemEstimate_Response, GetItemEstimate_Collection };
+	struct call c;
+	char id[ID_MAX];
+	int n;
+
+	call_begin(&c, &kit, PHONE, version, EAS_GETITEMESTIMATE);
+	wbxml_start(&c.w, GetItemEstimate_GetItemEstimate);
+	wbxml_start(&c.w, GetItemEstimate_Collections);
+	wbxml_start(&c.w, GetItemEstimate_Collection);
+	wbxml_put(&c.w, AirSync_SyncKey, sync_key);
+	wbxml_put(&c.w, GetItemEstimate_CollectionId, id_folder(folder, id));
+	if (filter >= 0) {
+		wbxml_start(&c.w, AirSync_Options);
+		wbxml_put_int(&c.w, AirSync_FilterType, filter);
+		wbxml_end(&c.w);
+	}
+	call_run(&c);
+	*status_r = (int)wbxml_int(wbxml_child(c.answer, GetItemEstimate_Response), GetItemEstimate_Status, -1, -2);
+	n = (int)wbxml_int(wbxml_path(c.answer, path, 2), GetItemEstimate_Estimate, -1, -2);
+	call_end(&c);
+	return n;
+}
+
+static void
+an_estimate_counts_what_a_sync_would_send(void **state)
+{
+	int status;
+
+	(void)state;
+	put_many(7);
+	other_puts("old.ics", 1, 2, 100);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(estimate(key, 0, &status), 8);
+	assert_int_equal(status, 1);
+	assert_int_equal(estimate(key, 4, &status), 7);
+	sync_one(folder, -1, 512, 0);
+	sync_one(folder, -1, 512, 0);
+	assert_int_equal(estimate(key, -1, &status), 0);
+	other_puts("item-001.ics", 99, 0, 0);
+	assert_int_equal(estimate(key, -1, &status), 1);
+	assert_int_equal(estimate("0123456789abcdef-1", -1, &status), -1);
+	assert_int_equal(status, 4);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_folder, kit_close)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(key_0_gives_a_key_and_nothing_else),
+		TEST(key_0_with_getchanges_is_status_4),
+		TEST(key_0_with_commands_is_status_4),
+		TEST(the_first_answer_is_never_empty),
+		TEST(an_unknown_key_is_status_3),
+		TEST(a_lost_answer_is_computed_again_under_a_new_key),
+		TEST(siblings_go_when_a_key_comes_back),
+		TEST(two_epochs_stay_valid),
+		TEST(nothing_new_is_empty_and_writes_nothing),
+		TEST(nothing_new_beside_something_new_is_left_quiet),
+		TEST(a_window_ends_the_page_with_moreavailable_and_a_new_key),
+		TEST(an_absent_window_is_100),
+		TEST(a_window_of_0_or_beyond_512_is_512),
+		TEST(the_global_window_leaves_one_for_each_later_collection),
+		TEST(the_first_collection_gets_what_the_later_ones_may_not_need),
+		TEST(getchanges_0_tells_nothing),
+		TEST(a_fetch_alone_keeps_the_key),
+		TEST(options_are_kept_until_others_come),
+		TEST(a_filter_narrows_with_softdelete_and_widens_with_add),
+		TEST(a_filter_that_the_class_has_not_is_none),
+		TEST(an_unknown_folder_is_status_12),
+		TEST(another_users_folder_is_unknown),
+		TEST(the_outbox_has_a_key_and_is_empty),
+		TEST(a_backend_that_is_down_is_status_16_with_the_old_key),
+		TEST(a_fetch_that_fails_ends_the_page_before_the_item),
+		TEST(no_free_session_is_busy_and_costs_nothing),
+		TEST(an_empty_request_without_a_stored_one_is_13),
+		TEST(an_empty_request_repeats_the_stored_one),
+		TEST(an_empty_request_after_a_lost_answer_is_13),
+		TEST(a_partial_request_takes_the_other_collections_from_the_stored_one),
+		TEST(a_partial_request_without_a_stored_one_is_13),
+		TEST(a_collection_without_a_key_is_status_4),
+		TEST(elements_come_in_order),
+		TEST(class_is_named_up_to_12_1),
+		TEST(an_estimate_counts_what_a_sync_would_send),
+	};
+
+	if (log_open("stderr", LEVEL_ERROR))
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
