@@ -31,7 +31,7 @@ struct form {
 static bool
 with_crlf(struct arena *a, const char *s, struct slice *r)
 {
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	size_t n = strlen(s);
 
 	if (!memchr(s, '\n', n)) {

@@ -221,7 +221,7 @@ static enum err
 write_attachment(void *ctx, const struct backend_item *item)
 {
 	struct fetch *f = ctx;
-	AUTO(buf_finish) struct buf data;
+	AUTO(buf_finish) struct buf data = { 0 };
 	const struct mime_part *p;
 	struct mime *m;
 
@@ -490,7 +490,7 @@ enum eas_outcome
 cmd_itemoperations(struct eas_request *r, const struct wbxml_node *root)
 {
 	AUTO(finish_parts) struct item_parts *parts = NULL;
-	AUTO(buf_finish) struct buf wbxml;
+	AUTO(buf_finish) struct buf wbxml = { 0 };
 	struct wbxml_writer w;
 	struct operations o = { .r = r, .w = &w };
 	struct error e = { 0 };

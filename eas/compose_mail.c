@@ -41,7 +41,7 @@ static unsigned
 forwardees(struct request *q, const struct wbxml_node *root)
 {
 	const struct wbxml_node *list = wbxml_child(root, ComposeMail_Forwardees);
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	const char *html = NULL;
 	bool present;
 	const char *text = body_read(q->r->arena, root, &present, &html);
@@ -62,7 +62,7 @@ forwardees(struct request *q, const struct wbxml_node *root)
 		to.list[to.n++] = (struct mime_address){ or_empty(wbxml_text(f, ComposeMail_Name)), address };
 	}
 	buf_init(&out, 0);
-	AUTO(buf_finish) struct buf header;
+	AUTO(buf_finish) struct buf header = { 0 };
 	buf_init(&header, 0);
 	mime_put_addresses(&header, "To", &to);
 	mime_write(q->r->arena, buf_slice(&header), node, "forward", &out);
@@ -146,7 +146,7 @@ tie(struct send_mail *s, struct arena *a, struct slice header)
 	if (!id)
 		return;
 	/* Only what ids may consist of: nothing of a foreign header goes into ours otherwise. */
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	buf_init(&out, 8192);
 	for (size_t i = 0; references && i < 30; i++) {
 		const char *one = mime_id_at(a, header, "References", i);

@@ -70,7 +70,7 @@ static const char *
 merge_plain(struct merge *m)
 {
 	const char *prefix = m->how == MAIL_REPLY ? "> " : "";
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	struct head heads[5];
 	size_t n = read_head(m, heads);
 	const char *mine = m->plain ? m->plain : m->html ? html_to_text(m->a, m->html, strlen(m->html)) : "";
@@ -148,7 +148,7 @@ add_heads(struct merge *m, struct buf *out)
 static const char *
 merge_html(struct merge *m)
 {
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	const char *mine = m->html ? m->html : html_fragment(m->a, m->plain ? m->plain : "");
 	const char *old = m->old_html ? m->old_html : html_fragment(m->a, m->old_plain ? m->old_plain : "");
 

@@ -199,7 +199,7 @@ put_addresses(struct mail *m, unsigned tag, const char *field)
 static enum err
 put_display_to(struct mail *m)
 {
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	struct mime_addresses l;
 
 	if (mime_addresses(m->a, m->header, "To", &l))

@@ -56,7 +56,7 @@ static const char *
 global_id(struct meeting *m, const char *uid, const struct ical_time *instance)
 {
 	unsigned char head[40] = { 0 };
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	size_t n = strlen(uid);
 
 	buf_init(&out, 0);

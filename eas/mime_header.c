@@ -29,9 +29,9 @@ mime_clean(struct arena *a, const char *s, size_t max)
 
 /* Takes the line ends out; white space around goes. */
 static char *
-unfold(struct arena *a, struct slice value)
+unfold(struct arena *a, struct slice value, size_t max)
 {
-	size_t n = value.len < MIME_FIELD ? value.len : MIME_FIELD, o = 0;
+	size_t n = value.len < max ? value.len : max, o = 0;
 	char *s = arena_alloc(a, n + 1);
 
 	for (size_t i = 0; s && i < n; i++) {
@@ -68,7 +68,7 @@ mime_field(struct arena *a, struct slice header, const char *name)
 		header.len = MIME_HEADER;
 	while (mime_field_next(header, &pos, &n, &value, &whole)) {
 		if (named(n, name))
-			return unfold(a, value);
+			return unfold(a, value, MIME_FIELD);
 	}
 	return NULL;
 }
@@ -98,48 +98,55 @@ unref_list(InternetAddressList **l)
 	g_clear_object(l);
 }
 
-/* Makes the text one that GMime reads in linear time and without deep recursion: no group inside a group, no run of commas; semicolons
- * between mailboxes, as Outlook writes them, become commas. */
-static char *
-tame(struct arena *a, const char *s)
+/* The length of the first mailbox or group: up to a comma or semicolon that stands outside of quotes, comments and brackets. GMime gets
+ * them one by one, for it leaves out without a word what it cannot read, takes time that grows with the square, and reads groups inside
+ * groups by recursion. */
+static size_t
+piece_length(const char *s)
 {
-	size_t n = strlen(s), o = 0;
-	char *out = arena_alloc(a, n + 1), last = ',';
-	bool quoted = false, group = false, angle = false;
-	unsigned colons = 0;
+	bool quoted = false, angle = false, group = false;
+	unsigned comment = 0;
+	size_t i;
 
-	for (size_t i = 0; out && i < n; i++) {
-		char c = s[i];
-
-		if (c == '\\' && i + 1 < n) {
-			out[o++] = c;
-			out[o++] = last = s[++i];
-			continue;
-		}
-		if (c == '"')
+	for (i = 0; s[i]; i++) {
+		if (s[i] == '\\' && s[i + 1])
+			i++;
+		else if (s[i] == '"' && !comment)
 			quoted = !quoted;
-		if (c == ':' && (++colons > COLONS_MAX || (!quoted && !angle && group)))
-			c = ' ';
-		else if (c == ':' && !quoted && !angle)
-			group = true;
-		if (!quoted && c == '<')
-			angle = true;
-		if (!quoted && c == '>')
-			angle = false;
-		if (c == ';' && !quoted && !angle) {
-			if (!group)
-				c = ',';
-			group = false;
-		}
-		if (c == ',' && !quoted && last == ',')
+		else if (quoted)
 			continue;
-		out[o++] = c;
-		if (c != ' ')
-			last = c;
+		else if (s[i] == '(')
+			comment++;
+		else if (s[i] == ')' && comment)
+			comment--;
+		else if (comment)
+			continue;
+		else if (s[i] == '<' || s[i] == '>')
+			angle = s[i] == '<';
+		else if (s[i] == ':' && !angle)
+			group = true;
+		else if (s[i] == ';' || (s[i] == ',' && !angle && !group))
+			return s[i] == ';' && group ? i + 1 : i;
 	}
-	if (out)
-		out[o] = '\0';
-	return out;
+	return i;
+}
+
+/* A second @ where GMime would stop at the first part and send to somebody else. */
+static bool
+is_ambiguous(const char *piece)
+{
+	const char *from = strrchr(piece, '<'), *at;
+
+	if (strchr(piece, ':') || strchr(piece, '"'))
+		return false;
+	at = strchr(from ? from : piece, '@');
+	return at && strchr(at + 1, '@');
+}
+
+static bool
+is_blank(const char *s)
+{
+	return s[strspn(s, " \t,;")] == '\0';
 }
 
 static void
@@ -184,26 +191,67 @@ collect(struct arena *a, InternetAddressList *l, struct mime_addresses *out)
 	return true;
 }
 
+/* What cannot be read stays: its text as a name, without an address. */
+static bool
+keep_unread(struct arena *a, const char *piece, struct mime_addresses *l)
+{
+	struct mime_address *m = &l->list[l->n++];
+
+	m->name = mime_decode_words(a, piece + strspn(piece, " \t"));
+	m->address = "";
+	return m->name != NULL;
+}
+
+static bool
+grow(struct arena *a, struct mime_addresses *l, size_t *room, size_t n)
+{
+	struct mime_address *list;
+
+	if (l->n + n <= *room)
+		return true;
+	*room = (l->n + n) * 2;
+	list = arena_array(a, *room, sizeof *list);
+	if (list && l->n)
+		memcpy(list, l->list, l->n * sizeof *list);
+	l->list = list;
+	return list != NULL;
+}
+
+static bool
+add_piece(struct arena *a, const char *piece, struct mime_addresses *l, size_t *room)
+{
+	unsigned colons = 0;
+	size_t n = 0;
+
+	for (const char *p = piece; *p; p++)
+		colons += *p == ':';
+	if (is_blank(piece))
+		return true;
+	AUTO(unref_list) InternetAddressList *parsed = colons <= COLONS_MAX && !is_ambiguous(piece) ? internet_address_list_parse(NULL, piece)
+												    : NULL;
+	if (parsed)
+		count(parsed, &n);
+	if (!grow(a, l, room, n + 1))
+		return false;
+	return parsed ? collect(a, parsed, l) : keep_unread(a, piece, l);
+}
+
 static enum err
 append_parsed(struct arena *a, const char *text, struct mime_addresses *l_r)
 {
-	char *tamed = tame(a, text);
+	size_t room = l_r->n;
 
 	mime_init();
-	if (!tamed)
-		return ERR_NOMEM;
-	AUTO(unref_list) InternetAddressList *parsed = internet_address_list_parse(NULL, tamed);
-	size_t n = 0;
-	if (!parsed)
-		return ERR_OK;
-	count(parsed, &n);
-	struct mime_address *list = arena_array(a, l_r->n + n, sizeof *list);
-	if (!list)
-		return ERR_NOMEM;
-	if (l_r->n)
-		memcpy(list, l_r->list, l_r->n * sizeof *list);
-	l_r->list = list;
-	return collect(a, parsed, l_r) ? ERR_OK : ERR_NOMEM;
+	for (const char *p = text; *p;) {
+		size_t n = piece_length(p);
+		char *piece = arena_strndup(a, p, n);
+
+		if (!piece || !add_piece(a, piece, l_r, &room))
+			return ERR_NOMEM;
+		p += n;
+		p += *p == ',' || *p == ';';
+	}
+	return ERR_OK;
 }
 
 enum err
@@ -224,16 +272,15 @@ enum err
 mime_addresses(struct arena *a, struct slice header, const char *name, struct mime_addresses *l_r)
 {
 	struct slice n, value, whole;
-	size_t pos = 0, total = 0;
+	size_t pos = 0;
 
 	*l_r = (struct mime_addresses){ 0 };
 	if (header.len > MIME_HEADER)
 		header.len = MIME_HEADER;
-	while (total < 4 * (size_t)MIME_FIELD && mime_field_next(header, &pos, &n, &value, &whole)) {
+	while (mime_field_next(header, &pos, &n, &value, &whole)) {
 		if (!named(n, name))
 			continue;
-		char *text = unfold(a, value);
-		total += value.len;
+		char *text = unfold(a, value, MIME_HEADER);
 		if (!text || append_parsed(a, text, l_r))
 			return ERR_NOMEM;
 	}
@@ -255,7 +302,7 @@ put_quoted(struct buf *out, const char *s)
 const char *
 mime_address_text(struct arena *a, const struct mime_addresses *l, size_t max)
 {
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 
 	buf_init(&out, 0);
 	for (size_t i = 0; i < l->n; i++) {

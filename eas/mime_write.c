@@ -158,7 +158,7 @@ put_folded(struct buf *out, const char *name, const char *value)
 void
 mime_put_text(struct buf *out, const char *name, const char *value)
 {
-	AUTO(buf_finish) struct buf clean;
+	AUTO(buf_finish) struct buf clean = { 0 };
 
 	mime_init();
 	buf_init(&clean, MIME_FIELD);
@@ -178,7 +178,7 @@ mime_put_text(struct buf *out, const char *name, const char *value)
 void
 mime_put_addresses(struct buf *out, const char *name, const struct mime_addresses *l)
 {
-	AUTO(buf_finish) struct buf value;
+	AUTO(buf_finish) struct buf value = { 0 };
 
 	mime_init();
 	buf_init(&value, 0);

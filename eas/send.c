@@ -21,6 +21,7 @@ struct sending {
 	struct send_parties parties;
 	struct send_stamp stamp;
 	char hash[65];
+	const char *client;         /* command, source and ClientId; "" where the phone named none */
 	const char *date_field;     /* of the phone's mail; "" none */
 	struct state_intent intent; /* id 0: none yet */
 	bool finished;              /* copy and flag are done, too */
@@ -58,7 +59,7 @@ find_intent(struct state_txn *t, void *arg, struct error *e)
 	struct sending *x = arg;
 
 	(void)e;
-	return state_intent(t, x->a, x->s->r->device.id, "send", x->hash, x->s->client_id, &x->intent);
+	return state_intent(t, x->a, x->s->r->device.id, "send", x->hash, x->client, &x->intent);
 }
 
 static enum err
@@ -151,7 +152,7 @@ begin(struct sending *x, struct error *e)
 		x->stamp.message_id = x->intent.message_id;
 		return save(x, INTENT_BEGUN < x->intent.step && x->intent.step != INTENT_FAILED ? x->intent.step : INTENT_BEGUN, e);
 	}
-	x->intent = (struct state_intent){ .device = x->s->r->device.id, .kind = "send", .hash = x->hash, .client = x->s->client_id,
+	x->intent = (struct state_intent){ .device = x->s->r->device.id, .kind = "send", .hash = x->hash, .client = x->client,
 		.mark = "", .result = "", .created = eas_now() };
 	x->stamp.date = x->intent.created;
 	x->stamp.message_id = own ? own : derive_id(x);
@@ -185,7 +186,7 @@ static enum err
 copy_to_sent(struct sending *x, struct error *e)
 {
 	struct eas_request *r = x->s->r;
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	struct backend_stored stored = { .key = "", .version = "" };
 	struct backend_put put = { .folder = x->sent.key, .flags = FLAG_SEEN, .date = BACKEND_NO_DATE };
 
@@ -285,7 +286,7 @@ static enum err
 hand_over(struct sending *x, unsigned *status_r, struct error *e)
 {
 	struct eas_request *r = x->s->r;
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	struct backend_mail mail = { .from = x->parties.from, .to = x->parties.to, .n = x->parties.n };
 	struct error later = { 0 };
 	enum err err;
@@ -336,6 +337,9 @@ prepare(struct sending *x, unsigned *status_r, struct error *e)
 	if (x->s->source)
 		id_item(x->s->source->folder.id, x->s->source->item.id, source);
 	send_hash(x->s->command, source, x->phone, x->hash);
+	x->client = *x->s->client_id ? arena_printf(x->a, "%s %s %.100s", x->s->command, source, x->s->client_id) : "";
+	if (!x->client)
+		return ERR_NOMEM;
 	x->date_field = mime_field(x->a, x->phone->root->header, "Date");
 	if (!x->date_field)
 		x->date_field = "";

@@ -46,6 +46,8 @@ send_parties(struct arena *a, struct slice header, const struct backend_identity
 	struct mime_addresses from;
 
 	*p_r = (struct send_parties){ .id = *id };
+	if (header.len > MIME_HEADER)
+		return SEND_TOO_LARGE; /* nobody among the recipients may be left out without a word */
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
 		unsigned status = add_recipients(a, header, fields[i], p_r);
 

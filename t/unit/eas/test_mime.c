@@ -302,6 +302,9 @@ test_addresses(void **state)
 		{ "a@x; b@x", "\"a@x\" <a@x>, \"b@x\" <b@x>" },
 		{ "\"quo\\\"te\" <q@x>", "\"quo\\\"te\" <q@x>" },
 		{ "undisclosed-recipients:;", "" },
+		{ "a@x, b c@x, d@x", "\"a@x\" <a@x>, \"b c@x\", \"d@x\" <d@x>" },
+		{ "a@x (a, comment), b@x", "\"a, comment\" <a@x>, \"b@x\" <b@x>" },
+		{ "a@x,,; ,b@x", "\"a@x\" <a@x>, \"b@x\" <b@x>" },
 		{ "", "" },
 	};
 	struct mail_case *c = *state;

@@ -1,0 +1,129 @@
+#include "mail_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eas/hierarchy.h"
+#include "eas/mail_lookup.h"
+
+static void
+die(const char *what)
+{
+	fprintf(stderr, "mail_world: %s\n", what);
+	abort();
+}
+
+struct mail_world *
+mail_world_new(const char *settings)
+{
+	struct mail_world *mw = calloc(1, sizeof *mw);
+
+	if (!mw)
+		die("memory");
+	mw->a = arena_new(0);
+	world_open(&mw->w, "sqlite", settings);
+	mw->inbox = world_folder(&mw->w, DEVICE, 141, "Inbox");
+	mw->sent = world_folder(&mw->w, DEVICE, 141, "Sent");
+	mw->trash = world_folder(&mw->w, DEVICE, 141, "Trash");
+	if (!mw->inbox || !mw->sent || !mw->trash)
+		die("no folders");
+	return mw;
+}
+
+void
+mail_world_free(struct mail_world *mw)
+{
+	world_close(&mw->w);
+	arena_free(&mw->a);
+	free(mw);
+}
+
+struct finding {
+	struct arena *a;
+	int64_t folder;
+	const char *key;
+	int64_t item;
+};
+
+static enum err
+find(struct state_txn *t, void *arg, struct error *e)
+{
+	struct finding *f = arg;
+	struct state_items items;
+	enum err err = state_items_by_key(t, f->a, f->folder, &f->key, 1, &items);
+
+	(void)e;
+	if (!err && items.n)
+		f->item = items.list[0].id;
+	return err;
+}
+
+const char *
+mail_world_id(struct mail_world *mw, const char *folder, const char *key)
+{
+	struct finding f = { .a = mw->a, .key = key };
+	struct error e = { 0 };
+	struct call c;
+	char routed[128];
+
+	call_begin(&c, &mw->w, DEVICE, 141, EAS_SYNC);
+	snprintf(routed, sizeof routed, "mem:%s", folder);
+	if (eas_refresh(&mw->w.server, c.r.account, routed, &c.r.log, &e))
+		die(e.text);
+	call_end(&c);
+	f.folder = strcmp(folder, "inbox") == 0 ? mw->inbox : strcmp(folder, "sent") == 0 ? mw->sent
+		: strcmp(folder, "trash") == 0 ? mw->trash : world_folder(&mw->w, DEVICE, 141, "Calendar");
+	if (state_run(mw->w.state, STATE_READ, find, &f, &e) || !f.item)
+		die("no such item");
+	return id_item(f.folder, f.item, mw->id);
+}
+
+const char *
+mail_world_add(struct mail_world *mw, const char *folder, const char *message)
+{
+	return mail_world_id(mw, folder, mem_add(mw->w.mem, WORLD_USER, folder, NULL, message, 0, 1795461508));
+}
+
+static enum eas_outcome
+run(struct call *c, const struct wbxml_node *root)
+{
+	switch (c->r.query.command) {
+	case EAS_SENDMAIL:
+		return cmd_sendmail(&c->r, root);
+	case EAS_SMARTREPLY:
+		return cmd_smartreply(&c->r, root);
+	case EAS_SMARTFORWARD:
+		return cmd_smartforward(&c->r, root);
+	case EAS_ITEMOPERATIONS:
+		return cmd_itemoperations(&c->r, root);
+	case EAS_GETATTACHMENT:
+		return cmd_getattachment(&c->r, root);
+	default:
+		die("no such command");
+		return EAS_DONE;
+	}
+}
+
+void
+mail_world_run(struct call *c)
+{
+	struct wbxml_node *root;
+
+	while (c->w.depth)
+		wbxml_end(&c->w);
+	if (!buf_ok(&c->in) || wbxml_read(c->r.arena, buf_slice(&c->in), NULL, &root, &c->error))
+		die("the request is no WBXML");
+	c->outcome = run(c, root);
+	c->answer = NULL;
+	if (c->outcome == EAS_DONE && c->r.reply.body.len && c->r.reply.content_type && strstr(c->r.reply.content_type, "wbxml")
+		&& wbxml_read(c->r.arena, buf_slice(&c->r.reply.body), NULL, &c->answer, &c->error))
+		die("the answer is no WBXML");
+}
+
+void
+mail_world_run_message(struct call *c, const char *message)
+{
+	c->r.body = slice_str(message);
+	c->outcome = run(c, NULL);
+}
