@@ -63,10 +63,14 @@ again(struct execute *x, const struct wbxml_node *n, const struct state_done *d,
 		err = execute_edit(x, n, row, true, &status, e);
 	if (err)
 		return err;
-	execute_respond(x, AirSync_Add, n, 1)->item = item;
-	execute_done(x, 'a', client, item, hash);
-	if (item > 0)
+	struct response *response = execute_respond(x, AirSync_Add, n, 1);
+	if (item > 0) {
+		response->item = item;
 		idset_add(&x->told, item);
+	} else { /* made by this very request */
+		response->change = (size_t)(-item - 1);
+	}
+	execute_done(x, 'a', client, item, hash);
 	return ERR_OK;
 }
 

@@ -179,6 +179,19 @@ status_of(enum err err)
 	}
 }
 
+/* The row as a later command of the same request finds it; what the server made of it is not known there. */
+static void
+take_over(struct execute *x, const struct mirror_change *change)
+{
+	for (size_t i = 0; i < x->rows.n; i++) {
+		if (x->rows.list[i].id != change->item)
+			continue;
+		x->rows.list[i].key = change->key;
+		x->rows.list[i].version = change->version;
+		x->rows.list[i].date = change->date;
+	}
+}
+
 /* One try. CONFLICT: another version was found than the one that was read. */
 static enum err
 try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item *row, const char *hash, bool add, unsigned *status_r,
@@ -230,6 +243,7 @@ try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item 
 	change.by = otherwise || (conflict && RULE(SEEN)) || m.altered || (add && row->changed_by != x->col->now.epoch) ? 0 : x->col->now.epoch;
 	if (!add)
 		execute_done(x, 't', "", row->id, hash);
+	take_over(x, &change);
 	return execute_note(x, &change);
 }
 
