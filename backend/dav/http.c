@@ -111,6 +111,8 @@ dav_http_close(struct dav_http **h)
 {
 	if (!*h)
 		return;
+	if ((*h)->curl)
+		curl_easy_setopt((*h)->curl, CURLOPT_COOKIEFILE, NULL);
 	curl_easy_cleanup((*h)->curl);
 	dav_link_put(&(*h)->link);
 	secret_free(&(*h)->password);
@@ -372,9 +374,10 @@ transfer(struct exchange *x, const char *path, struct error *e)
 		h->timed_out = true;
 		return err_set(e, ERR_UNAVAILABLE, "%s: %s takes too long", h->set->name, h->set->origin);
 	}
+	curl_easy_setopt(h->curl, CURLOPT_COOKIEFILE, NULL); /* the reset would leak its list (libcurl 7.88) */
 	curl_easy_reset(h->curl);
-	/* Brings the cookies back. CURLOPT_COOKIEFILE would, too, but the next reset leaks its list (libcurl 7.88). */
-	curl_easy_setopt(h->curl, CURLOPT_SHARE, dav_link_share(h->link));
+	curl_easy_setopt(h->curl, CURLOPT_SHARE, dav_link_share(h->link)); /* the link's cookies again, */
+	curl_easy_setopt(h->curl, CURLOPT_COOKIEFILE, "");                 /* and to be used */
 	limits_set(h, left < most ? left : most);
 	credentials_set(h);
 	request_set(x, url, headers);
