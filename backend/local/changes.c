@@ -12,6 +12,7 @@
 #include "backend/local/local.h"
 #include "base/text.h"
 
+#define FINDS_MAX 10
 #define TRUST_NS 1000000000 /* a directory may change twice within one tick of its file system's clock */
 
 void
@@ -80,16 +81,23 @@ get_date(int dir, struct entry *entry)
 	return true;
 }
 
-/* A mail that was renamed since the folder was read, as flags are set: looked for under its new name. False: it is gone. */
+/* A mail that was renamed since the folder was read, as flags are set: looked for under its new name. Where somebody is quicker than we
+ * are each time, the time in its name has to do. False: it is gone. */
 static bool
 find_date(int dir, struct entry *entry)
 {
-	AUTO(scan_finish) struct scan scan = { 0 };
-	struct entry *now;
+	for (int i = 0; i < FINDS_MAX; i++) {
+		AUTO(scan_finish) struct scan scan = { 0 };
+		struct entry *now;
 
-	if (scan_find(dir, BACKEND_MAIL, entry->key, &scan, &now, NULL) || !get_date(dir, now))
-		return false;
-	entry->date = now->date;
+		if (scan_find(dir, BACKEND_MAIL, entry->key, &scan, &now, NULL))
+			return false;
+		if (get_date(dir, now)) {
+			entry->date = now->date;
+			return true;
+		}
+	}
+	entry->date = (int64_t)strtoll(entry->key, NULL, 10);
 	return true;
 }
 

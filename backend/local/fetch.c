@@ -8,6 +8,7 @@
 
 #include "backend/local/local.h"
 
+#define FINDS_MAX 10
 #define MANY 8 /* from so many mails on, one reading of the folder is cheaper than guessing each one's name */
 
 /* Mail comes with its lines ended by CRLF, as RFC 5322 says and every IMAP server gives it; files mostly have LF alone. */
@@ -115,13 +116,15 @@ fetch_one(struct fetching *f, const char *key, struct entry *known, bool surely_
 {
 	enum err err = known ? fill(f, known, item, e) : ERR_NOTFOUND;
 
-	for (int tries = 0; err == ERR_NOTFOUND && !surely_gone && tries < 3; tries++) {
+	for (int tries = 0; err == ERR_NOTFOUND && !surely_gone && tries < FINDS_MAX; tries++) {
 		AUTO(scan_finish) struct scan scan = { 0 };
 		struct entry *entry;
 
 		err = scan_find(f->dir, f->class, key, &scan, &entry, e);
 		if (err)
 			break;
+		if (tries == FINDS_MAX - 1)
+			return err_set(e, ERR_UNAVAILABLE, "a file is renamed all the time");
 		err = fill(f, entry, item, e);
 		if (!err && item->version == entry->version)
 			item->version = arena_strdup(f->arena, entry->version);

@@ -291,5 +291,5 @@ local_flag(struct backend_session *s, struct arena *a, const struct backend_flag
 		return err;
 	for (int i = 0; i == 0 || (again && i < RENAMES_MAX); i++)
 		err = flag_once(a, dir, what, stored_r, &again, e);
-	return err;
+	return again ? err_set(e, ERR_UNAVAILABLE, "a file is renamed all the time") : err;
 }

@@ -190,11 +190,11 @@ local_remove(struct backend_session *s, const char *folder, const char *key, con
 		return err;
 	if (class != BACKEND_MAIL && flock(dir, LOCK_EX) < 0)
 		return errno_err(e, ERR_NOFOLDER, "locking a folder");
-	for (int i = 0; i == 0 || (again && i < 4); i++)
+	for (int i = 0; i == 0 || (again && i < 10); i++)
 		err = remove_once(dir, class, key, version, &again, e);
 	if (class != BACKEND_MAIL)
 		flock(dir, LOCK_UN);
-	return err;
+	return again ? err_set(e, ERR_UNAVAILABLE, "a file is renamed all the time") : err;
 }
 
 /* A mail gets a new name where it goes: find() tells by it when the mail came. Its keywords are letters of the new folder. */
@@ -282,7 +282,7 @@ local_move(struct backend_session *s, struct arena *a, const char *folder, const
 	}
 	if (class != BACKEND_MAIL)
 		return move_file(a, dir, to, class, key, stored_r, e);
-	for (int i = 0; i == 0 || (again && i < 4); i++)
+	for (int i = 0; i == 0 || (again && i < 10); i++)
 		err = move_mail(a, dir, to, key, stored_r, &again, e);
-	return err;
+	return again ? err_set(e, ERR_UNAVAILABLE, "a file is renamed all the time") : err;
 }

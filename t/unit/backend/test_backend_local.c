@@ -409,10 +409,9 @@ static bool stop;
 static void *
 rename_all(void *arg)
 {
-	int fd = open(in_dir("alice/mail/cur"), O_RDONLY | O_DIRECTORY);
+	int fd = *(int *)arg;
 	const char *flags[] = { "S", "FS", "", "RS" };
 
-	(void)arg;
 	for (unsigned round = 0; !__atomic_load_n(&stop, __ATOMIC_RELAXED); round++) {
 		for (int i = 0; i < MAILS; i++) {
 			char from[64], to[64];
@@ -422,7 +421,6 @@ rename_all(void *arg)
 			renameat(fd, from, fd, to);
 		}
 	}
-	close(fd);
 	return NULL;
 }
 
@@ -433,6 +431,7 @@ a_listing_misses_nothing_that_is_renamed(void **state)
 	struct backend_fetch what = { .folder = "local:mail", .keys = keys, .n = MAILS, .want = WANT_META };
 	pthread_t thread;
 	size_t fewest = MAILS, most = 0, bad = 0;
+	int fd;
 
 	(void)state;
 	open_alice("");
@@ -441,8 +440,10 @@ a_listing_misses_nothing_that_is_renamed(void **state)
 		write_text(arena_printf(rig_arena, "alice/mail/cur/1.m%d:2,S", i), "Subject: x\n\n");
 	}
 	stop = false;
-	assert_int_equal(pthread_create(&thread, NULL, rename_all, NULL), 0);
-	for (int i = 0; i < 100; i++) {
+	fd = open(in_dir("alice/mail/cur"), O_RDONLY | O_DIRECTORY);
+	assert_true(fd >= 0);
+	assert_int_equal(pthread_create(&thread, NULL, rename_all, &fd), 0);
+	for (int i = 0; i < 50; i++) {
 		struct backend_changes c = { 0 };
 		struct got got = { .n = 0 };
 
@@ -453,6 +454,7 @@ a_listing_misses_nothing_that_is_renamed(void **state)
 	}
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
+	close(fd);
 	assert_int_equal(bad, 0);
 	assert_int_equal(fewest, MAILS);
 	assert_int_equal(most, MAILS);
