@@ -10,6 +10,7 @@
 #define EAS_CALENDAR_H
 
 #include "eas/ical.h"
+#include "eas/ical_item.h"
 #include "eas/item.h"
 #include "eas/recurrence.h"
 #include "eas/timezone.h"
@@ -18,7 +19,6 @@
 #define CAL_EXCEPTIONS_READ 4096 /* of an object; further ones are kept, but not shown */
 #define CAL_EXCEPTIONS_SENT 256  /* [MS-ASCAL 2.2.2.21], the latest */
 #define CAL_ATTENDEES_MAX 2000
-#define CAL_CATEGORIES_MAX 300
 
 enum cal_field {
 	CAL_ALL_DAY = 1 << 0,
@@ -75,11 +75,9 @@ struct cal_event {
 	size_t n_attendees;
 	int busy, sensitivity, meeting, response_type;
 	int64_t reminder;        /* minutes; -1 none */
-	const char **categories;
-	size_t n_categories;
+	struct ical_words categories;
 	bool response_requested, no_counter;
-	const char *body, *html; /* html NULL: none */
-	bool body_truncated;     /* cal_take(): what was sent is not all of it */
+	struct ical_body body;
 	bool recurring;
 	struct recurrence recurrence;
 	struct cal_exception *exceptions;

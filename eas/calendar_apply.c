@@ -145,59 +145,12 @@ put_reminder(struct cal *c, struct ical *component, const struct cal_event *now,
 }
 
 static void
-put_categories(struct cal *c, struct ical *component, const struct cal_event *want)
-{
-	AUTO(buf_finish) struct buf b = { 0 };
-
-	buf_init(&b, 0);
-	for (size_t i = 0; i < want->n_categories; i++) {
-		const char *s = ical_escape(&c->m, want->categories[i]);
-		if (i)
-			buf_add_byte(&b, ',');
-		buf_add_str(&b, s ? s : "");
-	}
-	const char *s = b.len ? buf_str(&b) : NULL;
-	ical_put(&c->m, component, "CATEGORIES", NULL, s ? ical_dup(&c->m, s, b.len) : NULL);
-}
-
-static void
-put_body(struct cal *c, struct ical *component, const struct cal_event *want)
-{
-	struct ical *line = ical_line(component, "DESCRIPTION");
-
-	/* ALTREP would be the old text in another form. */
-	if (line && ical_param(&c->m, line, "ALTREP"))
-		ical_put_param(&c->m, line, "ALTREP", NULL);
-	ical_put_text(&c->m, component, "DESCRIPTION", want->body);
-	ical_remove_lines(component, "X-ALT-DESC");
-	if (want->html && *want->html)
-		(void)ical_add(&c->m, component, "X-ALT-DESC", ";FMTTYPE=text/html", ical_escape(&c->m, want->html));
-}
-
-static void
 put_cancelled(struct cal *c, struct ical *component, bool cancelled)
 {
 	ical_put(&c->m, component, "STATUS", NULL, cancelled ? "CANCELLED" : "CONFIRMED");
 }
 
 /* ---- the whole ---- */
-
-/* RFC 5546 2.1.4: SEQUENCE is the organizer's. */
-static void
-touch(struct cal *c, struct ical *component, bool organizer)
-{
-	struct ical_time now = { .utc = true, .t = ical_now() };
-	const char *sequence = ical_value(component, "SEQUENCE");
-	uint64_t n = 0;
-
-	ical_put_time(&c->m, component, "LAST-MODIFIED", &now);
-	if (!organizer)
-		return;
-	ical_put_time(&c->m, component, "DTSTAMP", &now);
-	if (sequence && (!text_to_u64(sequence, &n) || n >= INT32_MAX))
-		return;
-	ical_put(&c->m, component, "SEQUENCE", NULL, ical_printf(&c->m, "%llu", (unsigned long long)n + 1));
-}
 
 void
 cal_apply(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want, unsigned fields)
@@ -221,12 +174,11 @@ cal_apply(struct cal *c, struct ical *component, const struct cal_event *now, co
 	if (diff & CAL_BUSY)
 		put_busy(c, component, want->busy);
 	if (diff & CAL_SENSITIVITY)
-		ical_put(&c->m, component, "CLASS", NULL,
-			want->sensitivity == 0 ? "PUBLIC" : want->sensitivity == 3 ? "CONFIDENTIAL" : "PRIVATE");
+		ical_put_sensitivity(&c->m, component, want->sensitivity);
 	if (diff & CAL_REMINDER)
 		put_reminder(c, component, now, want);
 	if (diff & CAL_CATEGORIES)
-		put_categories(c, component, want);
+		ical_put_categories(&c->m, component, &want->categories);
 	if (diff & CAL_MEETING)
 		put_cancelled(c, component, want->meeting & 4);
 	if (fields & CAL_RESPONSE_REQUESTED && (diff & CAL_RESPONSE_REQUESTED || diff & CAL_ATTENDEES))
@@ -234,7 +186,7 @@ cal_apply(struct cal *c, struct ical *component, const struct cal_event *now, co
 	if (diff & CAL_NO_COUNTER)
 		ical_put(&c->m, component, "X-MICROSOFT-DISALLOW-COUNTER", NULL, want->no_counter ? "TRUE" : "FALSE");
 	if (diff & CAL_BODY)
-		put_body(c, component, want);
-	if (diff)
-		touch(c, component, !(now->meeting & 2));
+		ical_put_body(&c->m, component, &want->body);
+	if (diff) /* RFC 5546 2.1.4: SEQUENCE is the organizer's */
+		ical_touch(&c->m, component, !(now->meeting & 2));
 }

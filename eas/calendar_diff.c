@@ -114,73 +114,6 @@ diff_times(struct cal *c, const struct cal_event *now, const struct cal_event *w
 	return diff;
 }
 
-/* ---- texts ---- */
-
-/* The next character that counts: line ends are LF, spaces before them do not count. */
-static const char *
-significant(const char *s)
-{
-	const char *p = s + strspn(s, " \t\r");
-	return *p == '\n' || !*p ? p : s;
-}
-
-static bool
-same_plain(const char *a, const char *b, bool *prefix_r)
-{
-	const char *x = significant(a), *y = significant(b);
-
-	while (*x && *x == *y) {
-		x = significant(x + 1);
-		y = significant(y + 1);
-	}
-	*prefix_r = *x == '\0';
-	x += strspn(x, " \t\r\n");
-	y += strspn(y, " \t\r\n");
-	return !*x && !*y;
-}
-
-/* Words only: HTML and text are compared by what they say. */
-static bool
-same_words(const char *a, const char *b)
-{
-	for (;;) {
-		a += strspn(a, " \t\r\n\xA0\xC2");
-		b += strspn(b, " \t\r\n\xA0\xC2");
-		if (!*a || *a != *b)
-			return *a == *b;
-		a++;
-		b++;
-	}
-}
-
-/* The text is what the phone got of a longer one: a cut that was sent back. */
-static bool
-was_cut(const struct cal *c, const char *sent)
-{
-	const struct item_options *o = c->view->options;
-	size_t n = strlen(sent);
-
-	for (const char *p = sent; *p; p++)
-		n += *p == '\n';
-	for (unsigned i = 0; o && i < o->n_prefs; i++)
-		if (o->prefs[i].truncation != UINT32_MAX && n <= o->prefs[i].truncation && n + 8 >= o->prefs[i].truncation)
-			return true;
-	return false;
-}
-
-static bool
-same_body(const struct cal *c, const struct cal_event *now, const struct cal_event *want)
-{
-	bool prefix;
-
-	if (want->html) {
-		if (now->html && same_words(want->html, now->html))
-			return true;
-		return !now->html && same_words(want->body, now->body);
-	}
-	return same_plain(want->body, now->body, &prefix) || (prefix && *want->body && was_cut(c, want->body));
-}
-
 /* ---- the rest ---- */
 
 static bool
@@ -198,34 +131,6 @@ same_location(const struct cal *c, const struct cal_event *now, const struct cal
 			return false;
 	}
 	return true;
-}
-
-static bool
-has_word(const struct cal_event *ev, const char *word)
-{
-	for (size_t i = 0; i < ev->n_categories; i++)
-		if (strcmp(ev->categories[i], word) == 0)
-			return true;
-	return false;
-}
-
-static bool
-same_categories(const struct cal_event *a, const struct cal_event *b)
-{
-	for (size_t i = 0; i < a->n_categories; i++)
-		if (!has_word(b, a->categories[i]))
-			return false;
-	for (size_t i = 0; i < b->n_categories; i++)
-		if (!has_word(a, b->categories[i]))
-			return false;
-	return true;
-}
-
-static bool
-same_sensitivity(int a, int b)
-{
-	/* Both 1 (personal) and 2 are PRIVATE. */
-	return a == b || (a && b && a < 3 && b < 3);
 }
 
 static bool
@@ -255,11 +160,11 @@ cal_diff(struct cal *c, const struct cal_event *now, const struct cal_event *wan
 		diff |= CAL_ATTENDEES;
 	if (fields & CAL_BUSY && now->busy != want->busy)
 		diff |= CAL_BUSY;
-	if (fields & CAL_SENSITIVITY && !same_sensitivity(now->sensitivity, want->sensitivity))
+	if (fields & CAL_SENSITIVITY && !ical_same_sensitivity(now->sensitivity, want->sensitivity))
 		diff |= CAL_SENSITIVITY;
 	if (fields & CAL_REMINDER && now->reminder != want->reminder)
 		diff |= CAL_REMINDER;
-	if (fields & CAL_CATEGORIES && !same_categories(now, want))
+	if (fields & CAL_CATEGORIES && !ical_same_words(&now->categories, &want->categories))
 		diff |= CAL_CATEGORIES;
 	if (fields & CAL_MEETING && now->meeting && (now->meeting & 4) != (want->meeting & 4))
 		diff |= CAL_MEETING;
@@ -267,7 +172,7 @@ cal_diff(struct cal *c, const struct cal_event *now, const struct cal_event *wan
 		diff |= CAL_RESPONSE_REQUESTED;
 	if (fields & CAL_NO_COUNTER && now->no_counter != want->no_counter)
 		diff |= CAL_NO_COUNTER;
-	if (fields & CAL_BODY && !same_body(c, now, want))
+	if (fields & CAL_BODY && !ical_same_body(c->view, &now->body, &want->body))
 		diff |= CAL_BODY;
 	if (fields & CAL_RECURRENCE && !same_recurrence(c, now, want, fields))
 		diff |= CAL_RECURRENCE;

@@ -164,10 +164,8 @@ inherit(const struct merge *m, const struct cal_event *series, const struct ical
 		want->sensitivity = series->sensitivity;
 	if (absent & CAL_REMINDER)
 		want->reminder = series->reminder;
-	if (absent & CAL_CATEGORIES) {
+	if (absent & CAL_CATEGORIES)
 		want->categories = series->categories;
-		want->n_categories = series->n_categories;
-	}
 	if (absent & CAL_MEETING)
 		want->meeting = series->meeting;
 	if (!(want->has & CAL_ALL_DAY))
@@ -362,7 +360,7 @@ static void
 blank(struct cal_event *ev)
 {
 	*ev = (struct cal_event){ .reminder = -1, .busy = 2, .subject = "", .uid = "", .organizer_name = "", .organizer_email = "",
-		.body = "" };
+		.body = { .plain = "" } };
 	for (unsigned i = 0; i < CAL_LOCATION_PARTS; i++)
 		ev->location[i] = "";
 }

@@ -146,16 +146,6 @@ busy_of(const struct cal *c, const struct ical *component)
 	return status && text_casecmp(status, "TENTATIVE") == 0 ? 1 : 2;
 }
 
-static int
-sensitivity_of(const struct ical *component)
-{
-	const char *class = ical_value(component, "CLASS");
-
-	if (class && text_casecmp(class, "PRIVATE") == 0)
-		return 2;
-	return class && text_casecmp(class, "CONFIDENTIAL") == 0 ? 3 : 0;
-}
-
 static void
 read_location(struct cal *c, const struct ical *component, struct cal_event *ev)
 {
@@ -171,35 +161,6 @@ read_location(struct cal *c, const struct ical *component, struct cal_event *ev)
 		ev->location[CAL_LATITUDE] = ical_dup(&c->m, geo, n);
 		ev->location[CAL_LONGITUDE] = ical_dup(&c->m, geo + n + 1, strlen(geo + n + 1));
 	}
-}
-
-static void
-read_categories(struct cal *c, const struct ical *component, struct cal_event *ev)
-{
-	size_t room = 0, n;
-	struct ical *first = ical_line(component, "CATEGORIES");
-
-	if (!first)
-		return;
-	const char **all = ical_alloc(&c->m, CAL_CATEGORIES_MAX, sizeof *all);
-	for (const struct ical *line = first; all && line; line = ical_next_line(line, "CATEGORIES")) {
-		const char **list = ical_texts(&c->m, line, &n);
-		for (size_t i = 0; list && i < n && room < CAL_CATEGORIES_MAX; i++)
-			all[room++] = list[i];
-	}
-	ev->categories = all;
-	ev->n_categories = all ? room : 0;
-}
-
-static void
-read_body(struct cal *c, const struct ical *component, struct cal_event *ev)
-{
-	ev->body = ical_text(&c->m, ical_line(component, "DESCRIPTION"));
-	for (const struct ical *line = ical_line(component, "X-ALT-DESC"); line; line = ical_next_line(line, "X-ALT-DESC"))
-		if (ical_param_is(line, "FMTTYPE", "text/html")) {
-			ev->html = ical_text(&c->m, line);
-			break;
-		}
 }
 
 static void
@@ -282,12 +243,12 @@ cal_read_event(struct cal *c, const struct ical *component, struct cal_event *ev
 	ev_r->uid = ical_text(&c->m, ical_line(component, "UID"));
 	read_location(c, component, ev_r);
 	ev_r->busy = busy_of(c, component);
-	ev_r->sensitivity = sensitivity_of(component);
+	ev_r->sensitivity = ical_sensitivity(component);
 	if (!cal_alarm(c, component, &ev_r->times, &ev_r->reminder))
 		ev_r->reminder = -1;
-	read_categories(c, component, ev_r);
+	ical_read_categories(&c->m, component, &ev_r->categories);
 	ev_r->no_counter = flag && text_casecmp(flag, "TRUE") == 0;
-	read_body(c, component, ev_r);
+	ical_read_body(&c->m, component, &ev_r->body);
 	ev_r->stamp = compact(c, component, "LAST-MODIFIED");
 	if (!ev_r->stamp)
 		ev_r->stamp = compact(c, component, "DTSTAMP");

@@ -104,28 +104,10 @@ take_attendees(struct cal *c, const struct wbxml_node *data, struct cal_event *e
 }
 
 static void
-take_categories(struct cal *c, const struct wbxml_node *data, struct cal_event *ev)
-{
-	const struct wbxml_node *list = wbxml_child(data, Calendar_Categories);
-	size_t room = children(list, Calendar_Category, CAL_CATEGORIES_MAX), n = 0;
-
-	if (!list)
-		return;
-	ev->has |= CAL_CATEGORIES;
-	const char **all = room ? ical_alloc(&c->m, room, sizeof *all) : NULL;
-	for (const struct wbxml_node *k = wbxml_child(list, Calendar_Category); all && k && n < room; k = wbxml_next(k, Calendar_Category))
-		if (*k->text)
-			all[n++] = k->text;
-	ev->categories = all;
-	ev->n_categories = n;
-}
-
-static void
 take_texts(struct cal *c, const struct wbxml_node *data, struct cal_event *ev)
 {
 	const char *s = wbxml_text(data, Calendar_Subject), *email = wbxml_text(data, Calendar_OrganizerEmail);
 	const char *name = wbxml_text(data, Calendar_OrganizerName), *uid = wbxml_text(data, Calendar_UID);
-	bool body;
 
 	ev->subject = s ? s : "";
 	ev->has |= s ? CAL_SUBJECT : 0;
@@ -138,14 +120,7 @@ take_texts(struct cal *c, const struct wbxml_node *data, struct cal_event *ev)
 	}
 	ev->uid = uid && !c->modern ? uid : "";
 	ev->has |= *ev->uid ? CAL_UID : 0;
-	ev->body = body_read(c->m.a, data, &body, &ev->html);
-	c->m.failed = c->m.failed || (body && !ev->body);
-	if (!ev->body)
-		ev->body = "";
-	/* A Body without Data leaves it as it is (MS-ASCMD R878), and so does a part of one. */
-	const struct wbxml_node *node = wbxml_child(data, AirSyncBase_Body);
-	bool empty = node && !node->child;
-	if (body && (wbxml_has(node, AirSyncBase_Data) || (empty && c->modern)) && !wbxml_bool(node, AirSyncBase_Truncated, false))
+	if (ical_take_body(&c->m, data, c->modern, &ev->body))
 		ev->has |= CAL_BODY;
 }
 
@@ -215,7 +190,10 @@ take_event(struct cal *c, const struct wbxml_node *data, struct cal_event *ev)
 	take_texts(c, data, ev);
 	take_location(c, data, ev);
 	take_attendees(c, data, ev);
-	take_categories(c, data, ev);
+	if (wbxml_has(data, Calendar_Categories)) {
+		ev->has |= CAL_CATEGORIES;
+		ical_take_categories(&c->m, wbxml_child(data, Calendar_Categories), Calendar_Category, &ev->categories);
+	}
 	return true;
 }
 

@@ -81,39 +81,15 @@ put_attendees(const struct cal_event *ev, struct wbxml_writer *w)
 static void
 put_categories(const struct cal_event *ev, struct wbxml_writer *w)
 {
-	if (!ev->n_categories)
+	if (!ev->categories.n)
 		return;
 	wbxml_start(w, Calendar_Categories);
-	for (size_t i = 0; i < ev->n_categories; i++)
-		wbxml_put(w, Calendar_Category, ev->categories[i]);
+	for (size_t i = 0; i < ev->categories.n; i++)
+		wbxml_put(w, Calendar_Category, ev->categories.v[i]);
 	wbxml_end(w);
 }
 
-static enum err
-put_body(struct cal *c, const struct cal_event *ev, bool native, struct wbxml_writer *w)
-{
-	struct body_source source = { .plain = ev->body, .html = ev->html };
-
-	if (!*ev->body && !ev->html)
-		return ERR_OK;
-	if (!*ev->body)
-		source.plain = NULL;
-	source.native = !native ? 0 : ev->html ? 2 : 1;
-	return body_write(c->view, c->m.a, &source, w);
-}
-
 /* ---- exceptions ---- */
-
-static bool
-same_list(const struct cal_event *a, const struct cal_event *b)
-{
-	if (a->n_categories != b->n_categories)
-		return false;
-	for (size_t i = 0; i < a->n_categories; i++)
-		if (strcmp(a->categories[i], b->categories[i]) != 0)
-			return false;
-	return true;
-}
 
 static bool
 same_attendees(const struct cal_event *a, const struct cal_event *b)
@@ -137,12 +113,6 @@ same_location(const struct cal_event *a, const struct cal_event *b)
 	return true;
 }
 
-static bool
-same_body(const struct cal_event *a, const struct cal_event *b)
-{
-	return strcmp(a->body, b->body) == 0 && (a->html == b->html || (a->html && b->html && strcmp(a->html, b->html) == 0));
-}
-
 /* What is left out is as in the series [MS-ASCAL 2.2.2.21]. */
 static enum err
 put_difference(struct cal *c, const struct cal_event *series, const struct cal_event *ev, struct wbxml_writer *w)
@@ -156,8 +126,8 @@ put_difference(struct cal *c, const struct cal_event *series, const struct cal_e
 	put_time(w, Calendar_EndTime, ev->end);
 	if (!same_location(ev, series))
 		put_location(c, ev, true, w);
-	if (!same_body(ev, series))
-		err = put_body(c, ev, false, w);
+	if (!ical_same_body(c->view, &ev->body, &series->body))
+		err = ical_write_body(c->view, c->m.a, &ev->body, false, w);
 	if (ev->sensitivity != series->sensitivity)
 		wbxml_put_int(w, Calendar_Sensitivity, ev->sensitivity);
 	if (ev->busy != series->busy)
@@ -170,7 +140,7 @@ put_difference(struct cal *c, const struct cal_event *series, const struct cal_e
 		wbxml_empty(w, Calendar_Reminder);
 	if (ev->meeting != series->meeting)
 		wbxml_put_int(w, Calendar_MeetingStatus, ev->meeting);
-	if (!same_list(ev, series))
+	if (!ical_same_words(&ev->categories, &series->categories))
 		put_categories(ev, w);
 	if (version >= 140 && !same_attendees(ev, series))
 		put_attendees(ev, w);
@@ -236,7 +206,7 @@ cal_write(struct cal *c, const struct cal_event *ev, struct wbxml_writer *w)
 	put_attendees(ev, w);
 	put_location(c, ev, false, w);
 	put_time(w, Calendar_EndTime, ev->end);
-	enum err err = put_body(c, ev, true, w);
+	enum err err = ical_write_body(c->view, c->m.a, &ev->body, true, w);
 	wbxml_put_int(w, Calendar_Sensitivity, ev->sensitivity);
 	wbxml_put_int(w, Calendar_BusyStatus, ev->busy);
 	wbxml_put_int(w, Calendar_AllDayEvent, ev->all_day);

@@ -63,7 +63,7 @@ to_libical(int64_t t)
 struct ical_steps *
 ical_steps_new(const struct rrule *r, int64_t start)
 {
-	AUTO(buf_finish) struct buf text;
+	AUTO(buf_finish) struct buf text = { 0 };
 	struct icaltimetype first = to_libical(start);
 
 	if (!rrule_expandable(r) || first.year < 1 || first.year > 2500)

@@ -230,7 +230,7 @@ write_node(const struct ical *node, struct buf *scratch, struct buf *out)
 void
 ical_write(const struct ical *root, struct buf *out)
 {
-	AUTO(buf_finish) struct buf scratch;
+	AUTO(buf_finish) struct buf scratch = { 0 };
 
 	buf_init(&scratch, 0);
 	write_node(root, &scratch, out);

@@ -338,7 +338,7 @@ recurrence_to_rrule(struct ical_mem *m, const struct recurrence *rec, const char
 {
 	static const char *const freq[] = { "DAILY", "WEEKLY", "MONTHLY", "MONTHLY", "", "YEARLY", "YEARLY" };
 	static const char *const names[] = { "SU", "MO", "TU", "WE", "TH", "FR", "SA" };
-	AUTO(buf_finish) struct buf b;
+	AUTO(buf_finish) struct buf b = { 0 };
 
 	buf_init(&b, 0);
 	bool weekly = rec->type == 1 || (rec->type == 0 && rec->days && rec->days != EVERY_DAY && rec->interval <= 1);

@@ -56,6 +56,16 @@ read_pattern(const struct wbxml_node *node, const struct tags *t, struct recurre
 	return true;
 }
 
+/* Tasks: what does not belong to a type is an error [MS-ASTASK 2.2.2.4, 2.2.2.9, 2.2.2.10, 2.2.2.32]. */
+static bool
+belongs(const struct wbxml_node *node, const struct tags *t, int64_t type)
+{
+	bool monthly = type == 2 || type == 5, nth = type == 3 || type == 6;
+
+	return (monthly || !wbxml_has(node, t->day)) && (nth || !wbxml_has(node, t->week)) && (!monthly || !wbxml_has(node, t->days)) &&
+		(monthly || nth || !wbxml_has(node, t->calendar));
+}
+
 /* What the type needs and was left out comes from the start; what cannot is an error. */
 static bool
 complete(struct recurrence *rec, int64_t start)
@@ -94,6 +104,8 @@ recurrence_read(const struct wbxml_node *node, bool tasks, int64_t start, struct
 	}
 	if (rec_r->occurrences)
 		rec_r->has_until = false; /* the two exclude each other; Occurrences wins [MS-ASCAL R469] */
+	if (tasks && (!first || !ical_time_parse(first, &at) || !belongs(node, t, type)))
+		return false;
 	if (first && ical_time_parse(first, &at)) {
 		rec_r->has_start = true;
 		rec_r->start = at.t;

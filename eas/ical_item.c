@@ -1,0 +1,237 @@
+#include "eas/ical_item.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+/* ---- categories ---- */
+
+void
+ical_read_categories(struct ical_mem *m, const struct ical *component, struct ical_words *w_r)
+{
+	const struct ical *line = ical_line(component, "CATEGORIES");
+	size_t n;
+
+	*w_r = (struct ical_words){ 0 };
+	if (!line || !(w_r->v = ical_alloc(m, ICAL_CATEGORIES_MAX, sizeof *w_r->v)))
+		return;
+	for (; line; line = ical_next_line(line, "CATEGORIES")) {
+		const char **list = ical_texts(m, line, &n);
+		for (size_t i = 0; list && i < n && w_r->n < ICAL_CATEGORIES_MAX; i++)
+			w_r->v[w_r->n++] = list[i];
+	}
+}
+
+void
+ical_take_categories(struct ical_mem *m, const struct wbxml_node *container, unsigned tag, struct ical_words *w_r)
+{
+	const struct wbxml_node *first = wbxml_child(container, tag);
+
+	*w_r = (struct ical_words){ 0 };
+	if (!first || !(w_r->v = ical_alloc(m, ICAL_CATEGORIES_MAX, sizeof *w_r->v)))
+		return;
+	for (const struct wbxml_node *n = first; n && w_r->n < ICAL_CATEGORIES_MAX; n = wbxml_next(n, tag))
+		if (*n->text)
+			w_r->v[w_r->n++] = n->text;
+}
+
+static bool
+has_word(const struct ical_words *w, const char *word)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (strcmp(w->v[i], word) == 0)
+			return true;
+	return false;
+}
+
+bool
+ical_same_words(const struct ical_words *a, const struct ical_words *b)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (!has_word(b, a->v[i]))
+			return false;
+	for (size_t i = 0; i < b->n; i++)
+		if (!has_word(a, b->v[i]))
+			return false;
+	return true;
+}
+
+void
+ical_put_categories(struct ical_mem *m, struct ical *component, const struct ical_words *w)
+{
+	AUTO(buf_finish) struct buf b;
+
+	buf_init(&b, 0);
+	for (size_t i = 0; i < w->n; i++) {
+		const char *s = ical_escape(m, w->v[i]);
+		if (i)
+			buf_add_byte(&b, ',');
+		buf_add_str(&b, s ? s : "");
+	}
+	const char *s = b.len ? buf_str(&b) : NULL;
+	m->failed = m->failed || !buf_ok(&b);
+	ical_put(m, component, "CATEGORIES", NULL, s ? ical_dup(m, s, b.len) : NULL);
+}
+
+/* ---- class ---- */
+
+int
+ical_sensitivity(const struct ical *component)
+{
+	const char *class = ical_value(component, "CLASS");
+
+	if (class && text_casecmp(class, "PRIVATE") == 0)
+		return 2;
+	return class && text_casecmp(class, "CONFIDENTIAL") == 0 ? 3 : 0;
+}
+
+bool
+ical_same_sensitivity(int a, int b)
+{
+	return a == b || (a && b && a < 3 && b < 3);
+}
+
+void
+ical_put_sensitivity(struct ical_mem *m, struct ical *component, int sensitivity)
+{
+	ical_put(m, component, "CLASS", NULL, sensitivity == 0 ? "PUBLIC" : sensitivity == 3 ? "CONFIDENTIAL" : "PRIVATE");
+}
+
+/* ---- description ---- */
+
+void
+ical_read_body(struct ical_mem *m, const struct ical *component, struct ical_body *b_r)
+{
+	b_r->plain = ical_text(m, ical_line(component, "DESCRIPTION"));
+	b_r->html = NULL;
+	for (const struct ical *line = ical_line(component, "X-ALT-DESC"); line; line = ical_next_line(line, "X-ALT-DESC"))
+		if (ical_param_is(line, "FMTTYPE", "text/html")) {
+			b_r->html = ical_text(m, line);
+			break;
+		}
+}
+
+bool
+ical_take_body(struct ical_mem *m, const struct wbxml_node *data, bool modern, struct ical_body *b_r)
+{
+	const struct wbxml_node *node = wbxml_child(data, AirSyncBase_Body);
+	bool present;
+
+	b_r->plain = body_read(m->a, data, &present, &b_r->html);
+	m->failed = m->failed || (present && !b_r->plain);
+	if (!b_r->plain)
+		b_r->plain = "";
+	if (!present || wbxml_bool(node, AirSyncBase_Truncated, false))
+		return false;
+	return wbxml_has(node, AirSyncBase_Data) || (!node->child && modern);
+}
+
+/* The next character that counts: line ends are LF, spaces before them do not count. */
+static const char *
+significant(const char *s)
+{
+	const char *p = s + strspn(s, " \t\r");
+	return *p == '\n' || !*p ? p : s;
+}
+
+static bool
+same_plain(const char *a, const char *b, bool *prefix_r)
+{
+	const char *x = significant(a), *y = significant(b);
+
+	while (*x && *x == *y) {
+		x = significant(x + 1);
+		y = significant(y + 1);
+	}
+	*prefix_r = *x == '\0';
+	x += strspn(x, " \t\r\n");
+	y += strspn(y, " \t\r\n");
+	return !*x && !*y;
+}
+
+/* Words only: HTML and text are compared by what they say. */
+static bool
+same_words(const char *a, const char *b)
+{
+	for (;;) {
+		a += strspn(a, " \t\r\n\xA0\xC2");
+		b += strspn(b, " \t\r\n\xA0\xC2");
+		if (!*a || *a != *b)
+			return *a == *b;
+		a++;
+		b++;
+	}
+}
+
+/* The text is what the phone got of a longer one: a cut that was sent back. */
+static bool
+was_cut(const struct item_view *v, const char *sent)
+{
+	const struct item_options *o = v->options;
+	size_t n = strlen(sent);
+
+	for (const char *p = sent; *p; p++)
+		n += *p == '\n';
+	for (unsigned i = 0; o && i < o->n_prefs; i++)
+		if (o->prefs[i].truncation != UINT32_MAX && n <= o->prefs[i].truncation && n + 8 >= o->prefs[i].truncation)
+			return true;
+	return false;
+}
+
+bool
+ical_same_body(const struct item_view *v, const struct ical_body *now, const struct ical_body *want)
+{
+	bool prefix;
+
+	if (want->html) {
+		if (now->html && same_words(want->html, now->html))
+			return true;
+		return !now->html && same_words(want->plain, now->plain);
+	}
+	return same_plain(want->plain, now->plain, &prefix) || (prefix && *want->plain && was_cut(v, want->plain));
+}
+
+void
+ical_put_body(struct ical_mem *m, struct ical *component, const struct ical_body *want)
+{
+	struct ical *line = ical_line(component, "DESCRIPTION");
+
+	/* ALTREP would be the old text in another form. */
+	if (line && ical_param(m, line, "ALTREP"))
+		ical_put_param(m, line, "ALTREP", NULL);
+	ical_put_text(m, component, "DESCRIPTION", want->plain);
+	ical_remove_lines(component, "X-ALT-DESC");
+	if (want->html && *want->html)
+		(void)ical_add(m, component, "X-ALT-DESC", ";FMTTYPE=text/html", ical_escape(m, want->html));
+}
+
+enum err
+ical_write_body(const struct item_view *v, struct arena *a, const struct ical_body *b, bool native, struct wbxml_writer *w)
+{
+	struct body_source source = { .plain = *b->plain || !b->html ? b->plain : NULL, .html = b->html };
+
+	/* That an item has none is said by nothing; that an exception has none, by an empty one. */
+	if (native && !*b->plain && !b->html)
+		return ERR_OK;
+	if (native)
+		source.native = b->html ? 2 : 1;
+	return body_write(v, a, &source, w);
+}
+
+/* ---- that it was changed ---- */
+
+void
+ical_touch(struct ical_mem *m, struct ical *component, bool own)
+{
+	struct ical_time now = { .utc = true, .t = ical_now() };
+	const char *sequence = ical_value(component, "SEQUENCE");
+	uint64_t n = 0;
+
+	ical_put_time(m, component, "LAST-MODIFIED", &now);
+	if (!own)
+		return;
+	ical_put_time(m, component, "DTSTAMP", &now);
+	if (sequence && (!text_to_u64(sequence, &n) || n >= INT32_MAX))
+		return;
+	ical_put(m, component, "SEQUENCE", NULL, ical_printf(m, "%llu", (unsigned long long)n + 1));
+}

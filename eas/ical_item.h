@@ -1,0 +1,43 @@
+/* eas/ical_item.h - what events and tasks have alike: categories, class, description. Private to eas/calendar*.c and eas/task*.c. */
+#ifndef EAS_ICAL_ITEM_H
+#define EAS_ICAL_ITEM_H
+
+#include "eas/ical.h"
+#include "eas/item.h"
+
+#define ICAL_CATEGORIES_MAX 300 /* [MS-ASCAL 2.2.2.11] */
+
+struct ical_words {
+	const char **v;
+	size_t n;
+};
+
+/* All CATEGORIES lines. */
+void ical_read_categories(struct ical_mem *m, const struct ical *component, struct ical_words *w_r);
+/* The children `tag` of the container. */
+void ical_take_categories(struct ical_mem *m, const struct wbxml_node *container, unsigned tag, struct ical_words *w_r);
+bool ical_same_words(const struct ical_words *a, const struct ical_words *b);
+void ical_put_categories(struct ical_mem *m, struct ical *component, const struct ical_words *w);
+
+/* CLASS as Sensitivity: 0 public, 1 and 2 private, 3 confidential. */
+int ical_sensitivity(const struct ical *component);
+bool ical_same_sensitivity(int a, int b);
+void ical_put_sensitivity(struct ical_mem *m, struct ical *component, int sensitivity);
+
+/* DESCRIPTION and its HTML twin, X-ALT-DESC. */
+struct ical_body {
+	const char *plain; /* "" where there is none */
+	const char *html;  /* NULL where there is none */
+};
+void ical_read_body(struct ical_mem *m, const struct ical *component, struct ical_body *b_r);
+/* False: no Body was sent, or one that leaves it as it is (without Data: MS-ASCMD R878; truncated). From 16.0 an empty Body removes. */
+bool ical_take_body(struct ical_mem *m, const struct wbxml_node *data, bool modern, struct ical_body *b_r);
+/* Does what was sent say the same? Line ends, and for HTML white space, do not matter; nor what a phone got cut and sends back so. */
+bool ical_same_body(const struct item_view *v, const struct ical_body *now, const struct ical_body *want);
+void ical_put_body(struct ical_mem *m, struct ical *component, const struct ical_body *want);
+enum err ical_write_body(const struct item_view *v, struct arena *a, const struct ical_body *b, bool native, struct wbxml_writer *w);
+
+/* LAST-MODIFIED; with `own` DTSTAMP and SEQUENCE, too. */
+void ical_touch(struct ical_mem *m, struct ical *component, bool own);
+
+#endif

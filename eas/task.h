@@ -1,0 +1,69 @@
+/* eas/task.h - tasks between iCalendar and the Tasks class [MS-ASTASK]. Private to eas/task*.c.
+ *
+ * As with events: a struct task is made of a VTODO or of what a phone sent, the two are compared field by field, and only what differs
+ * is written.
+ * Times: EAS says each date twice, in UTC and as a wall clock written with a Z. Days (VALUE=DATE) go by the wall clock, others by UTC.
+ */
+#ifndef EAS_TASK_H
+#define EAS_TASK_H
+
+#include "eas/ical_item.h"
+#include "eas/recurrence.h"
+
+enum task_field {
+	TASK_SUBJECT = 1 << 0,
+	TASK_BODY = 1 << 1,
+	TASK_START = 1 << 2,
+	TASK_DUE = 1 << 3,
+	TASK_COMPLETE = 1 << 4,
+	TASK_COMPLETED = 1 << 5,
+	TASK_IMPORTANCE = 1 << 6,
+	TASK_SENSITIVITY = 1 << 7,
+	TASK_REMINDER = 1 << 8,
+	TASK_CATEGORIES = 1 << 9,
+	TASK_RECURRENCE = 1 << 10,
+	TASK_ORDINAL = 1 << 11,
+	TASK_SUB_ORDINAL = 1 << 12,
+};
+
+struct task_date {
+	bool there;
+	bool day;       /* a date, without a clock */
+	int64_t utc, local;
+	struct ical_time stored; /* of a VTODO */
+	const struct zone *zone;
+};
+
+struct task {
+	unsigned has;   /* enum task_field */
+	const char *subject;
+	struct ical_body body;
+	struct task_date start, due;
+	bool complete;
+	bool has_completed;
+	int64_t completed; /* UTC */
+	int importance, sensitivity;
+	bool has_reminder, has_reminder_time;
+	int64_t reminder;  /* UTC */
+	struct ical_words categories;
+	bool recurring;
+	struct recurrence recurrence;
+	const char *ordinal, *sub_ordinal; /* "" */
+};
+
+struct tasks {
+	const struct item_view *view;
+	struct ical_mem m;
+	struct ical *root, *calendar, *todo;
+};
+
+enum err task_open(struct tasks *c, const struct item_view *v, struct arena *a, struct slice bytes, struct error *e) NODISCARD;
+enum err task_read(struct tasks *c, struct task *t_r, struct error *e) NODISCARD;
+/* The alarm that ReminderTime stands for, and when it goes off; NULL. */
+struct ical *task_alarm(struct tasks *c, int64_t *utc_r);
+bool task_is_complete(const struct ical *todo);
+enum err task_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e);
+/* The next instance after the stored one: start and due move on. False: there is none. */
+bool task_advance(struct tasks *c, const struct task *now, int64_t completed);
+
+#endif

@@ -1,0 +1,107 @@
+/* A task that repeats, done once: it moves on to its next turn. */
+#include <string.h>
+
+#include "base/text.h"
+#include "eas/task.h"
+
+#define DAY INT64_C(86400)
+
+struct next {
+	int64_t after, found;
+	bool hit;
+};
+
+static bool
+look(void *ctx, int64_t local)
+{
+	struct next *n = ctx;
+
+	if (local > n->after) {
+		n->found = local;
+		n->hit = true;
+	}
+	return !n->hit;
+}
+
+/* Regenerate: one interval after it was done. */
+static int64_t
+regenerated(const struct recurrence *r, int64_t done)
+{
+	struct ical_civil c;
+
+	if (r->type < 2)
+		return ical_midnight(done) + (int64_t)r->interval * (r->type == 1 ? 7 : 1) * DAY;
+	ical_civil(done, &c);
+	unsigned months = c.month - 1 + r->interval * (r->type >= 5 ? 12 : 1);
+	c.year += months / 12;
+	c.month = months % 12 + 1;
+	if (c.day > ical_month_days(c.year, c.month))
+		c.day = ical_month_days(c.year, c.month);
+	return ical_days(c.year, c.month, c.day) * DAY;
+}
+
+static bool
+next_turn(struct tasks *c, const struct task *now, int64_t completed, int64_t from, int64_t *to_r)
+{
+	struct next next = { .after = from };
+	struct series s;
+
+	if (now->recurrence.regenerate) {
+		*to_r = regenerated(&now->recurrence, zone_to_local(zone_default(), completed)) + (from - ical_midnight(from));
+		return true;
+	}
+	if (!series_read(&c->m, c->root, c->todo, &s))
+		return false;
+	(void)series_each(&s, look, &next);
+	*to_r = next.found;
+	return next.hit;
+}
+
+/* One fewer is left. */
+static bool
+count_down(struct tasks *c)
+{
+	struct ical *line = ical_line(c->todo, "RRULE");
+	const char *at = line ? strstr(line->value, "COUNT=") : NULL;
+	struct rrule rule;
+
+	if (!at || !rrule_parse(line->value, &rule))
+		return true;
+	if (rule.count <= 1)
+		return false;
+	size_t digits = strspn(at + 6, "0123456789");
+	const char *value = ical_printf(&c->m, "%.*sCOUNT=%u%s", (int)(at - line->value), line->value, rule.count - 1, at + 6 + digits);
+	if (value)
+		ical_set_value(line, NULL, value);
+	return true;
+}
+
+bool
+task_advance(struct tasks *c, const struct task *now, int64_t completed)
+{
+	const struct task_date *base = now->start.there ? &now->start : &now->due;
+	int64_t to, utc;
+
+	if (!base->there || !next_turn(c, now, completed, base->stored.t, &to) || !count_down(c))
+		return false;
+	int64_t by = to - base->stored.t;
+	struct ical *alarm = task_alarm(c, &utc);
+	struct ical_time t;
+	if (now->start.there) {
+		t = now->start.stored;
+		t.t += by;
+		ical_put_time(&c->m, c->todo, "DTSTART", &t);
+	}
+	if (ical_line(c->todo, "DUE")) {
+		t = now->due.stored;
+		t.t += by;
+		ical_put_time(&c->m, c->todo, "DUE", &t);
+	}
+	/* An alarm at a time of its own goes along; one that is relative does so by itself. */
+	struct ical *trigger = alarm ? ical_line(alarm, "TRIGGER") : NULL;
+	if (trigger && ical_time(&c->m, trigger, &t)) {
+		t.t += by;
+		ical_set_value(trigger, NULL, ical_time_text(&c->m, &t));
+	}
+	return true;
+}
