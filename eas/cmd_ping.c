@@ -19,7 +19,7 @@ struct ping {
 
 /* The command's own in the parked block. */
 struct ping_wait {
-	int64_t since;
+	struct wait_quiet quiet;
 };
 
 static enum eas_outcome
@@ -249,22 +249,21 @@ int64_t
 ping_due(const struct eas_server *server, const struct eas_park *p, const struct log_ctx *log)
 {
 	struct ping_wait *wait = p->wait;
+	struct wait_pending *pending;
 	struct eas_request r;
-	int64_t due = INT64_MAX, since = wait->since;
+	int64_t due = INT64_MAX;
 
 	if (!wait_request(server, p, log, &r))
 		return INT64_MAX;
-	for (size_t i = 0; due > 0 && i < p->n; i++) {
-		struct wait_pending pending;
+	pending = arena_array(r.arena, p->n + 1, sizeof *pending);
+	for (size_t i = 0; pending && i < p->n; i++) {
 		struct error e = { 0 };
-		int64_t at;
 
-		if (wait_look(&r, p->folders[i].id, NULL, &pending, &e))
-			continue;
-		at = wait_due(server->config, &pending, &since);
-		due = at < due ? at : due;
+		if (wait_look(&r, p->folders[i].id, NULL, &pending[i], &e))
+			pending[i] = (struct wait_pending){ 0 }; /* it cannot be told now: no reason to wake */
 	}
-	wait->since = due == INT64_MAX ? 0 : since;
+	if (pending)
+		due = wait_due(server->config, pending, p->n, &wait->quiet);
 	wait_request_free(&r);
 	return due;
 }

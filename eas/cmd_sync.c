@@ -5,6 +5,7 @@
 #include "eas/sync_wait.h"
 
 #define ROOT AirSync_Sync
+#define ANSWER_BYTES (4u << 20) /* the changes of one answer grow to this, but for one item of each collection */
 
 static enum eas_outcome
 status_only(struct eas_request *r, unsigned status)
@@ -56,11 +57,13 @@ run_all(struct eas_request *r, const struct sync_request *q, struct sync_result 
 {
 	struct sync_result *list = arena_array(r->arena, q->n + 1, sizeof *list);
 	unsigned used = 0;
+	size_t bytes = 0;
 
 	if (!list)
 		return ERR_NOMEM;
 	*list_r = list;
 	for (size_t i = 0; i < q->n; i++) {
+		q->list[i].bytes = bytes < ANSWER_BYTES ? ANSWER_BYTES - bytes : 1;
 		enum err err = sync_collection_run(r, &q->list[i], window_for(q, i, used), &list[i]);
 
 		if (arena_defer(r->arena, free_commands, &list[i].commands) < 0)
@@ -68,6 +71,7 @@ run_all(struct eas_request *r, const struct sync_request *q, struct sync_result 
 		if (err)
 			return err;
 		used += list[i].n;
+		bytes += list[i].commands.len;
 	}
 	return ERR_OK;
 }

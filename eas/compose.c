@@ -357,6 +357,12 @@ compose(struct compose *c, struct error *e)
 		err = state_run(c->r->server->state, STATE_READ, read_round, &in, e);
 		if (err)
 			return err;
+		if (c->raised && in.seq != c->seq && !c->dry)
+			return err_set(e, ERR_CONFLICT, "the folder changed while its filter was applied");
+		if (c->target > c->pos.cut_date) {
+			c->raised = true;
+			c->seq = in.seq;
+		}
 		if (!plan(&in, &page))
 			return ERR_NOMEM;
 		err = page_flush(&page, e);

@@ -44,10 +44,13 @@ struct compose {
 	unsigned n_adds, n_changes; /* dry: what kinds (changes: and deletes) */
 	bool more;
 	bool moved;                 /* holes were found or filled */
+	bool raised;                /* the cut-off went up: the mirror must still stand at `seq` when this is committed */
+	int64_t seq;
 	bool backend_failed;        /* for a moment: the page ends before what could not be fetched */
 };
 
-/* OK also where backend_failed. BUSY: nothing was done. UNAVAILABLE: the store. */
+/* OK also where backend_failed. BUSY: nothing was done. UNAVAILABLE: the store. CONFLICT: the mirror went on while the cut-off went up:
+ * begin again. */
 enum err compose(struct compose *c, struct error *e) NODISCARD;
 
 /* Asks who the user is, once. BUSY; other failures leave it unknown. */

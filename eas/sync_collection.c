@@ -6,7 +6,6 @@
 #include "eas/hierarchy.h"
 #include "eas/quirk.h"
 
-#define ANSWER_BYTES (8u << 20) /* an answer grows to this, but for one item */
 #define TRIES 3
 #define MOVE_ROWS 500           /* a position moves in place after so many rows, or an hour */
 #define MOVE_SECONDS 3600
@@ -181,7 +180,7 @@ run_compose(struct eas_request *r, const struct sync_collection *c, unsigned win
 	buf_init(&s->commands, r->reply.body.max);
 	*k = (struct compose){ .r = r, .folder = &s->folder, .class = s->x.class, .view = s->x.view, .me = s->col.now.epoch,
 		.target = sync_filter_date(s->x.class->class, s->options.filter), .get_changes = c->get_changes, .window = window,
-		.bytes = ANSWER_BYTES, .forced = s->x.forced, .n_forced = s->x.n_forced, .added = added, .touched = touched,
+		.bytes = c->bytes, .forced = s->x.forced, .n_forced = s->x.n_forced, .added = added, .touched = touched,
 		.until = eas_monotonic() + (int64_t)r->server->config->sync_seconds, .told = s->x.told,
 		.out = &s->commands };
 	position_load(&k->pos, r->arena, &base); /* a copy: the base is kept beside the answer */
@@ -189,16 +188,25 @@ run_compose(struct eas_request *r, const struct sync_collection *c, unsigned win
 }
 
 struct saving {
+	struct eas_request *r;
 	struct collection *col;
 	struct state_collection now;
+	int64_t seq;            /* of the mirror that was read; -1: it does not matter */
 };
 
+/* A cut-off that goes up is to be seen by whoever changes a date from now on, and nobody may have changed one since the rows were read. */
 static enum err
 save(struct state_txn *t, void *arg, struct error *e)
 {
 	struct saving *in = arg;
+	const char *cursor;
+	int64_t seq;
+	enum err err = in->seq < 0 ? ERR_OK : state_folder_lock(t, in->r->arena, in->col->was.folder, &seq, &cursor);
 
-	(void)e;
+	if (err)
+		return err;
+	if (in->seq >= 0 && seq != in->seq)
+		return err_set(e, ERR_CONFLICT, "the folder changed while its filter was applied");
 	return state_collection_save(t, &in->col->was, &in->now);
 }
 
@@ -217,13 +225,15 @@ may_move(const struct sync_result *s, const struct compose *k)
 static enum err
 keep_key(struct eas_request *r, struct sync_result *s, struct compose *k, struct error *e)
 {
-	struct saving in = { .col = &s->col, .now = s->col.now };
+	struct saving in = { .r = r, .col = &s->col, .now = s->col.now, .seq = k->raised ? k->seq : -1 };
 	bool stale = eas_now() - s->col.was.last_used >= MOVE_SECONDS;
 	bool options = strcmp(s->col.now.options, s->col.was.options) != 0;
+	/* The phone has this answer and not one given later: a wait has to know. */
+	bool siblings = s->col.received && s->col.was.answers[s->col.was.n_answers - 1].n != s->col.now.base;
 	struct state_answer moved;
 	enum err err;
 
-	if (!may_move(s, k) && !stale && !options)
+	if (!may_move(s, k) && !stale && !options && !siblings)
 		return ERR_OK;
 	if (may_move(s, k)) {
 		moved = s->col.now.answers[0];
@@ -238,7 +248,7 @@ keep_key(struct eas_request *r, struct sync_result *s, struct compose *k, struct
 static enum err
 next_key(struct eas_request *r, struct sync_result *s, struct compose *k, struct error *e)
 {
-	struct saving in = { .col = &s->col };
+	struct saving in = { .r = r, .col = &s->col, .seq = k->raised ? k->seq : -1 };
 	char *key = arena_alloc(r->arena, KEY_MAX);
 	enum err err = key ? key_answer(&s->col, r->arena, &k->pos, &k->told, key) : ERR_NOMEM;
 

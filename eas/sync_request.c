@@ -128,7 +128,8 @@ names(const struct sync_request *q, int64_t folder)
 	return false;
 }
 
-/* A collection that is not named takes its stored settings and key. */
+/* A collection that is not named takes its stored settings and key. A key that came with the answer may have got lost with it, and to take
+ * it for received would lose what it stands for: 13, and the phone sends all of it. */
 static unsigned
 complete(struct eas_request *r, struct sync_request *q, bool empty)
 {
@@ -150,8 +151,14 @@ complete(struct eas_request *r, struct sync_request *q, bool empty)
 	for (size_t i = 0, named = q->n; i < stored.n; i++) {
 		struct sync_request known = { .list = list, .n = named };
 
-		if (!names(&known, stored.list[i].folder))
-			list[q->n++] = stored.list[i];
+		if (names(&known, stored.list[i].folder))
+			continue;
+		if (stored.list[i].given) {
+			log_notice(&r->log, "an empty or partial Sync, but the last answer had a new key for folder %lld",
+				(long long)stored.list[i].folder);
+			return 13;
+		}
+		list[q->n++] = stored.list[i];
 	}
 	q->list = list;
 	if (empty)
@@ -182,7 +189,7 @@ sync_request_read(struct eas_request *r, const struct wbxml_node *root, struct s
 	return status;
 }
 
-/* ---- as text: "WAIT WINDOW\n" and a line "FOLDER KEY WINDOW GETCHANGES MOVES" per collection ---- */
+/* ---- as text: "WAIT WINDOW\n" and a line "FOLDER KEY WINDOW GETCHANGES MOVES GIVEN" per collection ---- */
 
 const char *
 sync_request_text(struct arena *a, const struct sync_request *q, const char *const *keys)
@@ -195,7 +202,8 @@ sync_request_text(struct arena *a, const struct sync_request *q, const char *con
 		const struct sync_collection *c = &q->list[i];
 
 		if (c->folder && keys[i])
-			buf_printf(&text, "%" PRId64 " %s %u %d %d\n", c->folder, keys[i], c->window, c->get_changes, c->deletes_as_moves);
+			buf_printf(&text, "%" PRId64 " %s %u %d %d %d\n", c->folder, keys[i], c->window, c->get_changes, c->deletes_as_moves,
+				strcmp(keys[i], c->key) != 0);
 	}
 	return buf_str(&text) ? arena_strdup(a, buf_str(&text)) : NULL;
 }
@@ -232,14 +240,15 @@ number(char **p, uint64_t *v_r)
 static bool
 line(struct arena *a, char **p, struct sync_collection *c)
 {
-	uint64_t folder, window, changes, moves;
+	uint64_t folder, window, changes, moves, given;
 	const char *key;
 	char id[ID_MAX];
 
-	if (!number(p, &folder) || !(key = word(p)) || !number(p, &window) || !number(p, &changes) || !number(p, &moves))
+	if (!number(p, &folder) || !(key = word(p)) || !number(p, &window) || !number(p, &changes) || !number(p, &moves)
+		|| !number(p, &given))
 		return false;
 	*c = (struct sync_collection){ .folder = (int64_t)folder, .key = key, .window = (unsigned)window, .get_changes = changes,
-		.has_get_changes = true, .deletes_as_moves = moves, .id_text = arena_strdup(a, id_folder((int64_t)folder, id)) };
+		.has_get_changes = true, .deletes_as_moves = moves, .given = given, .id_text = arena_strdup(a, id_folder((int64_t)folder, id)) };
 	return c->id_text != NULL;
 }
 

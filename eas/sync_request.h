@@ -15,6 +15,8 @@ struct sync_collection {
 	bool get_changes, has_get_changes;
 	bool deletes_as_moves;
 	bool malformed;                     /* Status 4 */
+	bool given;                         /* of what is stored: the key came with that answer, and the phone may not have it */
+	size_t bytes;                       /* set by cmd_sync: its changes may take so many in the answer, but for one item */
 };
 
 struct sync_request {
@@ -30,7 +32,7 @@ struct sync_request {
 /* Reads the request; an empty or Partial one is completed from the stored one. 0; 4: malformed; 13: nothing is stored, or it cannot be
  * completed; a common status where the store fails. */
 unsigned sync_request_read(struct eas_request *r, const struct wbxml_node *root, struct sync_request *q_r);
-/* The text to be stored, with the keys that the phone holds after this answer (keys[i], in order of q). */
+/* The text to be stored, with the keys that the phone holds after this answer (keys[i], in order of q; NULL: the collection is left out). */
 const char *sync_request_text(struct arena *a, const struct sync_request *q, const char *const *keys);
 /* The other way round; false where it is no such text. */
 bool sync_request_from_text(struct arena *a, const char *text, struct sync_request *q_r);

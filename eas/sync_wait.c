@@ -6,9 +6,9 @@
 
 #include "eas/clock.h"
 
-/* The command's own in the parked block: the request as text, and since when changes of mail are pending. */
+/* The command's own in the parked block: the request as text, and how long changes of mail have been pending. */
 struct sync_wait {
-	int64_t since;
+	struct wait_quiet quiet;
 	char text[];
 };
 
@@ -52,23 +52,22 @@ sync_due(const struct eas_server *server, const struct eas_park *p, const struct
 	struct sync_wait *wait = p->wait;
 	struct sync_request q;
 	struct eas_request r;
-	int64_t due = INT64_MAX, since = wait->since;
+	struct wait_pending *pending;
+	int64_t due = INT64_MAX;
 
 	if (!wait_request(server, p, log, &r))
 		return INT64_MAX;
+	pending = arena_array(r.arena, p->n + 1, sizeof *pending);
 	if (!sync_request_from_text(r.arena, wait->text, &q))
 		due = 0;
-	for (size_t i = 0; due > 0 && i < p->n; i++) {
-		struct wait_pending pending;
+	for (size_t i = 0; due > 0 && pending && i < p->n; i++) {
 		struct error e = { 0 };
-		int64_t at;
 
-		if (wait_look(&r, p->folders[i].id, key_for(&q, p->folders[i].id), &pending, &e))
-			continue;
-		at = wait_due(server->config, &pending, &since);
-		due = at < due ? at : due;
+		if (wait_look(&r, p->folders[i].id, key_for(&q, p->folders[i].id), &pending[i], &e))
+			pending[i] = (struct wait_pending){ 0 };
 	}
-	wait->since = due == INT64_MAX ? 0 : since;
+	if (due > 0 && pending)
+		due = wait_due(server->config, pending, p->n, &wait->quiet);
 	wait_request_free(&r);
 	return due;
 }
@@ -98,6 +97,5 @@ sync_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why)
 		return reply_http(r, 200); /* the ended one commits nothing */
 	if (wait_find_device(r, &e) || !sync_request_from_text(r->arena, wait->text, &q) || !still_current(r, &q))
 		return reply_http(r, 200);
-	q.wait = 0;
 	return sync_answer(r, &q, false);
 }

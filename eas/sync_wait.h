@@ -18,15 +18,21 @@ struct eas_park *wait_park(const struct eas_request *r, enum eas_wait_kind kind,
 struct wait_pending {
 	bool mail;
 	bool adds, changes;
+	int64_t seq;   /* of the folder's mirror */
 	bool gone;     /* the folder */
 	bool replaced; /* the key that was waited from is not the newest any more */
 };
 /* key NULL: the newest collection of the device in the folder; none: nothing is pending. */
 enum err wait_look(struct eas_request *r, int64_t folder, const char *key, struct wait_pending *p_r, struct error *e) NODISCARD;
 
-/* When a wait is over that has these pending: mail that only changed waits for a quiet moment. since: when the first such change was
- * seen, kept by the caller (0: none yet). */
-int64_t wait_due(const struct eas_config *config, const struct wait_pending *p, int64_t *since);
+/* Mail that only changed waits for a quiet moment: when the first such change was seen, and the latest one. Kept with the wait. */
+struct wait_quiet {
+	int64_t since, latest; /* 0: none yet */
+	int64_t seqs;          /* of the folders, added up: another sum is another change */
+};
+
+/* When a wait is over for which these folders have this pending; a CLOCK_MONOTONIC second, 0: now, INT64_MAX: not yet. */
+int64_t wait_due(const struct eas_config *config, const struct wait_pending *list, size_t n, struct wait_quiet *quiet);
 
 /* A request as eas_due() needs it: store and log only. */
 bool wait_request(const struct eas_server *server, const struct eas_park *p, const struct log_ctx *log, struct eas_request *r_r);

@@ -130,6 +130,7 @@ wait_look(struct eas_request *r, int64_t folder, const char *key, struct wait_pe
 	if (err)
 		return err;
 	p_r->mail = in.f.class == BACKEND_MAIL;
+	p_r->seq = in.f.seq;
 	c = current(&in, key);
 	newest = c ? key_newest(c) : NULL;
 	if (key && (!newest || !key_parse(key, &epoch, &n) || newest->n != n)) {
@@ -145,23 +146,34 @@ wait_look(struct eas_request *r, int64_t folder, const char *key, struct wait_pe
 }
 
 int64_t
-wait_due(const struct eas_config *config, const struct wait_pending *p, int64_t *since)
+wait_due(const struct eas_config *config, const struct wait_pending *list, size_t n, struct wait_quiet *quiet)
 {
-	int64_t now = eas_monotonic(), quiet, latest;
+	int64_t now = eas_monotonic(), seqs = 0, calm, latest;
+	bool changes = false;
 
-	if (p->gone || p->replaced || p->adds || (p->changes && !p->mail))
-		return 0;
-	if (!p->changes)
+	for (size_t i = 0; i < n; i++) {
+		const struct wait_pending *p = &list[i];
+
+		if (p->gone || p->replaced || p->adds || (p->changes && !p->mail))
+			return 0;
+		changes = changes || p->changes;
+		seqs += p->changes ? p->seq : 0;
+	}
+	if (!changes) {
+		*quiet = (struct wait_quiet){ 0 };
 		return INT64_MAX;
-	if (*since == 0)
-		*since = now;
-	quiet = now + (int64_t)config->quiet;
-	latest = *since + (int64_t)config->quiet_max;
-	return quiet < latest ? quiet : latest;
+	}
+	if (quiet->since == 0)
+		quiet->since = now;
+	if (quiet->latest == 0 || quiet->seqs != seqs)
+		quiet->latest = now;
+	quiet->seqs = seqs;
+	calm = quiet->latest + (int64_t)config->quiet;
+	latest = quiet->since + (int64_t)config->quiet_max;
+	return calm < latest ? calm : latest;
 }
 
 /* ---- a request to look with ---- */
-
 
 static enum err
 find_device(struct state_txn *t, void *arg, struct error *e)
