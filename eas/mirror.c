@@ -381,6 +381,7 @@ finish_listing(struct state_txn *t, void *arg, struct error *e)
 	int64_t seq;
 	const char *cursor;
 	enum err err = state_folder_lock(t, in->a, in->f->id, &seq, &cursor);
+	bool others = seq != in->seq;
 
 	(void)e;
 	if (!err)
@@ -399,8 +400,10 @@ finish_listing(struct state_txn *t, void *arg, struct error *e)
 		whole.list[0].changed_by = 0;
 		err = state_items_save(t, &whole.list[0], 1);
 	}
+	/* Where others wrote meanwhile, what the listing said of those rows was not looked at, and the cursor would never tell of it
+	 * again: the next look lists once more. */
 	if (!err)
-		err = state_folder_advance(t, in->f->id, seq, in->part.cursor);
+		err = state_folder_advance(t, in->f->id, seq, in->newer.n || others ? "" : in->part.cursor);
 	in->f->seq = seq;
 	return err;
 }

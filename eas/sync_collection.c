@@ -372,6 +372,7 @@ sync_collection_run(struct eas_request *r, const struct sync_collection *c, unsi
 		err = try_once(r, c, window, s, &e);
 		if (err != ERR_CONFLICT)
 			break;
+		log_debug(&r->log, "folder %lld: another request was faster; once more", (long long)s->folder.id);
 		drop_commands(s);
 		err = i + 1 < TRIES ? ERR_OK : ERR_CONFLICT;
 	}

@@ -31,6 +31,13 @@ struct run {
 	unsigned names;
 	bool armed;              /* the process is to die in this request, after a write */
 	bool race;               /* somebody changes something before the next fetch */
+	struct phone *meanwhile; /* or this phone's request runs then, start to end, as by another responder */
+	struct twin {            /* or the same request does */
+		struct phone *phone;
+		bool getchanges, client_wins, answered;
+		struct phone_answer answer;
+	} twin;
+	bool nested;
 	char *why;
 	size_t why_size;
 };
@@ -197,6 +204,30 @@ others(struct run *run)
 
 /* ---- what happens around the server's calls ---- */
 
+static bool step(struct run *run, struct phone *p, bool busy, bool race);
+
+static void
+run_meanwhile(struct run *run)
+{
+	struct phone *p = run->meanwhile;
+	struct twin *t = &run->twin;
+	bool armed = run->armed;
+
+	run->meanwhile = NULL;
+	run->armed = false;
+	if (p) {
+		run->nested = true;
+		step(run, p, true, false);
+		run->nested = false;
+	} else if (t->phone) {
+		p = t->phone;
+		t->phone = NULL;
+		phone_ask(p, t->getchanges, t->client_wins, &t->answer);
+		t->answered = !t->answer.retry;
+	}
+	run->armed = armed;
+}
+
 static enum err
 hook(void *ctx, enum mem_op op, enum mem_when when, const char *folder, const char *key)
 {
@@ -210,6 +241,8 @@ hook(void *ctx, enum mem_op op, enum mem_when when, const char *folder, const ch
 		run->race = false;
 		others(run);
 	}
+	if (when == MEM_BEFORE && (op == MEM_FETCH || op == MEM_PUT || op == MEM_REMOVE) && rng_below(&run->rng, 2))
+		run_meanwhile(run);
 	if (when == MEM_AFTER && (op == MEM_PUT || op == MEM_REMOVE) && run->armed) {
 		run->armed = rng_below(&run->rng, 2);
 		return ERR_UNAVAILABLE;
@@ -260,28 +293,45 @@ step(struct run *run, struct phone *p, bool busy, bool race)
 	p->waiting = true;
 	getchanges = !busy || rng_chance(&run->rng, 0.8);
 	client_wins = !run->calm && rng_below(&run->rng, 2);
-	run->armed = trouble && !first && rng_chance(&run->rng, 0.1);
+	run->armed = trouble && !first && !run->nested && rng_chance(&run->rng, 0.1);
 	run->race = race;
+	if (race && rng_below(&run->rng, 2)) {
+		struct phone *other = &run->phones[rng_below(&run->rng, PHONES)];
+
+		run->race = false;
+		run->meanwhile = other != p ? other : NULL;
+		run->twin = (struct twin){ .phone = other == p ? p : NULL, .getchanges = getchanges, .client_wins = client_wins };
+	}
 #ifdef CPUSH_FAILPOINTS
-	rule_die = run->armed && rng_below(&run->rng, 2);
-	run->armed = run->armed && !rule_die;
+	if (!run->nested) {
+		rule_die = run->armed && rng_below(&run->rng, 2);
+		run->armed = run->armed && !rule_die;
+	}
 #endif
 	phone_ask(p, getchanges, client_wins, &answers[0]);
-	run->race = false;
+	if (!run->nested) {
+		run->race = false;
+		run->meanwhile = run->twin.phone = NULL;
 #ifdef CPUSH_FAILPOINTS
-	rule_die = false;
+		rule_die = false;
 #endif
-	twice = trouble && !run->armed && rng_chance(&run->rng, 0.15);
+	}
+	twice = trouble && !run->armed && !run->nested && rng_chance(&run->rng, 0.15);
 	if (answers[0].retry) {
 		if (!trouble && !*run->why)
 			snprintf(run->why, run->why_size, "a quiet phone is told to try again (%u)", answers[0].status);
 		run->armed = false;
 		look_for_doubles(run);
+		run->twin.answered = false;
 		return true;
 	}
 	run->armed = false;
-	if (twice)
+	if (run->twin.answered && !run->nested)
+		answers[n++] = run->twin.answer;
+	else if (twice)
 		phone_ask(p, getchanges, client_wins, &answers[n++]);
+	if (!run->nested)
+		run->twin.answered = false;
 	look_for_doubles(run);
 	if (trouble && rng_chance(&run->rng, 0.2))
 		return true; /* lost */
