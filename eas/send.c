@@ -21,7 +21,7 @@ struct sending {
 	struct send_parties parties;
 	struct send_stamp stamp;
 	char hash[65];
-	const char *client;         /* command, source and ClientId; "" where the phone named none */
+	const char *client;         /* of command, source and ClientId; "" where the phone named none */
 	const char *date_field;     /* of the phone's mail; "" none */
 	struct state_intent intent; /* id 0: none yet */
 	bool finished;              /* copy and flag are done, too */
@@ -84,6 +84,8 @@ save(struct sending *x, enum state_intent_step step, struct error *e)
 static bool
 is_repeat(const struct sending *x, const char *date)
 {
+	if (x->s->draft)
+		return true; /* found by its id, which is no other's */
 	if (strcmp(date, x->date_field) != 0)
 		return false;
 	return *date || eas_now() < x->intent.created + DATELESS_SECONDS;
@@ -315,6 +317,24 @@ hand_over(struct sending *x, unsigned *status_r, struct error *e)
 
 /* ---- all of it ---- */
 
+/* ClientIds count per command and source: some phones only count, and begin anew. Hashed, for a phone may send any length. */
+static const char *
+client_key(struct sending *x, const char *source)
+{
+	unsigned char hash[SHA256_DIGEST_LENGTH];
+	char hex[2 * SHA256_DIGEST_LENGTH + 1];
+	char *s;
+
+	if (!*x->s->client_id)
+		return "";
+	s = arena_printf(x->a, "%s %s %s", x->s->command, source, x->s->client_id);
+	if (!s)
+		return NULL;
+	SHA256((const unsigned char *)s, strlen(s), hash);
+	text_hex(hash, sizeof hash, hex);
+	return arena_strdup(x->a, hex);
+}
+
 static enum err
 prepare(struct sending *x, unsigned *status_r, struct error *e)
 {
@@ -337,12 +357,13 @@ prepare(struct sending *x, unsigned *status_r, struct error *e)
 	if (x->s->source)
 		id_item(x->s->source->folder.id, x->s->source->item.id, source);
 	send_hash(x->s->command, source, x->phone, x->hash);
-	x->client = *x->s->client_id ? arena_printf(x->a, "%s %s %.100s", x->s->command, source, x->s->client_id) : "";
+	x->client = client_key(x, source);
 	if (!x->client)
 		return ERR_NOMEM;
-	x->date_field = mime_field(x->a, x->phone->root->header, "Date");
+	x->date_field = x->s->draft ? NULL : mime_field(x->a, x->phone->root->header, "Date");
 	if (!x->date_field)
 		x->date_field = "";
+	x->stamp.redate = x->s->draft;
 	return ERR_OK;
 }
 
@@ -405,5 +426,28 @@ send_mail(struct send_mail *s, unsigned *status_r, struct error *e)
 		*status_r = reply_status_of(s->r, err, e);
 		return ERR_OK;
 	}
+	return ERR_OK;
+}
+
+enum err
+send_draft(struct eas_request *r, struct slice bytes, unsigned *status_r, struct error *e)
+{
+	struct send_mail s = { .r = r, .command = "Sync", .mime = bytes, .save = true, .draft = true };
+	struct mime *m;
+	unsigned status;
+	enum err err = mime_open(r->arena, bytes, &m, e);
+
+	if (err)
+		return err;
+	/* By the id alone: an edit between two tries makes another hash of the same mail. */
+	s.client_id = mime_message_id(r->arena, m->root->header);
+	if (!s.client_id)
+		return err_set(e, ERR_INVALID, "a draft without a Message-ID cannot be sent once");
+	err = send_mail(&s, &status, e);
+	if (err)
+		return err;
+	if (status == SEND_LATER)
+		return err_set(e, ERR_UNAVAILABLE, "a draft could not be sent now");
+	*status_r = status == SEND_OK ? 1 : status == SEND_UNRESOLVED || status == SEND_NO_RECIPIENT ? SEND_BAD_DRAFT : status;
 	return ERR_OK;
 }

@@ -37,6 +37,7 @@ struct send_mail {
 	const char *client_id;  /* "" none */
 	struct slice mime;      /* as the phone wrote it */
 	bool save;              /* SaveInSentItems */
+	bool draft;             /* a stored message: known by its Message-ID alone, and dated when it goes */
 	const struct lookup *source; /* what is replied to or forwarded; NULL: none */
 	unsigned verb;          /* FLAG_ANSWERED, FLAG_FORWARDED: what its source becomes; 0 */
 	/* Makes the message's content out of the phone's and the source's. Called only where the mail is really sent. NULL: it goes as it is.
@@ -48,6 +49,11 @@ struct send_mail {
 
 /* Sends it. OK: *status_r says what became of it (SEND_OK: it is out, or was before). BUSY: run the request again. */
 enum err send_mail(struct send_mail *s, unsigned *status_r, struct error *e) NODISCARD;
+
+/* A draft goes out (Send of 16.x): `bytes` as item_mail.merge() made them. The copy in Sent is made; the draft is the caller's to remove, and
+ * a repeat after that is a success again. *status_r: 1, or the Status of the item (183: nobody to send it to, or nobody that there is).
+ * UNAVAILABLE: later, BUSY: run the request again. */
+enum err send_draft(struct eas_request *r, struct slice bytes, unsigned *status_r, struct error *e) NODISCARD;
 
 /* ---- send_message.c: the parts of it that ask nobody ---- */
 
@@ -66,6 +72,7 @@ void send_hash(const char *command, const char *source, const struct mime *m, ch
 struct send_stamp {
 	const char *message_id;
 	int64_t date;
+	bool redate;            /* also where the message has a Date */
 	const char *in_reply_to;
 	const char *references;
 };

@@ -145,12 +145,14 @@ write_header(struct arena *a, struct slice header, const struct send_parties *p,
 	const char *name = p->id.name ? p->id.name : "";
 	struct mime_address me = { name, p->from };
 	struct mime_addresses from = { &me, 1 };
-	bool dated = mime_field(a, header, "Date") != NULL, known = mime_message_id(a, header) != NULL;
+	bool dated = !stamp->redate && mime_field(a, header, "Date"), known = mime_message_id(a, header) != NULL;
 
 	if (!bcc)
 		without[n++] = "Bcc";
 	if (!p->keep_from)
 		without[n++] = "From";
+	if (!dated)
+		without[n++] = "Date";
 	if (!known)
 		without[n++] = "Message-ID"; /* there may be a malformed one */
 	without[n] = NULL;

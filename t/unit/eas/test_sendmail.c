@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "eas/clock.h"
 #include "eas/mime.h"
+#include "eas/send.h"
 #include "mail_world.h"
 
 #define MAIL "From: alice@example.com\r\nTo: Bob <bob@example.com>, carol@example.com\r\nCc: BOB@example.com\r\nBcc: dan@example.com\r\n" \
@@ -432,6 +433,45 @@ test_copy_busy(void **state)
 	assert_int_equal(mem_count(mw->w.mem, WORLD_USER, "sent"), 2);
 }
 
+/* ---- drafts of 16.x ---- */
+
+static unsigned
+go(struct mail_world *mw, const char *bytes, enum err wanted)
+{
+	unsigned status = 0;
+	struct error e = { 0 };
+	struct call c;
+
+	call_begin(&c, &mw->w, DEVICE, 161, EAS_SYNC);
+	assert_int_equal(send_draft(&c.r, slice_str(bytes), &status, &e), wanted);
+	call_end(&c);
+	return status;
+}
+
+#define DRAFT(subject) "From: alice@example.com\r\nTo: bob@example.com\r\nBcc: dan@example.com\r\nSubject: " subject \
+	"\r\nDate: Sun, 01 Nov 2026 10:00:00 +0000\r\nMessage-ID: <d1@example.com>\r\n\r\ntext\r\n"
+
+static void
+test_draft(void **state)
+{
+	struct mail_world *mw = *state;
+
+	eas_clock_set(1795461508);
+	mem_fail(mw->w.mem, MEM_SEND, 1, MEM_BEFORE, ERR_UNAVAILABLE);
+	go(mw, DRAFT("x"), ERR_UNAVAILABLE);
+	assert_int_equal(go(mw, DRAFT("x"), ERR_OK), 1);
+	assert_int_equal(go(mw, DRAFT("x"), ERR_OK), 1);
+	assert_int_equal(go(mw, DRAFT("edited between two tries"), ERR_OK), 1);
+	assert_int_equal(sent_count(mw), 1);
+	assert_string_equal(sent(mw, 0).to, "bob@example.com dan@example.com");
+	struct mime *m = sent_mail(mw, 0);
+	assert_string_equal(mime_field(mw->a, m->root->header, "Date"), "Mon, 23 Nov 2026 19:18:28 +0000"); /* when it went */
+	assert_string_equal(mime_message_id(mw->a, m->root->header), "<d1@example.com>");
+	assert_int_equal(mem_count(mw->w.mem, WORLD_USER, "sent"), 1);
+	assert_int_equal(go(mw, "Message-ID: <d2@x>\r\nSubject: nobody\r\n\r\nx", ERR_OK), 183);
+	assert_int_equal(go(mw, "Message-ID: <d3@x>\r\nTo: bob\r\n\r\nx", ERR_OK), 183);
+}
+
 /* ---- replies and forwards ---- */
 
 #define ORIGINAL "From: Bob <bob@example.com>\r\nTo: alice@example.com\r\nSubject: Question\r\nDate: Sun, 22 Nov 2026 09:00:00 +0000\r\n" \
@@ -613,7 +653,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_always_copied, setup_always, teardown), CASE(test_fields_that_lack), CASE(test_refused_mails),
 		CASE(test_nothing_is_smuggled), CASE(test_old_versions), CASE(test_repeats), CASE(test_repeat_with_other_boundary),
 		CASE(test_repeat_without_date), CASE(test_died_before_data), CASE(test_died_in_data), CASE(test_refused_by_server),
-		CASE(test_intent_first), CASE(test_copy_fails), CASE(test_copy_busy), CASE(test_reply), CASE(test_forward),
+		CASE(test_intent_first), CASE(test_copy_fails), CASE(test_copy_busy), CASE(test_draft), CASE(test_reply), CASE(test_forward),
 		CASE(test_replace_mime), CASE(test_closed_mails), CASE(test_sources_that_are_not), CASE(test_smart_in_old_versions),
 		CASE(test_forward_event) };
 
