@@ -11,9 +11,8 @@ append_date(void)
 	return eas_now();
 }
 
-/* The value of the Message-ID field of a message's head; NULL if there is none. Folded fields are joined. */
-static const char *
-message_id(struct arena *a, struct slice m)
+const char *
+append_message_id(struct arena *a, struct slice m)
 {
 	const char *p = (const char *)m.ptr, *end = p + m.len;
 
@@ -72,7 +71,7 @@ begin(struct appending *in, const struct backend_put *put, struct error *e)
 	if (err && err != ERR_UNSUPPORTED)
 		return err;
 	in->i = (struct state_intent){ .device = r->device.id, .kind = "append", .hash = in->name, .client = "", .mark = mark,
-		.message_id = message_id(r->arena, put->bytes), .result = "", .step = INTENT_BEGUN, .created = eas_now() };
+		.message_id = append_message_id(r->arena, put->bytes), .result = "", .step = INTENT_BEGUN, .created = eas_now() };
 	if (!in->i.message_id)
 		in->i.message_id = "";
 	return state_run(r->server->state, STATE_WRITE, save_intent, in, e);

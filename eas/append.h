@@ -11,4 +11,7 @@ enum err append_once(struct eas_request *r, const struct backend_put *put, const
 /* Date of receipt of what is appended now. */
 int64_t append_date(void);
 
+/* The Message-ID of a message, with its angle brackets; NULL if it has none, or memory is short. */
+const char *append_message_id(struct arena *a, struct slice message);
+
 #endif

@@ -1,8 +1,11 @@
 /* MoveItems [MS-ASCMD 2.2.1.12]. A move that is repeated gets the answer of the first one. */
 #include <string.h>
 
+#include "eas/append.h"
 #include "eas/clock.h"
 #include "eas/sync_collection.h"
+
+#define HEAD_MAX (1u << 20) /* of a larger mail the Message-ID is not looked for */
 
 #define ROOT Move_MoveItems
 
@@ -14,6 +17,7 @@ struct move {
 	struct state_folder from, to;
 	struct state_item row;
 	bool from_found, to_found, row_found;
+	struct state_intent intent; /* id 0: none */
 	struct backend_stored stored;
 	int64_t new_id;           /* of the row in the target */
 };
@@ -44,21 +48,21 @@ find(struct state_txn *t, void *arg, struct error *e)
 
 /* ---- writing ---- */
 
-/* The device's newest epoch in a folder: it knows of its own move in both. */
+/* The collection of the device in a folder that was used last: it knows of its own move in both. NULL: none. */
 static enum err
-own_epoch(struct state_txn *t, struct move *m, int64_t folder, int64_t *epoch_r)
+own_collection(struct state_txn *t, struct move *m, int64_t folder, const struct state_collection **c_r)
 {
 	struct state_collection *list;
 	size_t n, best = 0;
 	enum err err = state_collections(t, m->r->arena, m->r->device.id, folder, &list, &n);
 
-	*epoch_r = 0;
+	*c_r = NULL;
 	for (size_t i = 0; !err && i < n; i++) {
 		if (list[i].last_used > list[best].last_used)
 			best = i;
 	}
 	if (!err && n)
-		*epoch_r = list[best].epoch;
+		*c_r = &list[best];
 	return err;
 }
 
@@ -67,10 +71,17 @@ write_target(struct state_txn *t, struct move *m)
 {
 	struct mirror_change c = { .op = MIRROR_CREATED, .key = m->stored.key, .version = m->stored.version, .date = m->row.date,
 		.cut_date = INT64_MIN };
-	enum err err = own_epoch(t, m, m->to.id, &c.by);
+	const struct state_collection *own;
+	enum err err = own_collection(t, m, m->to.id, &own);
 
-	if (!err && *m->stored.key)
-		err = mirror_apply(t, m->r->arena, m->to.id, &c, 1);
+	if (err)
+		return err;
+	if (own && key_newest(own)) {
+		c.by = own->epoch;
+		c.cut_date = key_newest(own)->pos.cut_date;
+		c.cut_id = key_newest(own)->pos.cut_id;
+	}
+	err = mirror_apply(t, m->r->arena, m->to.id, &c, 1);
 	m->new_id = c.item;
 	return err;
 }
@@ -81,10 +92,12 @@ write_source(struct state_txn *t, void *arg, struct error *e)
 	struct move *m = arg;
 	struct arena *a = m->r->arena;
 	struct mirror_change c = { .op = MIRROR_REMOVED, .item = m->row.id };
+	const struct state_collection *own;
 	struct state_items rows;
-	enum err err = own_epoch(t, m, m->from.id, &c.by);
+	enum err err = own_collection(t, m, m->from.id, &own);
 
 	(void)e;
+	c.by = !err && own ? own->epoch : 0;
 	if (!err)
 		err = mirror_apply(t, a, m->from.id, &c, 1);
 	if (!err)
@@ -110,42 +123,127 @@ write_move(struct state_txn *t, void *arg, struct error *e)
 	return err ? err : write_source(t, m, e);
 }
 
-/* ---- where did it go? ---- */
+/* ---- the intent: what is about to be moved, so that a repeat knows where it went ---- */
 
-struct seeking {
-	struct move *m;
-	int64_t id;
+struct message {
+	struct arena *a;
+	const char *id;
 };
 
-/* Where the server does not say what became of it, or the process died before it could be written down: the newest item of the target that
- * has the mail's date (a move keeps it) and that no other move is known to have made. */
+static enum err
+take_message(void *ctx, const struct backend_item *item)
+{
+	struct message *in = ctx;
+
+	if (!item->err)
+		in->id = append_message_id(in->a, item->bytes);
+	return ERR_OK;
+}
+
+static enum err
+find_intent(struct state_txn *t, void *arg, struct error *e)
+{
+	struct move *m = arg;
+	enum err err = state_intent(t, m->r->arena, m->r->device.id, "move", m->intent.hash, "", &m->intent);
+
+	(void)e;
+	return err == ERR_NOTFOUND ? ERR_OK : err;
+}
+
+static enum err
+save_intent(struct state_txn *t, void *arg, struct error *e)
+{
+	struct move *m = arg;
+	struct state_intent i = m->intent;
+	enum err err = state_intent_save(t, &i);
+
+	(void)e;
+	if (!err)
+		m->intent.id = i.id;
+	return err;
+}
+
+static enum err
+read_intent(struct move *m, struct error *e)
+{
+	m->intent = (struct state_intent){ .hash = arena_printf(m->r->arena, "%lld:%lld>%lld", (long long)m->from_id,
+		(long long)m->item_id, (long long)m->to_id) };
+	return m->intent.hash ? state_run(m->r->server->state, STATE_READ, find_intent, m, e) : ERR_NOMEM;
+}
+
+/* Only for mail: elsewhere the name goes along. */
+static enum err
+begin_intent(struct move *m, struct error *e)
+{
+	struct eas_request *r = m->r;
+	struct message message = { .a = r->arena };
+	struct backend_fetch what = { .folder = m->from.key, .keys = &m->row.key, .n = 1, .want = WANT_BYTES, .bytes_max = HEAD_MAX };
+	const char *mark = "";
+	enum err err;
+
+	if (m->from.class != BACKEND_MAIL || !account_can(r->account, m->to.key, CAN_FIND))
+		return ERR_OK;
+	err = read_intent(m, e);
+	if (err || m->intent.id)
+		return err; /* an earlier try noted it, before it moved anything */
+	err = account_fetch(r->account, &what, take_message, &message, e);
+	if (!err)
+		err = account_mark(r->account, r->arena, m->to.key, &mark, e);
+	if (err)
+		return err;
+	m->intent = (struct state_intent){ .device = r->device.id, .kind = "move", .hash = m->intent.hash, .client = "",
+		.message_id = message.id ? message.id : "", .mark = mark, .result = "", .step = INTENT_BEGUN, .created = eas_now() };
+	return state_run(r->server->state, STATE_WRITE, save_intent, m, e);
+}
+
+/* ---- where did it go? ---- */
+
+/* By its Message-ID among what came to the target since the intent. NOTFOUND. */
+static enum err
+find_moved(struct move *m, struct error *e)
+{
+	const struct state_intent *i = &m->intent;
+
+	if (!i->id || !*i->message_id)
+		return ERR_NOTFOUND;
+	return account_find(m->r->account, m->r->arena, m->to.key, i->message_id, *i->mark ? i->mark : NULL, &m->stored, e);
+}
+
+/* Without one: the row that came with the next look, has the mail's date (a move keeps it), and was made by nobody. */
 static enum err
 seek(struct state_txn *t, void *arg, struct error *e)
 {
-	struct seeking *in = arg;
-	struct move *m = in->m;
+	struct move *m = arg;
 	struct state_items rows;
 	enum err err = state_items_between(t, m->r->arena, m->to.id, m->row.date, 0, m->row.date, INT64_MAX, 1000, &rows);
 
 	(void)e;
-	in->id = 0;
 	for (size_t i = 0; !err && i < rows.n; i++) {
-		if (!rows.list[i].deleted && rows.list[i].created_by == 0)
-			in->id = rows.list[i].id;
+		if (!rows.list[i].deleted && rows.list[i].created_by == 0 && rows.list[i].created_seq > m->to.seq)
+			m->stored = (struct backend_stored){ .key = rows.list[i].key, .version = rows.list[i].version };
 	}
 	return err;
 }
 
 static enum err
-find_moved(struct move *m, struct error *e)
+seek_moved(struct move *m, struct error *e)
 {
-	struct seeking in = { .m = m };
-	enum err err = mirror_refresh(m->r->server, m->r->account, &m->to, &m->r->log, e);
+	struct state_folder to = m->to;
+	enum err err = mirror_refresh(m->r->server, m->r->account, &to, &m->r->log, e);
 
-	if (!err)
-		err = state_run(m->r->server->state, STATE_READ, seek, &in, e);
-	m->new_id = in.id;
-	return err;
+	return err ? err : state_run(m->r->server->state, STATE_READ, seek, m, e);
+}
+
+static unsigned
+write_down(struct move *m)
+{
+	struct error e = { 0 };
+
+	if (state_run(m->r->server->state, STATE_WRITE, write_move, m, &e)) {
+		log_warn(&m->r->log, "a move was not written down: %s", e.text);
+		return LOCKED; /* the repeat finds it moved */
+	}
+	return MOVED;
 }
 
 /* ---- one move ---- */
@@ -155,18 +253,18 @@ static unsigned
 moved_before(struct move *m)
 {
 	struct error e = { 0 };
+	enum err err;
 
 	if (m->row.moved_to) {
 		m->new_id = m->row.moved_to;
 		return MOVED;
 	}
-	if (m->row.deleted && m->from.class != BACKEND_MAIL)
-		return SOURCE_INVALID;
-	if (find_moved(m, &e) || m->new_id == 0)
-		return SOURCE_INVALID;
-	if (state_run(m->r->server->state, STATE_WRITE, write_source, m, &e))
-		log_warn(&m->r->log, "%s", e.text);
-	return MOVED;
+	err = m->intent.id ? ERR_OK : read_intent(m, &e);
+	if (!err)
+		err = find_moved(m, &e);
+	if (err_is_temporary(err))
+		return LOCKED;
+	return err || !*m->stored.key ? SOURCE_INVALID : write_down(m);
 }
 
 static unsigned
@@ -205,20 +303,23 @@ move_one(struct move *m, unsigned *status_r)
 		*status_r = m->from.readonly ? FAILED : TARGET_INVALID;
 		return ERR_OK;
 	}
-	m->stored = (struct backend_stored){ .key = "", .version = "" };
-	err = account_move(m->r->account, m->r->arena, m->from.key, m->row.key, m->to.key, &m->stored, &e);
+	err = begin_intent(m, &e);
+	if (!err)
+		err = account_move(m->r->account, m->r->arena, m->from.key, m->row.key, m->to.key, &m->stored, &e);
 	if (err == ERR_BUSY)
 		return err;
 	if (err) {
 		*status_r = status_of(m, err, &e);
 		return ERR_OK;
 	}
-	if (!*m->stored.key && find_moved(m, &e))
-		log_warn(&m->r->log, "%s: it was moved, but where to is not known: %s", m->to.key, e.text);
-	err = state_run(m->r->server->state, STATE_WRITE, *m->stored.key ? write_move : write_source, m, &e);
-	if (err)
-		log_warn(&m->r->log, "a move was not written down: %s", e.text);
-	*status_r = m->new_id ? MOVED : LOCKED;
+	if (!*m->stored.key) { /* no UIDPLUS */
+		err = find_moved(m, &e);
+		if (err)
+			err = seek_moved(m, &e);
+		if (err || !*m->stored.key)
+			log_warn(&m->r->log, "%s: it was moved, but where to is not known: %s", m->to.key, e.text);
+	}
+	*status_r = *m->stored.key ? write_down(m) : LOCKED;
 	return ERR_OK;
 }
 
@@ -228,7 +329,7 @@ read_move(struct eas_request *r, const struct wbxml_node *n, struct move *m)
 	int64_t folder = 0;
 	const char *source = wbxml_text(n, Move_SrcMsgId);
 
-	*m = (struct move){ .r = r };
+	*m = (struct move){ .r = r, .stored = { .key = "", .version = "" } };
 	if (!id_parse_item(source, &m->from_id, &m->item_id) || !id_parse_folder(wbxml_text(n, Move_SrcFldId), &folder)
 		|| folder != m->from_id)
 		return ERR_NOTFOUND;
