@@ -405,6 +405,8 @@ job_done(struct hub *h, struct watch_job *job)
 		free_user(h, u);
 	} else {
 		watch_fds(h, u);
+		if (job->retry && u->look_at > now_s() + 1)
+			u->look_at = now_s() + 1;
 		if (u->again)
 			start_job(h, u, JOB_LOOK);
 	}

@@ -102,7 +102,7 @@ refresh(struct watch_job *job, struct account *account, const char *key, const s
 	enum err err = eas_refresh(&job->user->generation->eas, account, key, log, &e);
 
 	if (err == ERR_BUSY)
-		job->user->again = true;
+		job->retry = true;
 	else if (err)
 		log_debug(log, "%s was not looked at: %s", key, e.text);
 }
@@ -120,7 +120,7 @@ look(struct watch_job *job, struct arena *a, const struct keys *keys, const stru
 	if (!u->opened_anew && noticed.n == 0 && !job->hierarchy)
 		return;
 	if (watch_account(u->watch, log, &account, &e)) {
-		u->again = true;
+		job->retry = true;
 		return;
 	}
 	if (u->opened_anew) {
@@ -145,7 +145,7 @@ work(struct watch_job *job)
 	struct keys keys;
 
 	if (!a || !collect(a, job, &keys)) {
-		u->again = true;
+		job->retry = true;
 		arena_free(&a);
 		return;
 	}
@@ -154,6 +154,7 @@ work(struct watch_job *job)
 		look(job, a, &keys, &log);
 	for (size_t i = 0; i < job->n; i++)
 		job->due[i] = eas_due(&u->generation->eas, job->parked[i]->park, &job->parked[i]->eas.log);
+	u->opened_anew = u->opened_anew || job->retry; /* what was noticed and not looked at is found by looking at all */
 	u->n_waits = u->watch ? watch_waits(u->watch, u->waits, WATCH_WAITS) : 0;
 	arena_free(&a);
 }

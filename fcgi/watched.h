@@ -45,6 +45,7 @@ struct watch_job {
 	bool look;                     /* a descriptor was readable or a poll is due */
 	bool hierarchy;                /* the hierarchy is due */
 	bool hierarchy_changed;        /* out */
+	bool retry;                    /* out: no session or slot was free: once more, a little later */
 };
 
 /* Runs in a job thread; ends with hub_job_done(). */
