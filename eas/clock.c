@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-static int64_t fixed;
+static int64_t fixed, fixed_monotonic;
 
 int64_t
 eas_now(void)
@@ -15,8 +15,11 @@ eas_now(void)
 int64_t
 eas_monotonic(void)
 {
+	int64_t now = __atomic_load_n(&fixed_monotonic, __ATOMIC_RELAXED);
 	struct timespec ts;
 
+	if (now)
+		return now;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec;
 }
@@ -25,4 +28,10 @@ void
 eas_clock_set(int64_t now)
 {
 	__atomic_store_n(&fixed, now, __ATOMIC_RELAXED);
+}
+
+void
+eas_clock_set_monotonic(int64_t now)
+{
+	__atomic_store_n(&fixed_monotonic, now, __ATOMIC_RELAXED);
 }

@@ -6,6 +6,7 @@
 #include "eas/append.h"
 #include "eas/content_hash.h"
 #include "eas/execute_command.h"
+#include "eas/hierarchy.h"
 #include "eas/rule.h"
 
 #define NAME_LEN 32
@@ -102,14 +103,15 @@ adopt(struct execute *x, struct backend_stored *s, struct error *e)
 }
 
 static enum err
-put(struct execute *x, const struct item_merged *m, const char *name, struct backend_stored *s_r, struct error *e)
+put(struct execute *x, const struct item_merged *m, const char *name, int64_t date, struct backend_stored *s_r, struct error *e)
 {
+	bool mail = x->class->class == BACKEND_MAIL;
 	struct backend_put put = { .folder = x->folder->key, .name = name, .bytes = m->bytes, .flags = m->set,
-		.keywords = m->add_keywords, .date = BACKEND_NO_DATE };
+		.keywords = m->add_keywords, .date = mail ? date : BACKEND_NO_DATE };
 	enum err err;
 
 	*s_r = (struct backend_stored){ .key = "", .version = "" };
-	if (x->class->class == BACKEND_MAIL)
+	if (mail)
 		return append_once(x->r, &put, name, s_r, e);
 	err = account_put(x->r->account, x->r->arena, &put, s_r, e);
 #ifdef CPUSH_FAILPOINTS
@@ -135,13 +137,16 @@ make(struct execute *x, const struct wbxml_node *n, const char *client, const ch
 	struct item_merged m = { 0 };
 	struct backend_stored s;
 	struct response *response;
+	int64_t date = 0;
 	enum err err;
 
 	if (!name)
 		return ERR_NOMEM;
 	err = x->class->merge(&x->view, x->r->arena, &edit, &m, e);
-	if (!err)
-		err = put(x, &m, name, &s, e);
+	if (!err) {
+		date = date_of(x, m.bytes);
+		err = put(x, &m, name, date, &s, e);
+	}
 	if (err_is_temporary(err))
 		return err;
 	if (err) {
@@ -150,7 +155,7 @@ make(struct execute *x, const struct wbxml_node *n, const char *client, const ch
 		return ERR_OK;
 	}
 	struct mirror_change change = { .op = MIRROR_CREATED, .key = s.key, .version = m.altered ? "" : s.version,
-		.date = date_of(x, m.bytes), .by = x->col->now.epoch, .cut_date = x->col->base.cut_date, .cut_id = x->col->base.cut_id };
+		.date = date, .by = x->col->now.epoch, .cut_date = x->col->base.cut_date, .cut_id = x->col->base.cut_id };
 	err = execute_note(x, &change);
 	if (err)
 		return err;
@@ -175,7 +180,8 @@ execute_add(struct execute *x, const struct wbxml_node *n, struct error *e)
 		execute_respond(x, AirSync_Add, n, 4);
 		return ERR_OK;
 	}
-	if (x->folder->readonly || (x->class->class == BACKEND_MAIL && x->view.version < 160)) {
+	/* Mails are added as drafts only [MS-ASCMD 2.2.3.7.2]. */
+	if (x->folder->readonly || (x->class->class == BACKEND_MAIL && (x->view.version < 160 || x->folder->type != TYPE_DRAFTS))) {
 		execute_respond(x, AirSync_Add, n, 6);
 		return ERR_OK;
 	}

@@ -4,6 +4,7 @@
 #include "eas/append.h"
 #include "eas/content_hash.h"
 #include "eas/execute_command.h"
+#include "eas/hierarchy.h"
 #include "eas/rule.h"
 
 /* The item as it is now, in the request's arena. */
@@ -75,7 +76,7 @@ execute_vouch(struct execute *x, const char *key, const char **version)
 static bool
 is_draft_edit(const struct execute *x, const struct wbxml_node *data)
 {
-	return x->class->class == BACKEND_MAIL && x->view.version >= 160 && x->folder->type == 3
+	return x->class->class == BACKEND_MAIL && x->view.version >= 160 && x->folder->type == TYPE_DRAFTS
 		&& (wbxml_has(data, AirSyncBase_Body) || wbxml_has(data, Email_To) || wbxml_has(data, Email_Subject)
 			|| wbxml_has(data, Email_Cc) || wbxml_has(data, AirSyncBase_Attachments) || wbxml_has(data, Email2_Bcc));
 }
@@ -150,13 +151,10 @@ touched(const struct execute *x, int64_t item)
 	return NULL;
 }
 
+/* Did somebody else change what the device has not seen yet? */
 static bool
-is_conflict(const struct execute *x, const struct state_item *row, const struct current *c)
+is_unseen(const struct execute *x, const struct state_item *row, const struct current *c)
 {
-	bool mail = x->class->class == BACKEND_MAIL;
-
-	if (mail)
-		return false; /* read, flag, categories are merged */
 	if (row->seq > x->col->base.c && row->changed_by != x->col->now.epoch)
 		return true;
 	/* Newer at the backend than the mirror knows: somebody changed it since the look that this request began with. */
@@ -226,7 +224,8 @@ try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item 
 		}
 		return ERR_OK;
 	}
-	bool conflict = !add && is_conflict(x, row, &c);
+	bool unseen = !add && is_unseen(x, row, &c);
+	bool conflict = unseen && (!mail || draft); /* read, flag, categories are merged */
 	if (conflict && !x->client_wins) {
 		*status_r = 7;
 		return ERR_OK;
@@ -240,7 +239,7 @@ try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item 
 	if (err)
 		return err;
 	*status_r = 1;
-	change.by = otherwise || (conflict && RULE(SEEN)) || m.altered || (add && row->changed_by != x->col->now.epoch) ? 0 : x->col->now.epoch;
+	change.by = otherwise || (unseen && RULE(SEEN)) || m.altered || (add && row->changed_by != x->col->now.epoch) ? 0 : x->col->now.epoch;
 	if (!add)
 		execute_done(x, 't', "", row->id, hash);
 	take_over(x, &change);

@@ -106,6 +106,7 @@ world_close(struct world *w)
 	state_close(&w->state);
 	conf_unref(&w->conf);
 	eas_clock_set(0);
+	eas_clock_set_monotonic(0);
 	snprintf(command, sizeof command, "rm -rf %s", w->dir);
 	if (system(command) != 0)
 		fprintf(stderr, "world: %s was not removed\n", w->dir);

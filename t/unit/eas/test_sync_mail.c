@@ -1,0 +1,384 @@
+/* Sync of mail: flags, deletes, Trash, Drafts, large folders, a server that numbers anew. */
+#include "eas/clock.h"
+#include "sync_kit.h"
+
+#define MAIL "Message-ID: <one@example.org>\r\nFrom: a@example.org\r\nTo: b@example.org\r\nSubject: hello\r\n\r\ntext\r\n"
+
+static int64_t inbox, trash, item;
+
+static int
+open_with_mail(void **state)
+{
+	kit_open(state);
+	inbox = folder_named("Inbox");
+	trash = folder_named("Trash");
+	mem_add(kit.mem, WORLD_USER, "inbox", "1", MAIL, 0, (int64_t)(TODAY - 1) * DAY);
+	sync_one(inbox, -1, -1, -1);
+	sync_one(inbox, -1, -1, 0);
+	item = told_item(inbox, 0);
+	return item ? 0 : -1;
+}
+
+static unsigned
+flags_of(const char *folder, const char *mail_key)
+{
+	AUTO(arena_free) struct arena *a = arena_new(0);
+	struct mem_item m;
+
+	return mem_get(kit.mem, a, WORLD_USER, folder, mail_key, &m) ? m.flags : 4711;
+}
+
+static void
+start_command(unsigned tag, int64_t folder, int64_t what)
+{
+	char id[ID_MAX];
+
+	ask_sync();
+	ask_collection(folder, key);
+	ask_commands();
+	wbxml_start(&call.w, tag);
+	wbxml_put(&call.w, AirSync_ServerId, id_item(folder, what, id));
+}
+
+static void
+read_mail(int64_t what, int read)
+{
+	start_command(AirSync_Change, inbox, what);
+	wbxml_start(&call.w, AirSync_ApplicationData);
+	wbxml_put_int(&call.w, Email_Read, read);
+	run();
+}
+
+static void
+read_is_written_and_does_not_come_back(void **state)
+{
+	(void)state;
+	read_mail(item, 1);
+	assert_int_equal(response_status(inbox, AirSync_Change, item), -1);
+	assert_true(take_key(inbox));
+	assert_int_equal(flags_of("inbox", "1"), FLAG_SEEN);
+	sync_one(inbox, -1, -1, -1);
+	assert_int_equal(told(inbox, 0), 0);
+}
+
+static void
+read_elsewhere_is_a_small_change(void **state)
+{
+	const struct wbxml_node *data;
+
+	(void)state;
+	mem_set_flags(kit.mem, WORLD_USER, "inbox", "1", FLAG_SEEN, NULL);
+	sync_one(inbox, -1, -1, -1);
+	assert_true(is_told(inbox, AirSync_Change, item));
+	data = wbxml_child(wbxml_child(wbxml_child(answered(inbox), AirSync_Commands), AirSync_Change), AirSync_ApplicationData);
+	assert_int_equal(wbxml_int(data, Email_Read, -1, -1), 1);
+	assert_false(wbxml_has(data, AirSyncBase_Body));
+}
+
+/* Flags are merged, never a conflict; and the device hears what it had not seen. */
+static void
+flags_of_two_sides_are_merged(void **state)
+{
+	(void)state;
+	mem_set_flags(kit.mem, WORLD_USER, "inbox", "1", FLAG_FLAGGED, NULL);
+	read_mail(item, 1);
+	assert_int_equal(response_status(inbox, AirSync_Change, item), -1);
+	assert_int_equal(flags_of("inbox", "1"), FLAG_SEEN | FLAG_FLAGGED);
+	take_key(inbox);
+	if (!is_told(inbox, AirSync_Change, item))
+		sync_one(inbox, -1, -1, -1);
+	assert_true(is_told(inbox, AirSync_Change, item));
+}
+
+static void
+a_deleted_mail_goes_to_trash(void **state)
+{
+	(void)state;
+	start_command(AirSync_Delete, inbox, item);
+	run();
+	assert_int_equal(status_of(inbox), 1);
+	assert_false(wbxml_has(answered(inbox), AirSync_Responses));
+	assert_int_equal(mem_count(kit.mem, WORLD_USER, "inbox"), 0);
+	assert_int_equal(mem_count(kit.mem, WORLD_USER, "trash"), 1);
+	take_key(inbox);
+	sync_one(inbox, -1, -1, -1);
+	assert_int_equal(told(inbox, 0), 0);
+	sync_from_start(trash, 0); /* the copy is told like any other */
+	assert_int_equal(mem_count(kit.mem, WORLD_USER, "trash"), 1);
+}
+
+static void
+without_deletesasmoves_it_is_gone(void **state)
+{
+	char id[ID_MAX];
+
+	(void)state;
+	ask_sync();
+	ask_collection(inbox, key);
+	wbxml_put_int(&call.w, AirSync_DeletesAsMoves, 0);
+	ask_commands();
+	wbxml_start(&call.w, AirSync_Delete);
+	wbxml_put(&call.w, AirSync_ServerId, id_item(inbox, item, id));
+	run();
+	assert_int_equal(mem_count(kit.mem, WORLD_USER, "inbox"), 0);
+	assert_int_equal(mem_count(kit.mem, WORLD_USER, "trash"), 0);
+}
+
+static void
+in_trash_a_delete_is_final(void **state)
+{
+	int64_t old;
+
+	(void)state;
+	mem_add(kit.mem, WORLD_USER, "trash", "5", MAIL, 0, (int64_t)TODAY * DAY);
+	snprintf(key, sizeof key, "0");
+	sync_one(trash, -1, -1, -1);
+	sync_one(trash, -1, -1, 0);
+	old = told_item(trash, 0);
+	start_command(AirSync_Delete, trash, old);
+	run();
+	assert_int_equal(status_of(trash), 1);
+	assert_int_equal(mem_count(kit.mem, WORLD_USER, "trash"), 0);
+}
+
+static void
+an_add_to_the_inbox_is_refused(void **state)
+{
+	(void)state;
+	for (version = 141; version <= 161; version += 20) {
+		ask_sync();
+		ask_collection(inbox, key);
+		ask_commands();
+		wbxml_start(&call.w, AirSync_Add);
+		wbxml_put(&call.w, AirSync_ClientId, "c1");
+		wbxml_start(&call.w, AirSync_ApplicationData);
+		wbxml_put(&call.w, Email_Subject, "planted");
+		run();
+		assert_int_equal(add_status(inbox, "c1", NULL), 6);
+		assert_int_equal(mem_count(kit.mem, WORLD_USER, "inbox"), 1);
+		take_key(inbox);
+	}
+}
+
+/* ---- Drafts ---- */
+
+static void
+drafts_are_empty_before_16(void **state)
+{
+	int64_t drafts = folder_named("Drafts");
+
+	(void)state;
+	mem_add(kit.mem, WORLD_USER, "drafts", "1", MAIL, FLAG_DRAFT, (int64_t)TODAY * DAY);
+	snprintf(key, sizeof key, "0");
+	sync_one(drafts, -1, -1, -1);
+	assert_string_not_equal(key, "0");
+	sync_one(drafts, -1, -1, 0);
+	assert_int_equal(told(drafts, 0), 0);
+	assert_int_not_equal(status_of(drafts), 3);
+}
+
+static int64_t
+add_draft(int64_t drafts, const char *client, const char *subject)
+{
+	int64_t made = 0;
+
+	ask_sync();
+	ask_collection(drafts, key);
+	ask_commands();
+	wbxml_start(&call.w, AirSync_Add);
+	wbxml_put(&call.w, AirSync_ClientId, client);
+	wbxml_start(&call.w, AirSync_ApplicationData);
+	wbxml_put(&call.w, Email_To, "b@example.org");
+	wbxml_put(&call.w, Email_Subject, subject);
+	wbxml_start(&call.w, AirSyncBase_Body);
+	wbxml_put_int(&call.w, AirSyncBase_Type, 1);
+	wbxml_put(&call.w, AirSyncBase_Data, "to be continued");
+	run();
+	assert_int_equal(add_status(drafts, client, &made), 1);
+	return made;
+}
+
+static void
+a_draft_is_appended_once(void **state)
+{
+	int64_t drafts, first, second;
+
+	(void)state;
+	version = 161;
+	drafts = folder_named("Drafts");
+	snprintf(key, sizeof key, "0");
+	sync_one(drafts, -1, -1, -1);
+	sync_one(drafts, -1, -1, -1);
+	first = add_draft(drafts, "d1", "one");
+	assert_int_equal(mem_count(kit.mem, WORLD_USER, "drafts"), 1);
+	second = add_draft(drafts, "d2", "one"); /* the answer was lost, and a new ClientId drawn */
+	assert_int_equal(first, second);
+	assert_int_equal(mem_count(kit.mem, WORLD_USER, "drafts"), 1);
+	take_key(drafts);
+	sync_one(drafts, -1, -1, -1);
+	assert_int_equal(told(drafts, AirSync_Add), 0);
+}
+
+static void
+a_draft_of_a_process_that_died_is_found(void **state)
+{
+	int64_t drafts;
+
+	(void)state;
+	version = 161;
+	drafts = folder_named("Drafts");
+	snprintf(key, sizeof key, "0");
+	sync_one(drafts, -1, -1, -1);
+	sync_one(drafts, -1, -1, -1);
+	mem_fail(kit.mem, MEM_PUT, 1, MEM_AFTER, ERR_UNAVAILABLE);
+	ask_sync();
+	ask_collection(drafts, key);
+	ask_commands();
+	wbxml_start(&call.w, AirSync_Add);
+	wbxml_put(&call.w, AirSync_ClientId, "d1");
+	wbxml_start(&call.w, AirSync_ApplicationData);
+	wbxml_put(&call.w, Email_To, "b@example.org");
+	wbxml_put(&call.w, Email_Subject, "one");
+	wbxml_start(&call.w, AirSyncBase_Body);
+	wbxml_put_int(&call.w, AirSyncBase_Type, 1);
+	wbxml_put(&call.w, AirSyncBase_Data, "to be continued");
+	run();
+	assert_int_equal(status_of(drafts), 16);
+	add_draft(drafts, "d1", "one");
+	assert_int_equal(mem_count(kit.mem, WORLD_USER, "drafts"), 1);
+}
+
+static void
+an_edited_draft_keeps_its_id(void **state)
+{
+	int64_t drafts, made;
+	struct mem_item m;
+
+	(void)state;
+	version = 161;
+	drafts = folder_named("Drafts");
+	snprintf(key, sizeof key, "0");
+	sync_one(drafts, -1, -1, -1);
+	sync_one(drafts, -1, -1, -1);
+	made = add_draft(drafts, "d1", "one");
+	take_key(drafts);
+	start_command(AirSync_Change, drafts, made);
+	wbxml_start(&call.w, AirSync_ApplicationData);
+	wbxml_put(&call.w, Email_To, "b@example.org");
+	wbxml_put(&call.w, Email_Subject, "two");
+	wbxml_start(&call.w, AirSyncBase_Body);
+	wbxml_put_int(&call.w, AirSyncBase_Type, 1);
+	wbxml_put(&call.w, AirSyncBase_Data, "continued");
+	run();
+	assert_int_equal(response_status(drafts, AirSync_Change, made), -1);
+	assert_int_equal(mem_count(kit.mem, WORLD_USER, "drafts"), 1);
+	assert_true(mem_at(kit.mem, call.r.arena, WORLD_USER, "drafts", 0, &m));
+	assert_non_null(memmem(m.bytes.ptr, m.bytes.len, "Subject: two", 12));
+	take_key(drafts);
+	sync_one(drafts, -1, -1, -1);
+	assert_int_equal(told(drafts, AirSync_Add) + told(drafts, AirSync_Delete), 0);
+}
+
+/* ---- the mirror ---- */
+
+static void
+a_large_folder_comes_newest_first_and_whole(void **state)
+{
+	unsigned sum = 0;
+
+	(void)state;
+	for (int i = 0; i < 2500; i++)
+		mem_add(kit.mem, WORLD_USER, "archive", NULL, MAIL, 0, (int64_t)(TODAY - 3000 + i) * DAY);
+	int64_t archive = folder_named("Archive");
+	snprintf(key, sizeof key, "0");
+	sync_one(archive, -1, -1, -1);
+	do {
+		sync_one(archive, -1, 512, 0);
+		sum += told(archive, AirSync_Add);
+	} while (has_more(archive));
+	assert_int_equal(sum, 2500);
+}
+
+static void
+a_server_that_numbers_anew_is_synced_from_the_start(void **state)
+{
+	(void)state;
+	mem_folder_renumber(kit.mem, WORLD_USER, "inbox");
+	sync_one(inbox, -1, -1, -1);
+	assert_int_equal(status_of(inbox), 3);
+	sync_from_start(inbox, 0);
+	sync_one(inbox, -1, -1, -1);
+	assert_int_equal(status_of(inbox), -1); /* once */
+}
+
+static void
+without_deltas_a_listing_tells_the_same(void **state)
+{
+	(void)state;
+	mem_settings(kit.mem)->no_deltas = true;
+	mem_add(kit.mem, WORLD_USER, "inbox", "2", MAIL, 0, (int64_t)TODAY * DAY);
+	mem_set_flags(kit.mem, WORLD_USER, "inbox", "1", FLAG_SEEN, NULL);
+	sync_one(inbox, -1, -1, -1);
+	assert_int_equal(told(inbox, AirSync_Add), 1);
+	assert_true(is_told(inbox, AirSync_Change, item));
+	mem_delete(kit.mem, WORLD_USER, "inbox", "1");
+	sync_one(inbox, -1, -1, -1);
+	assert_true(is_told(inbox, AirSync_Delete, item));
+}
+
+static void
+two_phones_share_one_mirror(void **state)
+{
+	unsigned fetched = mem_calls(kit.mem, MEM_CHANGES);
+
+	(void)state;
+	ask_sync();
+	call.r.query.device_id = "other";
+	ask_collection(inbox, "0");
+	run();
+	assert_int_equal(status_of(inbox), 1);
+	assert_int_equal(mem_calls(kit.mem, MEM_CHANGES), fetched);
+}
+
+static void
+mails_leave_the_filter_as_days_pass(void **state)
+{
+	(void)state;
+	snprintf(key, sizeof key, "0");
+	sync_one(inbox, -1, -1, -1);
+	sync_one(inbox, -1, -1, 1);
+	assert_int_equal(told(inbox, AirSync_Add), 1);
+	eas_clock_set((int64_t)(TODAY + 3) * DAY);
+	sync_one(inbox, -1, -1, 1);
+	assert_int_equal(told(inbox, AirSync_SoftDelete), 1);
+	assert_true(is_told(inbox, AirSync_SoftDelete, item));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_with_mail, kit_close)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(read_is_written_and_does_not_come_back),
+		TEST(read_elsewhere_is_a_small_change),
+		TEST(flags_of_two_sides_are_merged),
+		TEST(a_deleted_mail_goes_to_trash),
+		TEST(without_deletesasmoves_it_is_gone),
+		TEST(in_trash_a_delete_is_final),
+		TEST(an_add_to_the_inbox_is_refused),
+		TEST(drafts_are_empty_before_16),
+		TEST(a_draft_is_appended_once),
+		TEST(a_draft_of_a_process_that_died_is_found),
+		TEST(an_edited_draft_keeps_its_id),
+		TEST(a_large_folder_comes_newest_first_and_whole),
+		TEST(a_server_that_numbers_anew_is_synced_from_the_start),
+		TEST(without_deltas_a_listing_tells_the_same),
+		TEST(two_phones_share_one_mirror),
+		TEST(mails_leave_the_filter_as_days_pass),
+	};
+
+	if (log_open("stderr", LEVEL_ERROR))
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
