@@ -277,7 +277,7 @@ begin(struct arena *a, const struct item_edit *edit, struct vcard **v_r, struct 
 static enum err
 finish(struct arena *a, struct vcard *v, struct slice *bytes_r, struct error *e)
 {
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	buf_init(&out, VCARD_BYTES_MAX);
 	if (vcard_write(v, &out))
 		return err_set(e, v->failed ? ERR_NOMEM : ERR_LIMIT, "the vCard cannot be written");

@@ -24,10 +24,13 @@ static void
 match(struct vcard *v, enum slot slot, struct vcard_prop **props, size_t n_props, const char *const *values, size_t n_values,
 	struct vcard_prop **match_r)
 {
+	const char *said[CONTACT_LIST_MAX];
+	for (size_t k = 0; k < n_props; k++)
+		said[k] = contact_value(v, props[k], slot);
 	for (size_t i = 0; i < n_values; i++) {
 		match_r[i] = NULL;
 		for (size_t k = 0; k < n_props && !match_r[i]; k++)
-			if (props[k] && strcmp(contact_value(v, props[k], slot), values[i]) == 0) {
+			if (props[k] && strcmp(said[k], values[i]) == 0) {
 				match_r[i] = props[k];
 				props[k] = NULL;
 			}
@@ -193,7 +196,7 @@ apply_categories(struct vcard *v, const struct contact *old, const struct contac
 {
 	if (lists_equal(old->categories, want->categories))
 		return false;
-	AUTO(buf_finish) struct buf joined;
+	AUTO(buf_finish) struct buf joined = { 0 };
 	buf_init(&joined, VCARD_BYTES_MAX);
 	for (const char **c = want->categories; *c; c++) {
 		if (joined.len)

@@ -68,8 +68,7 @@ read_day(const char *s, struct day *d)
 static const char *
 print_day(struct arena *a, const struct day *d)
 {
-	const char *s = arena_printf(a, "%04d-%02d-%02d", d->year, d->month, d->day);
-	return s ? s : "";
+	return arena_printf(a, "%04d-%02d-%02d", d->year, d->month, d->day);
 }
 
 const char *
@@ -79,7 +78,8 @@ contact_date_of_card(struct arena *a, const char *value)
 	const char *rest = read_day(value, &d);
 	if (!rest || (*rest && *rest != 'T' && *rest != 't' && *rest != ' ' && *rest != 'Z') || !is_day(&d))
 		return "";
-	return print_day(a, &d);
+	const char *s = print_day(a, &d);
+	return s ? s : "";
 }
 
 static void

@@ -24,7 +24,7 @@ static const struct form {
 static const char *
 form(struct arena *a, const struct form *f, const struct contact *c)
 {
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	buf_init(&out, 0);
 	for (unsigned i = 0; i < f->n; i++) {
 		const char *part = c->text[f->part[i]];

@@ -11,7 +11,7 @@ contact_clean(struct arena *a, const char *text)
 		return "";
 	char *out = arena_strdup(a, text);
 	if (!out)
-		return "";
+		return text; /* better unclean than gone */
 	char *to = out;
 	for (const char *from = text; *from; from++) {
 		if (*from == '\r')
@@ -35,7 +35,7 @@ contact_address(struct arena *a, const char *text)
 	if (n < 3 || open[n - 1] != '>' || !memchr(open, '@', n))
 		return clean;
 	const char *inner = arena_strndup(a, open + 1, n - 2);
-	return contact_clean(a, inner);
+	return inner ? contact_clean(a, inner) : clean;
 }
 
 const char *

@@ -93,7 +93,7 @@ vcard_set_component(struct vcard *v, struct vcard_prop *p, unsigned i, const cha
 	const char *s = vcard_value(v, p);
 	const char *escaped = vcard_escape(v, text, "");
 	unsigned min = components_min(p);
-	AUTO(buf_finish) struct buf out;
+	AUTO(buf_finish) struct buf out = { 0 };
 	buf_init(&out, VCARD_BYTES_MAX);
 	size_t end = 0; /* behind the last part that says something, or has to be there */
 	for (unsigned k = 0; *s || k <= i || k < min; k++) {
@@ -320,7 +320,7 @@ put_value(const char *value, struct buf *out)
 static void
 put_changed(const struct vcard *v, const struct vcard_prop *p, struct buf *out)
 {
-	AUTO(buf_finish) struct buf line;
+	AUTO(buf_finish) struct buf line = { 0 };
 	buf_init(&line, VCARD_BYTES_MAX);
 	bool qp = needs_qp(v, p);
 	if (*p->group)

@@ -282,7 +282,7 @@ find_begin(struct vcard *v, struct cursor *c)
 static enum err
 parse_props(struct vcard *v, struct cursor *c)
 {
-	AUTO(buf_finish) struct buf head;
+	AUTO(buf_finish) struct buf head = { 0 };
 	buf_init(&head, VCARD_HEAD_MAX);
 	struct vcard_prop **tail = &v->first;
 	while (c->p < c->end) {
