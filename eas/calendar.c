@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "eas/ical_lib.h"
 
 static struct ical *
 find_master(const struct ical *calendar)

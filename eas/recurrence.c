@@ -148,6 +148,7 @@ set_nth(struct mapping *m, unsigned days, int nth)
 	if (nth != -1 && (nth < 1 || nth > 4))
 		return false;
 	m->rec->type = 3;
+	m->rec->day = 0;
 	m->rec->days = days;
 	m->rec->week = nth == -1 ? LAST : (unsigned)nth;
 	return true;

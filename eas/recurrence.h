@@ -43,6 +43,24 @@ bool rrule_parse(const char *s, struct rrule *r_r);
 /* May it be expanded? */
 bool rrule_expandable(const struct rrule *r);
 
+/* Going through the instances of a rule; COUNT and UNTIL are the caller's business. */
+#define RRULE_TIMES_MAX 256 /* a day */
+struct rrule_walk {
+	const struct rrule *rule; /* borrowed */
+	int64_t start, day;
+	struct ical_civil first;
+	int weekday;
+	unsigned period, looks;
+	unsigned n_days, n_times, at;
+	int64_t days[366];
+	int32_t times[RRULE_TIMES_MAX];
+};
+/* The rule must be one that rrule_expandable() allows. */
+void rrule_walk_begin(struct rrule_walk *w, const struct rrule *r, int64_t start);
+/* The next wall clock, ascending, from the start on (which is only among them if the rule names it). False at the end: the year 9999, or
+ * after looking at two million days. */
+bool rrule_walk_next(struct rrule_walk *w, int64_t *local_r);
+
 /* Recurrence of EAS */
 struct recurrence {
 	int type;                /* 0 daily, 1 weekly, 2 monthly, 3 monthly nth, 5 yearly, 6 yearly nth */

@@ -260,11 +260,12 @@ rrule_expandable(const struct rrule *r)
 {
 	if (r->freq < RRULE_HOURLY || r->other_calendar)
 		return false;
-	/* An hour's rule with filters may run for millions of hours without a hit; so may one with many times a day. */
+	/* An hour's rule is expanded only if it is plain, a day's only if it has not too many times. */
 	if (r->freq == RRULE_HOURLY && (r->by_month.n || r->by_month_day.n || r->by_year_day.n || r->by_week.n || r->by_pos.n ||
 	    r->by_day.n || r->by_hour.n || r->by_minute.n || r->by_second.n))
 		return false;
-	if (r->by_minute.n > 1 || r->by_second.n > 1 || r->by_hour.n > 24)
+	unsigned hours = r->by_hour.n ? r->by_hour.n : 1, minutes = r->by_minute.n ? r->by_minute.n : 1;
+	if (hours * minutes * (r->by_second.n ? r->by_second.n : 1) > RRULE_TIMES_MAX)
 		return false;
 	if (r->by_week.n && r->freq != RRULE_YEARLY)
 		return false;

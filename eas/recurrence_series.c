@@ -1,19 +1,9 @@
 /* The instances of a component. */
-#include "eas/ical_lib.h"
 #include "eas/recurrence.h"
 
 #include <string.h>
 
 #define DAY INT64_C(86400)
-/* A rule with COUNT or none is looked into for at most this many instances, a filter for ten times as many. */
-#define LOOKS_MAX (10 * SERIES_MAX)
-
-static void
-steps_free(struct ical_steps **s)
-{
-	ical_steps_free(s);
-}
-
 static void
 read_rdates(struct ical_mem *m, const struct ical *root, const struct ical *component, struct series *s)
 {
@@ -93,8 +83,8 @@ behind_until(const struct series *s, int64_t local)
 enum series_end
 series_each(const struct series *s, bool (*fn)(void *ctx, int64_t local), void *ctx)
 {
-	AUTO(steps_free) struct ical_steps *steps = NULL;
-	int64_t at;
+	struct rrule_walk walk;
+	int64_t at = s->start.t;
 
 	/* DTSTART is an instance even where the rule does not name it. */
 	if (!fn(ctx, s->start.t))
@@ -103,15 +93,11 @@ series_each(const struct series *s, bool (*fn)(void *ctx, int64_t local), void *
 		return SERIES_ENDED;
 	if (!s->readable)
 		return SERIES_BOUND;
-	steps = ical_steps_new(&s->rule, s->start.t);
-	if (!steps)
-		return SERIES_BOUND;
-	for (unsigned n = 1, looks = 0; s->rule.count == 0 || n < s->rule.count; n++) {
+	rrule_walk_begin(&walk, &s->rule, s->start.t);
+	for (unsigned n = 1; s->rule.count == 0 || n < s->rule.count; n++) {
 		do {
-			if (looks++ >= LOOKS_MAX || n >= SERIES_MAX)
+			if (n >= SERIES_MAX || !rrule_walk_next(&walk, &at))
 				return SERIES_BOUND;
-			if (!ical_steps_next(steps, &at))
-				return s->rule.count || s->rule.has_until ? SERIES_ENDED : SERIES_BOUND;
 		} while (at <= s->start.t);
 		if (behind_until(s, at))
 			return SERIES_ENDED;

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "eas/ical_lib.h"
 #include "eas/timezone_internal.h"
 
 #define CACHE_MAX 1024
@@ -116,18 +115,11 @@ keep(const struct zone *z, const char *name)
 static const struct zone *
 load(const char *name)
 {
-	AUTO(arena_free) struct arena *a = arena_new(8u << 20);
+	AUTO(arena_free) struct arena *a = arena_new(1u << 20);
 	struct ical_mem m = { .a = a };
-	const struct zone *kept = NULL;
-	struct ical *root;
 	struct zone z;
-	char *text = a ? ical_builtin_zone(name) : NULL;
 
-	if (text && ical_read(&m, slice_str(text), &root, NULL) == ERR_OK &&
-	    zone_compile(&m, ical_component(root, "VTIMEZONE"), &z))
-		kept = keep(&z, name);
-	free(text);
-	return kept;
+	return a && zone_read_tzif(&m, name, &z) ? keep(&z, name) : NULL;
 }
 
 static bool

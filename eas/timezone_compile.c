@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eas/ical_lib.h"
+#include "eas/recurrence.h"
 #include "eas/timezone_internal.h"
 
 #define CHANGES_MAX 8192
@@ -66,14 +66,15 @@ add(struct compile *c, int64_t local, int32_t from, int32_t to)
 static void
 add_rule(struct compile *c, const char *text, int64_t start, int32_t from, int32_t to)
 {
-	struct ical_steps *steps = NULL;
+	struct rrule_walk walk;
 	struct rrule rule;
 	int64_t at;
 
-	/* Only rules of years and months make sense here, and they are quick. */
-	if (rrule_parse(text, &rule) && rule.freq >= RRULE_MONTHLY)
-		steps = ical_steps_new(&rule, start);
-	for (unsigned n = 1; steps && n < RULE_MAX && (!rule.count || n < rule.count) && ical_steps_next(steps, &at);) {
+	/* Only rules of years and months make sense here. */
+	if (!rrule_parse(text, &rule) || rule.freq < RRULE_MONTHLY || !rrule_expandable(&rule))
+		return;
+	rrule_walk_begin(&walk, &rule, start);
+	for (unsigned n = 1; n < RULE_MAX && (!rule.count || n < rule.count) && rrule_walk_next(&walk, &at);) {
 		if (at <= start)
 			continue;
 		if (at > LAST_YEAR_END || (rule.has_until && at - (rule.until.utc ? from : 0) > rule.until.t))
@@ -82,7 +83,6 @@ add_rule(struct compile *c, const char *text, int64_t start, int32_t from, int32
 			break;
 		n++;
 	}
-	ical_steps_free(&steps);
 }
 
 static void

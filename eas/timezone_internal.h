@@ -31,6 +31,10 @@ bool zone_of_rule(struct ical_mem *m, const struct zone_rule *r, const char *nam
 /* Computes the changes of a VTIMEZONE; z_r->name is its TZID. False: nothing usable in it, or memory is short. */
 bool zone_compile(struct ical_mem *m, const struct ical *vtimezone, struct zone *z_r);
 
+/* The same of a compiled file of tzdata: its bytes, and the file of a name that was checked. */
+bool zone_parse_tzif(struct ical_mem *m, struct slice bytes, struct zone *z_r);
+bool zone_read_tzif(struct ical_mem *m, const char *name, struct zone *z_r);
+
 /* The zone that stands for a Windows name; NULL. */
 const struct zone *zone_windows(const char *name);
 /* The first Windows zone with these clocks, common ones before others; NULL. */

@@ -1,7 +1,6 @@
 /* Two changes a year: what a zone's table comes to, and the other way round. */
 #include <string.h>
 
-#include "eas/ical_lib.h"
 #include "eas/timezone_internal.h"
 
 #define DAY INT64_C(86400)
