@@ -199,8 +199,7 @@ broken_files(void **state)
 	}
 }
 
-/* The C library reads tzdata by itself. From 2020 on: libical makes rules of tzdata, and those only come near to what some countries
- * decided from one year to the next before (Israel to 2016, Iran to 2019, Egypt to 1994). */
+/* The C library reads tzdata by itself. */
 static void
 clocks_are_those_of_the_system(void **state)
 {
