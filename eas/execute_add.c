@@ -8,6 +8,7 @@
 #include "eas/execute_command.h"
 #include "eas/hierarchy.h"
 #include "eas/rule.h"
+#include "eas/send.h"
 
 #define NAME_LEN 32
 
@@ -129,6 +130,19 @@ date_of(const struct execute *x, struct slice bytes)
 	return x->class->date ? x->class->date(x->r->arena, bytes) : ITEM_DATE_NEVER;
 }
 
+/* A draft with Send goes out and is kept nowhere but in Sent: there is no id to answer with [MS-ASCMD 2.2.3.162]. */
+static enum err
+send_at_once(struct execute *x, const struct wbxml_node *n, const struct item_merged *m, struct error *e)
+{
+	unsigned status = 6;
+	enum err err = send_draft(x->r, m->bytes, &status, e);
+
+	if (err_is_temporary(err))
+		return err;
+	execute_respond(x, AirSync_Add, n, err ? 6 : status);
+	return ERR_OK;
+}
+
 static enum err
 make(struct execute *x, const struct wbxml_node *n, const char *client, const char *hash, struct error *e)
 {
@@ -143,6 +157,8 @@ make(struct execute *x, const struct wbxml_node *n, const char *client, const ch
 	if (!name)
 		return ERR_NOMEM;
 	err = x->class->merge(&x->view, x->r->arena, &edit, &m, e);
+	if (!err && m.send)
+		return send_at_once(x, n, &m, e);
 	if (!err) {
 		date = date_of(x, m.bytes);
 		err = put(x, &m, name, date, &s, e);

@@ -6,6 +6,7 @@
 #include "eas/execute_command.h"
 #include "eas/hierarchy.h"
 #include "eas/rule.h"
+#include "eas/send.h"
 
 /* The item as it is now, in the request's arena. */
 struct current {
@@ -77,7 +78,7 @@ static bool
 is_draft_edit(const struct execute *x, const struct wbxml_node *data)
 {
 	return x->class->class == BACKEND_MAIL && x->view.version >= 160 && x->folder->type == TYPE_DRAFTS
-		&& (wbxml_has(data, AirSyncBase_Body) || wbxml_has(data, Email_To) || wbxml_has(data, Email_Subject)
+		&& (wbxml_has(data, Email2_Send) || wbxml_has(data->parent, Email2_Send) || wbxml_has(data, AirSyncBase_Body) || wbxml_has(data, Email_To) || wbxml_has(data, Email_Subject)
 			|| wbxml_has(data, Email_Cc) || wbxml_has(data, AirSyncBase_Attachments) || wbxml_has(data, Email2_Bcc));
 }
 
@@ -190,6 +191,23 @@ take_over(struct execute *x, const struct mirror_change *change)
 	}
 }
 
+/* A draft with Send goes out; what is left of it in Drafts goes, and the phone is told so. */
+static enum err
+send_stored(struct execute *x, const struct state_item *row, const struct item_merged *m, const char *hash, unsigned *status_r,
+	struct error *e)
+{
+	struct mirror_change change = { .op = MIRROR_REMOVED, .item = row->id };
+	enum err err = send_draft(x->r, m->bytes, status_r, e);
+
+	if (err || *status_r != 1)
+		return err;
+	err = account_remove(x->r->account, x->folder->key, row->key, NULL, e);
+	if (err && err != ERR_NOTFOUND)
+		return err_is_temporary(err) ? err : ERR_OK; /* it is out: that it lies in Drafts still is the lesser evil */
+	execute_done(x, 't', "", row->id, hash);
+	return execute_note(x, &change);
+}
+
 /* One try. CONFLICT: another version was found than the one that was read. */
 static enum err
 try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item *row, const char *hash, bool add, unsigned *status_r,
@@ -216,6 +234,8 @@ try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item 
 	}
 	if (err)
 		return err;
+	if (m.send)
+		return send_stored(x, row, &m, hash, status_r, e);
 	if (m.unchanged) { /* an earlier try did it, or it always was so */
 		*status_r = 1;
 		if (otherwise) {
@@ -271,6 +291,17 @@ execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_i
 	return ERR_OK;
 }
 
+/* Did an earlier try from this base do just that? */
+static bool
+was_done(const struct execute *x, const struct wbxml_node *n, int64_t item)
+{
+	const struct state_done *before = touched(x, item);
+	char hash[CONTENT_HASH_MAX];
+
+	content_hash(n, NULL, hash);
+	return before && strcmp(before->hash, hash) == 0;
+}
+
 enum err
 execute_change(struct execute *x, const struct wbxml_node *n, struct error *e)
 {
@@ -283,6 +314,8 @@ execute_change(struct execute *x, const struct wbxml_node *n, struct error *e)
 		execute_respond(x, AirSync_Change, n, 4);
 		return ERR_OK;
 	}
+	if (row && row->deleted && was_done(x, n, id))
+		return ERR_OK; /* a draft that the first try has sent */
 	if (!row || row->deleted) {
 		execute_respond(x, AirSync_Change, n, 8);
 		return ERR_OK;

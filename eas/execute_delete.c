@@ -49,7 +49,7 @@ execute_delete(struct execute *x, const struct wbxml_node *n, struct error *e)
 		idset_add(&x->told, id);
 	if (!row || row->deleted)
 		return ERR_OK; /* gone already is as good */
-	if (wbxml_has(n, AirSyncBase_InstanceId))
+	if (x->class->class == BACKEND_CALENDAR && wbxml_has(n, AirSyncBase_InstanceId))
 		return delete_instance(x, n, row, e);
 	if (!RULE(DELETE) && row->seq > x->col->base.c && row->changed_by != x->col->now.epoch) {
 		execute_respond(x, AirSync_Delete, n, 7);

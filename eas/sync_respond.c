@@ -94,7 +94,7 @@ write_response(struct eas_request *r, const struct sync_result *s, const struct 
 
 	wbxml_start(w, p->tag);
 	wbxml_put(w, AirSync_ClientId, p->tag == AirSync_Add ? p->client_id : NULL);
-	if (p->tag == AirSync_Add && p->status == 1)
+	if (p->tag == AirSync_Add && p->status == 1 && p->item > 0)
 		wbxml_put(w, AirSync_ServerId, id_item(s->folder.id, p->item, id));
 	else if (p->tag != AirSync_Add)
 		wbxml_put(w, AirSync_ServerId, p->server_id);

@@ -48,6 +48,12 @@ folder_named(const char *name)
 	return id;
 }
 
+void
+forget_call(void)
+{
+	called = false;
+}
+
 /* ---- asking ---- */
 
 void

@@ -31,6 +31,8 @@ int64_t folder_named(const char *name);
 
 /* Begins a Sync with its Collections; ends an earlier call. */
 void ask_sync(void);
+/* The call is somebody else's now: it is not ended here. */
+void forget_call(void);
 /* Opens a Collection with this key. Whatever is not closed is closed by run(). */
 void ask_collection(int64_t folder, const char *sync_key);
 void close_collection(void);

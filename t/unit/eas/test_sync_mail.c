@@ -142,6 +142,18 @@ in_trash_a_delete_is_final(void **state)
 }
 
 static void
+an_instance_of_a_mail_is_the_mail(void **state)
+{
+	(void)state;
+	version = 161;
+	start_command(AirSync_Delete, inbox, item);
+	wbxml_put(&call.w, AirSyncBase_InstanceId, "20241004T120000Z");
+	run();
+	assert_int_equal(status_of(inbox), 1);
+	assert_int_equal(mem_count(kit.mem, WORLD_USER, "inbox"), 0);
+}
+
+static void
 an_add_to_the_inbox_is_refused(void **state)
 {
 	(void)state;
@@ -279,6 +291,75 @@ an_edited_draft_keeps_its_id(void **state)
 	assert_int_equal(told(drafts, AirSync_Add) + told(drafts, AirSync_Delete), 0);
 }
 
+static void
+draft_with(int64_t drafts, int64_t what, const char *client, const char *subject, bool send)
+{
+	char id[ID_MAX];
+
+	ask_sync();
+	ask_collection(drafts, key);
+	ask_commands();
+	wbxml_start(&call.w, client ? AirSync_Add : AirSync_Change);
+	if (client)
+		wbxml_put(&call.w, AirSync_ClientId, client);
+	else
+		wbxml_put(&call.w, AirSync_ServerId, id_item(drafts, what, id));
+	if (send)
+		wbxml_empty(&call.w, Email2_Send);
+	wbxml_start(&call.w, AirSync_ApplicationData);
+	wbxml_put(&call.w, Email_To, "b@example.org");
+	wbxml_put(&call.w, Email_Subject, subject);
+	wbxml_start(&call.w, AirSyncBase_Body);
+	wbxml_put_int(&call.w, AirSyncBase_Type, 1);
+	wbxml_put(&call.w, AirSyncBase_Data, "done");
+	wbxml_end(&call.w);
+	if (send)
+		wbxml_empty(&call.w, Email2_Send);
+	run();
+}
+
+static void
+a_draft_with_send_goes_out_once(void **state)
+{
+	int64_t drafts;
+
+	(void)state;
+	version = 161;
+	drafts = folder_named("Drafts");
+	snprintf(key, sizeof key, "0");
+	sync_one(drafts, -1, -1, -1);
+	sync_one(drafts, -1, -1, -1);
+	for (int i = 0; i < 2; i++) { /* the answer to the first is lost */
+		draft_with(drafts, 0, i ? "d2" : "d1", "out", true);
+		assert_int_equal(add_status(drafts, i ? "d2" : "d1", NULL), 1);
+		assert_int_equal(mem_sent_count(kit.mem), 1);
+		assert_int_equal(mem_count(kit.mem, WORLD_USER, "drafts"), 0);
+	}
+}
+
+static void
+a_stored_draft_with_send_goes_out_once_and_is_gone(void **state)
+{
+	int64_t drafts, made;
+
+	(void)state;
+	version = 161;
+	drafts = folder_named("Drafts");
+	snprintf(key, sizeof key, "0");
+	sync_one(drafts, -1, -1, -1);
+	sync_one(drafts, -1, -1, -1);
+	made = add_draft(drafts, "d1", "one");
+	take_key(drafts);
+	for (int i = 0; i < 2; i++) {
+		draft_with(drafts, made, NULL, "out", true);
+		assert_int_equal(status_of(drafts), 1);
+		assert_int_equal(response_status(drafts, AirSync_Change, made), -1);
+		assert_true(is_told(drafts, AirSync_Delete, made));
+		assert_int_equal(mem_sent_count(kit.mem), 1);
+		assert_int_equal(mem_count(kit.mem, WORLD_USER, "drafts"), 0);
+	}
+}
+
 /* ---- the mirror ---- */
 
 static void
@@ -366,11 +447,14 @@ main(void)
 		TEST(a_deleted_mail_goes_to_trash),
 		TEST(without_deletesasmoves_it_is_gone),
 		TEST(in_trash_a_delete_is_final),
+		TEST(an_instance_of_a_mail_is_the_mail),
 		TEST(an_add_to_the_inbox_is_refused),
 		TEST(drafts_are_empty_before_16),
 		TEST(a_draft_is_appended_once),
 		TEST(a_draft_of_a_process_that_died_is_found),
 		TEST(an_edited_draft_keeps_its_id),
+		TEST(a_draft_with_send_goes_out_once),
+		TEST(a_stored_draft_with_send_goes_out_once_and_is_gone),
 		TEST(a_large_folder_comes_newest_first_and_whole),
 		TEST(a_server_that_numbers_anew_is_synced_from_the_start),
 		TEST(without_deltas_a_listing_tells_the_same),

@@ -1,0 +1,296 @@
+/* A Sync that waits (Wait, HeartbeatInterval): when it does, what wakes it, how it ends. */
+#include "eas/clock.h"
+#include "model_kit.h"
+
+static int64_t folder;
+static struct call waiting;
+static bool asked;
+
+static int
+open_settled(void **state)
+{
+	kit_open(state);
+	asked = false;
+	folder = folder_named("Calendar");
+	other_puts("a.ics", 1, 2, 0);
+	sync_from_start(folder, 0);
+	sync_one(folder, -1, -1, -1);
+	kit.ended = 0;
+	return 0;
+}
+
+static int
+close_all(void **state)
+{
+	if (asked)
+		call_end(&waiting);
+	return kit_close(state);
+}
+
+/* A Sync of the folder with that element, in `waiting`. */
+static void
+wait_with(unsigned tag, int64_t value, const char *client)
+{
+	if (asked)
+		call_end(&waiting);
+	asked = false;
+	ask_sync();
+	ask_collection(folder, key);
+	if (client) {
+		ask_commands();
+		ask_add(client, 5, 6);
+	}
+	close_collection();
+	done();
+	wbxml_put_int(&call.w, tag, value);
+	run();
+	if (call.outcome != EAS_PARK)
+		return;
+	waiting = call;
+	asked = true;
+	/* The writer points into the call: it is not used any more. */
+	forget_call();
+	ask_sync();
+}
+
+static void
+look(void)
+{
+	const struct backend_login who = { WORLD_USER, "secret", NULL };
+	struct account *a;
+	struct error e = { 0 };
+
+	assert_int_equal(account_login(kit.backends, &who, &a, &e), ERR_OK);
+	assert_int_equal(eas_refresh(&kit.server, a, "mem:calendar", NULL, &e), ERR_OK);
+	account_release(&a);
+}
+
+static void
+resume(enum eas_wake why)
+{
+	call_end(&call);
+	call_begin(&call, &kit, PHONE, version, EAS_SYNC);
+	call_resume(&call, waiting.r.park, why);
+	assert_int_equal(call.outcome, EAS_DONE);
+}
+
+static void
+nothing_new_waits(void **state)
+{
+	int64_t left;
+
+	(void)state;
+	wait_with(AirSync_HeartbeatInterval, 600, NULL);
+	assert_true(asked);
+	assert_int_equal(waiting.r.park->kind, EAS_WAIT_SYNC);
+	assert_int_equal(waiting.r.park->n, 1);
+	assert_string_equal(waiting.r.park->folders[0].key, "mem:calendar");
+	left = waiting.r.park->deadline - eas_monotonic();
+	assert_true(left > 500 && left <= 600);
+	assert_true(eas_due(&kit.server, waiting.r.park, NULL) == INT64_MAX);
+	wait_with(AirSync_Wait, 10, NULL); /* minutes */
+	assert_true(asked);
+	left = waiting.r.park->deadline - eas_monotonic();
+	assert_true(left > 500 && left <= 600);
+}
+
+static void
+something_new_does_not_wait(void **state)
+{
+	(void)state;
+	other_puts("b.ics", 1, 2, 0);
+	wait_with(AirSync_HeartbeatInterval, 600, NULL);
+	assert_false(asked);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+static void
+commands_do_not_wait(void **state)
+{
+	(void)state;
+	wait_with(AirSync_HeartbeatInterval, 600, "c1");
+	assert_false(asked);
+	assert_int_equal(add_status(folder, "c1", NULL), 1);
+}
+
+static void
+both_intervals_are_status_4(void **state)
+{
+	(void)state;
+	ask_sync();
+	ask_collection(folder, key);
+	close_collection();
+	done();
+	wbxml_put_int(&call.w, AirSync_Wait, 10);
+	wbxml_put_int(&call.w, AirSync_HeartbeatInterval, 600);
+	run();
+	assert_int_equal(root_status(), 4);
+}
+
+static void
+out_of_range_is_14_with_the_limit_in_the_same_unit(void **state)
+{
+	(void)state;
+	wait_with(AirSync_HeartbeatInterval, 10, NULL);
+	assert_int_equal(root_status(), 14);
+	assert_int_equal(wbxml_int(call.answer, AirSync_Limit, 0, 0), 60);
+	wait_with(AirSync_HeartbeatInterval, 99999, NULL);
+	assert_int_equal(wbxml_int(call.answer, AirSync_Limit, 0, 0), 3540);
+	wait_with(AirSync_Wait, 60, NULL);
+	assert_int_equal(root_status(), 14);
+	assert_int_equal(wbxml_int(call.answer, AirSync_Limit, 0, 0), 59);
+}
+
+static void
+out_of_range_keeps_no_command_waiting(void **state)
+{
+	(void)state;
+	wait_with(AirSync_HeartbeatInterval, 99999, "c1");
+	assert_int_equal(stored_count(), 2);
+	if (root_status() != 14)
+		assert_int_equal(add_status(folder, "c1", NULL), 1);
+}
+
+static void
+a_waiting_sync_ends_ping_and_sync_a_plain_one_sync_only(void **state)
+{
+	(void)state;
+	wait_with(AirSync_HeartbeatInterval, 600, NULL);
+	assert_int_equal(kit.ended, EAS_WAIT_PING | EAS_WAIT_SYNC);
+	kit.ended = 0;
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(kit.ended, EAS_WAIT_SYNC);
+}
+
+static void
+a_change_wakes_it_and_is_told(void **state)
+{
+	(void)state;
+	wait_with(AirSync_HeartbeatInterval, 600, NULL);
+	other_puts("b.ics", 1, 2, 0);
+	look();
+	assert_int_equal(eas_due(&kit.server, waiting.r.park, NULL), 0);
+	resume(EAS_WAKE_CHANGE);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+	assert_true(take_key(folder));
+}
+
+static void
+the_end_of_a_quiet_wait_is_empty(void **state)
+{
+	(void)state;
+	wait_with(AirSync_HeartbeatInterval, 600, NULL);
+	resume(EAS_WAKE_DEADLINE);
+	assert_true(is_empty_answer());
+}
+
+/* Nothing else ends it with news, and nothing is committed: the key stays as it was. */
+static void
+one_that_is_ended_is_empty_and_commits_nothing(void **state)
+{
+	static const enum eas_wake whys[] = { EAS_WAKE_SUPERSEDED, EAS_WAKE_HIERARCHY, EAS_WAKE_POLICY, EAS_WAKE_SHUTDOWN };
+	struct state_stats before, after;
+
+	(void)state;
+	wait_with(AirSync_HeartbeatInterval, 600, NULL);
+	other_puts("b.ics", 1, 2, 0);
+	look();
+	before = world_stats(&kit);
+	for (size_t i = 0; i < ARRAY_LEN(whys); i++) {
+		resume(whys[i]);
+		assert_true(is_empty_answer());
+	}
+	after = world_stats(&kit);
+	assert_int_equal(before.rows_written, after.rows_written);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+/* Another request went on from the key meanwhile (on another responder). */
+static void
+one_whose_key_went_on_ends_empty(void **state)
+{
+	(void)state;
+	wait_with(AirSync_HeartbeatInterval, 600, NULL);
+	other_puts("b.ics", 1, 2, 0);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+	assert_int_equal(eas_due(&kit.server, waiting.r.park, NULL), 0);
+	resume(EAS_WAKE_CHANGE);
+	assert_true(is_empty_answer());
+}
+
+static void
+an_empty_request_waits_again(void **state)
+{
+	(void)state;
+	wait_with(AirSync_HeartbeatInterval, 600, NULL);
+	resume(EAS_WAKE_DEADLINE);
+	call_end(&call);
+	call_begin(&call, &kit, PHONE, version, EAS_SYNC);
+	call_run_empty(&call);
+	assert_int_equal(call.outcome, EAS_PARK);
+	assert_true(call.r.park->deadline - eas_monotonic() > 500);
+}
+
+/* The phone has the first of two answers; what it waits from is written down, or the wait would end at once, again and again. */
+static void
+it_waits_from_the_answer_that_the_phone_has(void **state)
+{
+	char before[64], first[64];
+
+	(void)state;
+	other_puts("b.ics", 1, 2, 0);
+	snprintf(before, sizeof before, "%s", key);
+	sync_one(folder, -1, -1, -1);
+	snprintf(first, sizeof first, "%s", key);
+	snprintf(key, sizeof key, "%s", before);
+	sync_one(folder, -1, -1, -1);
+	snprintf(key, sizeof key, "%s", first);
+	wait_with(AirSync_HeartbeatInterval, 600, NULL);
+	assert_true(asked);
+	assert_true(eas_due(&kit.server, waiting.r.park, NULL) == INT64_MAX);
+}
+
+static void
+a_filter_alone_does_not_wake(void **state)
+{
+	(void)state;
+	snprintf(key, sizeof key, "0");
+	sync_one(folder, -1, -1, -1);
+	sync_one(folder, -1, -1, 4);
+	sync_one(folder, -1, -1, -1);
+	wait_with(AirSync_HeartbeatInterval, 600, NULL);
+	assert_true(asked);
+	eas_clock_set((int64_t)(TODAY + 30) * DAY); /* a.ics leaves the filter */
+	assert_true(eas_due(&kit.server, waiting.r.park, NULL) == INT64_MAX);
+	resume(EAS_WAKE_DEADLINE);
+	assert_int_equal(told(folder, AirSync_SoftDelete), 1);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_settled, close_all)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(nothing_new_waits),
+		TEST(something_new_does_not_wait),
+		TEST(commands_do_not_wait),
+		TEST(both_intervals_are_status_4),
+		TEST(out_of_range_is_14_with_the_limit_in_the_same_unit),
+		TEST(out_of_range_keeps_no_command_waiting),
+		TEST(a_waiting_sync_ends_ping_and_sync_a_plain_one_sync_only),
+		TEST(a_change_wakes_it_and_is_told),
+		TEST(the_end_of_a_quiet_wait_is_empty),
+		TEST(one_that_is_ended_is_empty_and_commits_nothing),
+		TEST(one_whose_key_went_on_ends_empty),
+		TEST(an_empty_request_waits_again),
+		TEST(it_waits_from_the_answer_that_the_phone_has),
+		TEST(a_filter_alone_does_not_wake),
+	};
+
+	if (log_open("stderr", LEVEL_ERROR))
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
