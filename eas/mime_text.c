@@ -231,7 +231,7 @@ mime_part_text(struct arena *a, const struct mime_part *p)
 	buf_init(&text, (size_t)MIME_TEXT * 4);
 	if (p->encoding != MIME_IDENTITY) {
 		decode(p, &raw, MIME_TEXT);
-		bytes = buf_slice(&raw);
+		bytes = raw.len ? buf_slice(&raw) : slice("", 0);
 	}
 	if (bytes.len > MIME_TEXT)
 		bytes.len = MIME_TEXT;

@@ -118,6 +118,8 @@ test_broken(void **state)
 	assert_string_equal(plain(c, m), "Only a body\r\n");
 	m = mail_case_open(c, "Subject: only a header");
 	assert_string_equal(mime_field(c->a, m->root->header, "subject"), "only a header");
+	m = mail_case_open(c, HEAD "Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n");
+	assert_string_equal(html(c, m), "");
 	m = mail_case_open(c, HEAD "Content-Type: rubbish\n\nx\n");
 	assert_string_equal(m->root->type, "application/octet-stream");
 }
