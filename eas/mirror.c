@@ -321,6 +321,29 @@ note_newer(struct flight *in, struct state_txn *t, int64_t seq_now)
 	return err;
 }
 
+/* Those that are there already first: a renumbered row's key must be free before the new row takes it. */
+static enum err
+save_rows(struct writing *w)
+{
+	struct state_item *sorted = arena_array(w->in->a, w->n + 1, sizeof *sorted);
+	size_t old = 0, n = 0;
+	enum err err;
+
+	if (!sorted)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < w->n; i++) {
+		if (w->rows[i].id)
+			sorted[old++] = w->rows[i];
+	}
+	n = old;
+	for (size_t i = 0; i < w->n; i++) {
+		if (!w->rows[i].id)
+			sorted[n++] = w->rows[i];
+	}
+	err = old ? state_items_save(w->t, sorted, old) : ERR_OK;
+	return err || n == old ? err : state_items_save(w->t, sorted + old, n - old);
+}
+
 static enum err
 write_part(struct state_txn *t, void *arg, struct error *e)
 {
@@ -353,18 +376,8 @@ write_part(struct state_txn *t, void *arg, struct error *e)
 		if (!seen_has(&in->newer, c->key))
 			write_change(&w, c, sorted_row(&rows, c->key));
 	}
-	/* Tombstones first: a renumbered row's key must be free before the new row takes it. */
-	for (size_t i = 0; !err && i < w.n; i++) {
-		if (w.rows[i].id != 0)
-			err = state_items_save(t, &w.rows[i], 1);
-	}
-	for (size_t i = 0, k = 0; !err && i <= w.n; i++) { /* the new ones together: few statements */
-		if (i < w.n && w.rows[i].id == 0)
-			continue;
-		if (i > k)
-			err = state_items_save(t, &w.rows[k], i - k);
-		k = i + 1;
-	}
+	if (!err)
+		err = save_rows(&w);
 	if (!err && (w.seq != before || !in->listing))
 		err = state_folder_advance(t, in->f->id, w.seq, in->listing ? NULL : in->part.cursor);
 	in->f->seq = w.seq;
@@ -378,7 +391,8 @@ finish_listing(struct state_txn *t, void *arg, struct error *e)
 {
 	struct flight *in = arg;
 	struct state_items rows;
-	int64_t seq;
+	int64_t seq, *ids;
+	size_t n = 0;
 	const char *cursor;
 	enum err err = state_folder_lock(t, in->a, in->f->id, &seq, &cursor);
 	bool others = seq != in->seq;
@@ -386,20 +400,22 @@ finish_listing(struct state_txn *t, void *arg, struct error *e)
 	(void)e;
 	if (!err)
 		err = state_items_live(t, in->a, in->f->id, &rows);
+	ids = err ? NULL : arena_array(in->a, rows.n + 1, sizeof *ids);
+	if (!err && !ids)
+		err = ERR_NOMEM;
 	for (size_t i = 0; !err && i < rows.n; i++) {
-		struct state_item *row = &rows.list[i];
-
-		if (row->seq > in->seq_before || seen_has(&in->seen, row->key))
-			continue;
-		struct state_items whole;
-		err = state_items_by_id(t, in->a, in->f->id, &row->id, 1, &whole);
-		if (err || whole.n == 0)
-			continue;
-		whole.list[0].deleted = true;
-		whole.list[0].seq = ++seq;
-		whole.list[0].changed_by = 0;
-		err = state_items_save(t, &whole.list[0], 1);
+		if (rows.list[i].seq <= in->seq_before && !seen_has(&in->seen, rows.list[i].key))
+			ids[n++] = rows.list[i].id;
 	}
+	if (!err && n)
+		err = state_items_by_id(t, in->a, in->f->id, ids, n, &rows); /* whole */
+	for (size_t i = 0; !err && n && i < rows.n; i++) {
+		rows.list[i].deleted = true;
+		rows.list[i].seq = ++seq;
+		rows.list[i].changed_by = 0;
+	}
+	if (!err && n)
+		err = state_items_save(t, rows.list, rows.n);
 	/* Where others wrote meanwhile, what the listing said of those rows was not looked at, and the cursor would never tell of it
 	 * again: the next look lists once more. */
 	if (!err)
