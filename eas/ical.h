@@ -27,6 +27,8 @@
 struct ical_mem {
 	struct arena *a;
 	bool failed;
+	struct zone_memo *zones; /* eas/timezone.c: what the object's TZIDs turned out to be */
+	unsigned n_zones;
 };
 
 /* A component, or a content line (property). A line that is neither has the name "" and is kept. */

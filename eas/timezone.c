@@ -220,8 +220,42 @@ definition(const struct ical *root, const char *tzid)
 	return find_definition(root, tzid);
 }
 
-const struct zone *
-zone_find(struct ical_mem *m, const struct ical *root, const char *tzid)
+/* What names of an object mean; computing a VTIMEZONE takes long, and an object may name it thousands of times. */
+struct zone_memo {
+	const char *name;
+	const struct zone *zone; /* NULL: none */
+	struct zone_memo *next;
+};
+
+#define MEMO_MAX 64 /* further ones are looked for in tzdata only */
+
+static bool
+remembered(const struct ical_mem *m, const char *name, const struct zone **z_r)
+{
+	for (const struct zone_memo *z = m->zones; z; z = z->next)
+		if (strcmp(z->name, name) == 0) {
+			*z_r = z->zone;
+			return true;
+		}
+	return false;
+}
+
+static const struct zone *
+remember(struct ical_mem *m, const char *name, const struct zone *z)
+{
+	struct zone_memo *memo = m->n_zones < MEMO_MAX ? ical_alloc(m, 1, sizeof *memo) : NULL;
+	char *copy = memo ? ical_dup(m, name, strlen(name)) : NULL;
+
+	if (copy) {
+		*memo = (struct zone_memo){ copy, z, m->zones };
+		m->zones = memo;
+		m->n_zones++;
+	}
+	return z;
+}
+
+static const struct zone *
+find_zone(struct ical_mem *m, const struct ical *root, const char *tzid)
 {
 	const struct zone *z = olson(tzid);
 	if (z)
@@ -230,10 +264,18 @@ zone_find(struct ical_mem *m, const struct ical *root, const char *tzid)
 	const char *location = own ? ical_value(own, "X-LIC-LOCATION") : NULL;
 	if (location && (z = olson(location)))
 		return z;
-	struct zone *made = own ? ical_alloc(m, 1, sizeof *made) : NULL;
+	struct zone *made = own && m->n_zones < MEMO_MAX ? ical_alloc(m, 1, sizeof *made) : NULL;
 	if (made && zone_compile(m, own, made))
 		return made;
 	return zone_windows(tzid);
+}
+
+const struct zone *
+zone_find(struct ical_mem *m, const struct ical *root, const char *tzid)
+{
+	const struct zone *z;
+
+	return remembered(m, tzid, &z) ? z : remember(m, tzid, find_zone(m, root, tzid));
 }
 
 const struct zone *
@@ -246,8 +288,8 @@ zone_of_time(struct ical_mem *m, const struct ical *root, const struct ical_time
 	if (t->tzid && !t->date)
 		z = zone_find(m, root, t->tzid);
 	const char *of_calendar = z ? NULL : ical_value(ical_component(root, "VCALENDAR"), "X-WR-TIMEZONE");
-	if (of_calendar)
-		z = zone_named(of_calendar);
+	if (of_calendar && !remembered(m, of_calendar, &z))
+		z = remember(m, of_calendar, zone_named(of_calendar));
 	return z ? z : zone_default();
 }
 

@@ -6,7 +6,8 @@
 #include "eas/timezone_internal.h"
 
 #define CHANGES_MAX 8192
-#define RULE_MAX 600           /* instances of one rule: 1601 to 2200 */
+#define RULE_MAX 250           /* instances of one rule: 1900 to 2100 and some */
+#define LOOKS_MAX 500000       /* days looked at for the rules of one zone */
 #define LAST_YEAR_END INT64_C(4102444800)
 
 struct compile {
@@ -15,7 +16,21 @@ struct compile {
 	size_t n, room;
 	int64_t earliest;
 	int32_t first;
+	unsigned looks;
 };
+
+/* Exchange begins its rules in 1601; nobody's events do. */
+static int64_t
+later_start(const struct rrule *rule, int64_t start)
+{
+	struct ical_civil c;
+
+	ical_civil(start, &c);
+	if (rule->freq != RRULE_YEARLY || rule->interval != 1 || rule->count || c.year >= 1900 || c.day > 28)
+		return start;
+	c.year = 1900;
+	return ical_seconds(&c);
+}
 
 /* +0100, -003020 */
 static bool
@@ -73,8 +88,9 @@ add_rule(struct compile *c, const char *text, int64_t start, int32_t from, int32
 	/* Only rules of years and months make sense here. */
 	if (!rrule_parse(text, &rule) || rule.freq < RRULE_MONTHLY || !rrule_expandable(&rule))
 		return;
-	rrule_walk_begin(&walk, &rule, start);
-	for (unsigned n = 1; n < RULE_MAX && (!rule.count || n < rule.count) && rrule_walk_next(&walk, &at);) {
+	rrule_walk_begin(&walk, &rule, later_start(&rule, start));
+	for (unsigned n = 1; n < RULE_MAX && c->looks + walk.looks < LOOKS_MAX && (!rule.count || n < rule.count) &&
+	    rrule_walk_next(&walk, &at);) {
 		if (at <= start)
 			continue;
 		if (at > LAST_YEAR_END || (rule.has_until && at - (rule.until.utc ? from : 0) > rule.until.t))
@@ -83,6 +99,7 @@ add_rule(struct compile *c, const char *text, int64_t start, int32_t from, int32
 			break;
 		n++;
 	}
+	c->looks += walk.looks;
 }
 
 static void
