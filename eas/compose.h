@@ -33,6 +33,7 @@ struct compose {
 	const struct idset *touched;
 	bool dry;                   /* count only: nothing is fetched or rendered, the window is none */
 	bool probe;                 /* dry, and one Add is enough to know */
+	int64_t aside;              /* an item that the device fails at: not sent; 0: none */
 	int64_t until;              /* eas_monotonic() at which to stop with what there is; 0: never */
 	/* in and out */
 	struct position pos;        /* from, to */
@@ -42,6 +43,7 @@ struct compose {
 	unsigned page_after;        /* the code page that they end on */
 	unsigned n;                 /* how many */
 	unsigned n_adds, n_changes; /* dry: what kinds (changes: and deletes) */
+	int64_t last;               /* item of the last Add or Change */
 	bool more;
 	bool moved;                 /* holes were found or filled */
 	bool raised;                /* the cut-off went up: the mirror must still stand at `seq` when this is committed */

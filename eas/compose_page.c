@@ -37,8 +37,13 @@ page_add(struct page *p, enum compose_kind kind, const struct state_item *row, u
 {
 	struct planned *x = new_entry(p);
 
-	if (x)
-		*x = (struct planned){ .kind = kind, .after = after, .send = true, .row = *row };
+	if (!x)
+		return;
+	*x = (struct planned){ .kind = kind, .after = after, .send = true, .row = *row };
+	if (row->id == p->c->aside && (kind == COMPOSE_ADD || kind == COMPOSE_CHANGE)) {
+		x->fetched = true;
+		x->err = ERR_DENIED;
+	}
 }
 
 void
@@ -254,6 +259,7 @@ write_entry(struct compose *c, const struct planned *x)
 		back_to_airsync(c);
 		buf_add_slice(c->out, x->rendered);
 		c->page_after = x->page_after;
+		c->last = x->row.id;
 	} else {
 		back_to_airsync(c);
 		write_small(c, x);
@@ -314,7 +320,8 @@ static enum err
 save_aside(struct state_txn *t, void *arg, struct error *e)
 {
 	struct aside *in = arg;
-	const char *reason = in->x->err == ERR_LIMIT ? "too large, or over a limit of cpush" : "it cannot be translated";
+	const char *reason = in->x->err == ERR_LIMIT ? "too large, or over a limit of cpush" : in->x->err == ERR_DENIED
+		? "the device fails at it" : "it cannot be translated";
 
 	(void)e;
 	return state_trouble_save(t, in->c->folder->id, in->x->row.key, in->x->row.version, reason);

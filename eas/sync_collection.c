@@ -5,6 +5,7 @@
 #include "eas/clock.h"
 #include "eas/hierarchy.h"
 #include "eas/quirk.h"
+#include "eas/sync_stuck.h"
 
 #define TRIES 3
 #define MOVE_ROWS 500           /* a position moves in place after so many rows, or an hour */
@@ -123,16 +124,21 @@ static bool
 take_options(struct eas_request *r, const struct sync_collection *c, struct sync_result *s)
 {
 	struct collection *col = &s->col;
+	const char *stored = stuck_load(r->arena, col, &s->stuck);
 
+	if (!stored)
+		return false;
 	if (c->options) {
 		const char *text = sync_options_text(r->arena, c->options);
 
 		if (!text || !item_options_parse(c->options, &s->options))
 			return false;
-		col->now.options = text;
+		s->options_changed = strcmp(text, stored) != 0;
+		s->options_text = text;
 		return true;
 	}
-	return sync_options_parse(r->arena, col->was.options, &s->options);
+	s->options_text = stored;
+	return sync_options_parse(r->arena, stored, &s->options);
 }
 
 /* ---- the work between two keys ---- */
@@ -178,8 +184,12 @@ run_compose(struct eas_request *r, const struct sync_collection *c, unsigned win
 	for (size_t i = 0; i < s->x.n_done; i++)
 		idset_add(s->x.done[i].kind == 'a' ? added : touched, s->x.done[i].item);
 	buf_init(&s->commands, r->reply.body.max);
+	if (stuck_item(&s->stuck))
+		log_warn(&r->log, "item %lld:%lld was sent %u times without an answer: it is set aside until it changes",
+			(long long)s->folder.id, (long long)s->stuck.item, s->stuck.times);
 	*k = (struct compose){ .r = r, .folder = &s->folder, .class = s->x.class, .view = s->x.view, .me = s->col.now.epoch,
-		.target = sync_filter_date(s->x.class->class, s->options.filter), .get_changes = c->get_changes, .window = window,
+		.target = sync_filter_date(s->x.class->class, s->options.filter), .get_changes = c->get_changes,
+		.window = stuck_window(&s->col, window), .aside = stuck_item(&s->stuck),
 		.bytes = c->bytes, .forced = s->x.forced, .n_forced = s->x.n_forced, .added = added, .touched = touched,
 		.until = eas_monotonic() + (int64_t)r->server->config->sync_seconds, .told = s->x.told,
 		.out = &s->commands };
@@ -227,7 +237,7 @@ keep_key(struct eas_request *r, struct sync_result *s, struct compose *k, struct
 {
 	struct saving in = { .r = r, .col = &s->col, .now = s->col.now, .seq = k->raised ? k->seq : -1 };
 	bool stale = eas_now() - s->col.was.last_used >= MOVE_SECONDS;
-	bool options = strcmp(s->col.now.options, s->col.was.options) != 0;
+	bool options = s->options_changed;
 	/* The phone has this answer and not one given later: a wait has to know. */
 	bool siblings = s->col.received && s->col.was.answers[s->col.was.n_answers - 1].n != s->col.now.base;
 	struct state_answer moved;
@@ -241,6 +251,7 @@ keep_key(struct eas_request *r, struct sync_result *s, struct compose *k, struct
 		in.now.answers = &moved;
 	}
 	in.now.last_used = eas_now();
+	in.now.options = options ? s->options_text : s->col.was.options;
 	err = state_run(r->server->state, STATE_WRITE, save, &in, e);
 	return err == ERR_CONFLICT ? ERR_OK : err; /* somebody else moved it: as good */
 }
@@ -255,6 +266,9 @@ next_key(struct eas_request *r, struct sync_result *s, struct compose *k, struct
 	if (err)
 		return err;
 	s->col.now.last_used = eas_now();
+	s->col.now.options = stuck_note(r->arena, s->options_text, &s->stuck, k->n, k->last);
+	if (!s->col.now.options)
+		return ERR_NOMEM;
 	in.now = s->col.now;
 	err = state_run(r->server->state, STATE_WRITE, save, &in, e);
 	if (!err) {

@@ -4,6 +4,7 @@
 
 #include "eas/execute.h"
 #include "eas/sync_request.h"
+#include "eas/sync_stuck.h"
 
 /* What became of one collection. */
 struct sync_result {
@@ -19,6 +20,9 @@ struct sync_result {
 	struct execute x;
 	struct state_folder folder;
 	struct item_options options;
+	const char *options_text; /* to be stored */
+	bool options_changed;
+	struct stuck stuck;
 	struct collection col;
 	struct buf commands;    /* elements inside Commands; the arena's */
 	unsigned page_after;

@@ -298,9 +298,11 @@ sync_options_parse(struct arena *a, const char *text, struct item_options *o_r)
 	unsigned char *p;
 	size_t n;
 
-	if (!*text)
+	size_t len = strcspn(text, ";"); /* more may stand behind it (eas/sync_stuck.h) */
+
+	if (len == 0)
 		return item_options_parse(NULL, o_r);
-	p = text_unbase64(a, text, strlen(text), &n);
+	p = text_unbase64(a, text, len, &n);
 	if (!p || wbxml_read(a, slice(p, n), NULL, &root, NULL))
 		return false;
 	return item_options_parse(root, o_r);

@@ -500,6 +500,7 @@ set_up(struct run *run)
 	unsigned n = sizes[rng_below(&run->rng, 3)];
 
 	set_day(run, FIRST_DAY);
+	mem_settings(run->w->mem)->no_deltas = rng_below(&run->rng, 3) == 0;
 	for (unsigned i = 0; i < n; i++)
 		add(run, (struct model_content){ i, 0, run->today - (int64_t)rng_below(&run->rng, 60) });
 	for (unsigned i = 0; i < PHONES; i++) {

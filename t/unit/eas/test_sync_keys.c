@@ -1,4 +1,5 @@
 /* Windows, keys, empty answers: the rows of that table of the design. */
+#include "eas/clock.h"
 #include "model_kit.h"
 
 static int64_t folder;
@@ -283,6 +284,51 @@ the_first_collection_gets_what_the_later_ones_may_not_need(void **state)
 	wbxml_put_int(&call.w, AirSync_WindowSize, 4);
 	run();
 	assert_true(told(folder, AirSync_Add) >= 3);
+}
+
+/* ---- a device that repeats itself ---- */
+
+static void
+repeat_from(const char *from)
+{
+	snprintf(key, sizeof key, "%s", from);
+	sync_one(folder, -1, 4, 0);
+}
+
+static void
+the_window_halves_per_repeat_and_then_the_item_is_set_aside(void **state)
+{
+	static const unsigned sizes[] = { 4, 2, 1, 1, 1 };
+	char from[64];
+	int64_t first;
+
+	(void)state;
+	put_many(6);
+	sync_one(folder, -1, -1, -1);
+	snprintf(from, sizeof from, "%s", key);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		repeat_from(from);
+		assert_int_equal(told(folder, AirSync_Add), sizes[i]);
+	}
+	first = told_item(folder, 0);
+	eas_clock_set((int64_t)TODAY * DAY + DAY / 2 + 3000);
+	repeat_from(from);
+	assert_int_equal(told_item(folder, 0), first); /* not within an hour: the line may be bad */
+	eas_clock_set((int64_t)TODAY * DAY + DAY / 2 + 4000);
+	repeat_from(from);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+	assert_int_not_equal(told_item(folder, 0), first);
+	sync_one(folder, -1, 100, 0); /* that one arrived: the window is as asked for again */
+	assert_int_equal(told(folder, AirSync_Add), 4);
+	for (unsigned i = 0; i < 6; i++) { /* changed: it is tried again */
+		char name[32];
+
+		snprintf(name, sizeof name, "item-%03u.ics", i);
+		other_puts(name, i + 100, 0, 0);
+	}
+	sync_one(folder, -1, 100, 0);
+	assert_true(is_told(folder, AirSync_Add, first));
+	assert_int_equal(told(folder, AirSync_Change), 5);
 }
 
 /* ---- GetChanges, Fetch, Options ---- */
@@ -693,6 +739,7 @@ main(void)
 		TEST(a_window_of_0_or_beyond_512_is_512),
 		TEST(the_global_window_leaves_one_for_each_later_collection),
 		TEST(the_first_collection_gets_what_the_later_ones_may_not_need),
+		TEST(the_window_halves_per_repeat_and_then_the_item_is_set_aside),
 		TEST(getchanges_0_tells_nothing),
 		TEST(a_fetch_alone_keeps_the_key),
 		TEST(options_are_kept_until_others_come),
