@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/dav/session.h"
+#include "base/text.h"
 
 struct saying {
 	struct backend_session *s;
@@ -44,12 +45,24 @@ describe_collection(struct saying *t, const struct dav_collection *c)
 		say(t, false, "%s tells neither ctag nor sync-token: each poll looks through all of it", c->path);
 }
 
+/* Nobody listens in between there. */
+static bool
+is_this_host(const char *origin)
+{
+	const char *host = strstr(origin, "://") + 3;
+	size_t n = strcspn(host, "/");
+	const char *port = memchr(host, ']', n);
+
+	n = port ? (size_t)(port - host) + 1 : strcspn(host, ":/");
+	return text_starts(host, "127.") || (n == 9 && text_casestarts(host, "localhost")) || (n == 5 && text_starts(host, "[::1]"));
+}
+
 static void
 describe_place(struct saying *t)
 {
 	struct backend_session *s = t->s;
 	say(t, true, "%s: logged in at %s as %s", s->b->kind->name, s->b->http.origin, s->user);
-	if (strncmp(s->b->http.origin, "http:", 5) == 0)
+	if (strncmp(s->b->http.origin, "http:", 5) == 0 && !is_this_host(s->b->http.origin))
 		say(t, false, "the connection is not encrypted (url is http://)");
 	else if (!s->b->set.verify)
 		say(t, false, "the server's certificate is not checked (tls_verify = no)");

@@ -18,7 +18,7 @@ static const struct conf_row rows[] = {
 	ROW(ca_file, CONF_STRING, NULL, 0, 0, NULL, "certificates to trust instead of the system's"),
 	ROW(username, CONF_STRING, "%u", 0, 0, NULL, "login name: %u as typed, %l before the @, %d behind it"),
 	ROW(auth_mechanism, CONF_STRING, NULL, 0, 0, NULL, "AUTH=PLAIN and the like, where the server's first choice fails"),
-	ROW(domain, CONF_STRING, NULL, 0, 0, NULL, "%d for names without an @"),
+	ROW(domain, CONF_STRING, NULL, 0, 0, NULL, "%d for names without an @; the default is [server] domain"),
 	ROW(address, CONF_STRING, "%l@%d", 0, 0, NULL, "the user's own mail address"),
 	ROW(smtp, CONF_STRING, NULL, 0, 0, NULL, "smtps://HOST/, submission://HOST/ or smtp://HOST/"),
 	ROW(smtp_tls, CONF_CHOICE, "auto", 0, 0, "auto required optional off", "as tls"),
@@ -156,6 +156,8 @@ backend_open(struct conf *conf, struct backend **b_r, struct error *e)
 		return err_set(e, ERR_NOMEM, "no memory");
 	b->conf = conf_ref(conf);
 	enum err err = conf_bind(conf, "imap", rows, ARRAY_LEN(rows), &b->set, e);
+	if (!err && !b->set.domain)
+		b->set.domain = conf_get(conf, "server", "domain");
 	err = err ? err : check(b, e);
 	if (!err)
 		*b_r = TAKE(b);

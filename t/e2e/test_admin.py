@@ -1,0 +1,303 @@
+"""What an admin does: checks of the configuration, cpush-admin, the log, traces."""
+import re
+import subprocess
+import unittest
+
+import bench as benches
+from bench import wait_for
+from case import Case, both
+from wbxml import children, find, text
+
+FOLDER_SYNC = "FolderHierarchy:FolderSync"
+
+
+class Tool(Case):
+    """Runs the programs of the bench's build."""
+
+    def cpush(self, *arguments, config=None, **more):
+        return self.run_program("cpush", "-c", str(config or self.bench.config), *arguments, **more)
+
+    def admin(self, *arguments):
+        return self.run_program("cpush-admin", "-c", str(self.bench.config), *arguments)
+
+    def run_program(self, name, *arguments, password=None):
+        return subprocess.run([str(self.bench.build / "bin" / name), *arguments], text=True, timeout=60,
+                              input="" if password is None else password + "\n", capture_output=True)
+
+    def variant(self, old, new):
+        """The bench's configuration with something replaced: the file, and the number of the line."""
+        was = self.bench.config.read_text()
+        self.assertIn(old, was)
+        path = self.bench.dir / "variant.conf"
+        path.write_text(was.replace(old, new, 1))
+        return path, was[:was.index(old)].count("\n") + 1
+
+    def lines(self, pattern):
+        return [line for line in self.bench.log_text().splitlines() if re.search(pattern, line)]
+
+
+class Check(Tool):
+    backends = ("imap", "caldav", "carddav")
+
+    def test_good(self):
+        done = self.cpush("-t")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn(f"the store ({self.store}) answers", done.stdout)
+        self.assertRegex(done.stdout, r"\d+ waiting phones")
+
+    def test_faults_have_file_and_line(self):
+        for old, new in (("domain = example.org", "domian = example.org"), ("log = debug", "log = loud"),
+                         ("[imap]", "[imap]\nport = 143\n[imap]"), ("[imap]", "[no such section]\nx = 1\n[imap]"),
+                         ("[imap]", "just words\n[imap]"), ("[state]", "[eas]\nheartbeat_max = 7\n[state]"),
+                         ("[state]", "[policy]\nAllowCamera = 2\n[state]"), ("[state]", "[trace alice]\n[state]")):
+            with self.subTest(new):
+                path, line = self.variant(old, new)
+                done = self.cpush("-t", config=path)
+                self.assertEqual(done.returncode, 1, done.stdout)
+                found = re.search(re.escape(str(path)) + r":(\d+): ", done.stderr)
+                self.assertTrue(found, done.stderr)
+                self.assertIn(int(found[1]), (line, line + 1))
+                self.assertIn("test failed", done.stderr)
+
+    def test_missing_file_and_bad_usage(self):
+        done = self.cpush("-t", config="/nonexistent/cpush.conf")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/nonexistent/cpush.conf", done.stderr)
+        self.assertEqual(self.cpush("-u", "alice").returncode, 2)
+        self.assertEqual(self.cpush("-x").returncode, 2)
+
+    def test_does_not_start_without_a_socket(self):
+        done = self.cpush()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("descriptor 0", done.stderr)
+
+    def test_login(self):
+        done = self.cpush("-t", "-u", self.user, password="secret")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertNotIn("FAIL", done.stdout)
+        for what in (r"mail +.* = inbox", r"calendar +\S", r"tasks +\S", r"contacts +\S", r"All is well\."):
+            self.assertRegex(done.stdout, what)
+
+    def test_wrong_password(self):
+        done = self.cpush("-t", "-u", self.user, password="not-that-one")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, rf"FAIL +login of {self.user}: ")
+        self.assertNotIn("not-that-one", done.stdout + done.stderr)
+
+    def test_backend_that_is_down(self):
+        url = re.search(r"\[caldav\]\nurl = (\S+)", self.bench.config.read_text())[1]
+        path, _ = self.variant(f"[caldav]\nurl = {url}", f"[caldav]\nurl = http://127.0.0.1:{benches.free_port()}/")
+        done = self.cpush("-t", "-u", self.user, config=path, password="secret")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"FAIL  not reached: .*caldav")
+        self.assertRegex(done.stdout, r"mail +.* = inbox")
+
+
+CheckMariaDB = both(Check)
+
+
+class CheckLocal(Tool):
+    backends = ("local",)
+
+    def test_login(self):
+        done = self.cpush("-t", "-u", "alice", password="secret")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("All is well.", done.stdout)
+        for user, password in (("alice", "wrong"), ("nobody", "secret"), ("../alice", "secret"), ("alice", "")):
+            with self.subTest(user=user, password=password):
+                done = self.cpush("-t", "-u", user, password=password)
+                self.assertEqual(done.returncode, 1)
+                self.assertRegex(done.stdout, r"FAIL +login of ")
+
+
+class Devices(Tool):
+    backends = ("local",)
+
+    def ready(self, version="14.1"):
+        p = self.phone(version)
+        inbox = p.folder(type=2)
+        p.sync(inbox)
+        return p, inbox
+
+    def say(self, *arguments):
+        done = self.admin(*arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def sync_status(self, p, folder):
+        answer = p.post("Sync", p.sync_tree(p.collection(folder)))
+        self.assertEqual(answer.status, 200)
+        if not answer.body:
+            return "1"
+        return (text(answer.tree, "AirSync:Collections", "AirSync:Collection", "AirSync:Status")
+                or text(answer.tree, "AirSync:Status"))
+
+    def test_usage(self):
+        for arguments in ((), ("device",), ("device", "dance"), ("device", "show"), ("device", "list", "a", "b"), ("folder", "list")):
+            self.assertEqual(self.admin(*arguments).returncode, 2, arguments)
+
+    def test_list_and_show(self):
+        p, _ = self.ready("16.1")
+        rows = [line for line in self.say("device", "list").splitlines() if p.device in line]
+        self.assertEqual(len(rows), 1)
+        self.assertRegex(rows[0], rf"^{self.user} +{p.device} +iPhone +16\.1 +\d{{4}}-\d\d-\d\d \d\d:\d\d$")
+        self.assertEqual(self.say("device", "list", self.user).splitlines(), rows)
+        shown = self.say("device", "show", self.user, p.device)
+        for part in (self.user, p.device, "iPhone", "Test/1.0", "16.1"):
+            self.assertIn(part, shown)
+
+    def test_unknown_device(self):
+        p, _ = self.ready()
+        for verb in ("show", "remove", "resync", "wipe"):
+            for user, device in ((self.user, "NOSUCHDEVICE"), ("nosuchuser", p.device)):
+                done = self.admin("device", verb, user, device)
+                self.assertEqual(done.returncode, 1, (verb, done.stdout))
+                self.assertIn("no such device", done.stderr)
+
+    def test_folder_list(self):
+        p, inbox = self.ready()
+        rows = self.say("folder", "list", self.user).splitlines()
+        self.assertEqual(len(rows), len(p.folders))
+        self.assertTrue(any(re.match(rf"{inbox.id} +type 2 ", row) for row in rows), rows)
+
+    def test_resync(self):
+        p, inbox = self.ready()
+        calendar = p.folder(type=8)
+        p.sync(calendar)
+        self.assertEqual([self.sync_status(p, f) for f in (inbox, calendar)], ["1", "1"])
+        self.say("device", "resync", self.user, p.device, inbox.id)
+        self.assertEqual([self.sync_status(p, f) for f in (inbox, calendar)], ["3", "1"])
+        inbox.key, inbox.items = "0", {}
+        p.sync(inbox)
+        self.say("device", "resync", self.user, p.device)
+        self.assertEqual([self.sync_status(p, f) for f in (inbox, calendar)], ["3", "3"])
+
+    def test_remove(self):
+        p, inbox = self.ready()
+        self.say("device", "remove", self.user, p.device)
+        self.assertNotIn(p.device, self.say("device", "list"))
+        # It comes back as a device that nobody knows, with keys that nobody knows.
+        self.assertIn(self.sync_status(p, inbox), ("3", "12"))
+        self.assertIn(p.device, self.say("device", "list"))
+
+    def wipe_phase(self, p, *more):
+        page = "Provision"
+        return p.post("Provision", ("Provision:Provision", list(more) or [("Provision:Policies", [("Provision:Policy", [
+            (f"{page}:PolicyType", "MS-EAS-Provisioning-WBXML")])])])).tree
+
+    def refusal(self, p):
+        answer = p.post("FolderSync", (FOLDER_SYNC, [("FolderHierarchy:SyncKey", p.hierarchy_key)]))
+        return str(answer.status) if answer.status != 200 else text(answer.tree, "FolderHierarchy:Status")
+
+    def test_wipe(self):
+        for version in ("14.1", "16.1"):
+            with self.subTest(version):
+                p, _ = self.ready(version)
+                other, _ = self.ready(version)
+                self.say("device", "wipe", self.user, p.device)
+                self.assertEqual((self.refusal(p), self.refusal(other)), ("140", "1"))
+                self.assertIn("wipe pending", self.say("device", "list", self.user))
+                p.policy_key = 0
+                tree = self.wipe_phase(p)
+                self.assertIsNotNone(find(tree, "Provision:RemoteWipe"))
+                self.wipe_phase(p, ("Provision:RemoteWipe", [("Provision:Status", "1")]))
+                self.assertRegex(self.say("device", "list", self.user), rf"{p.device} .* wiped\n")
+                self.assertNotEqual(self.refusal(p), "1")
+                self.assertEqual(self.refusal(other), "1")
+
+    def test_wipe_taken_back(self):
+        p, _ = self.ready()
+        self.say("device", "wipe", self.user, p.device)
+        self.assertEqual(self.refusal(p), "140")
+        self.say("device", "unwipe", self.user, p.device)
+        self.assertEqual(self.refusal(p), "1")
+
+
+DevicesMariaDB = both(Devices)
+
+
+class Log(Tool):
+    backends = ("local",)
+
+    def test_a_line_per_request(self):
+        p = self.phone("16.1")
+        pattern = rf" info .*device={p.device}( |$)"
+        wait_for(lambda: self.lines(pattern))
+        line = self.lines(pattern)[0]
+        for field in (rf"user={self.user}", r"cmd=FolderSync|command=FolderSync", r"version=16\.1", r"http=200", r"status=\d+",
+                      r"in=[1-9]\d*", r"out=[1-9]\d*", r"ms=\d+", r"client=127\.0\.0\.1"):
+            self.assertRegex(line, rf"( |^)({field})( |$)")
+
+    def test_no_password(self):
+        p = self.phone(folders=False)
+        p.password = "Correct-Horse-Battery"
+        self.assertEqual(p.post("FolderSync", (FOLDER_SYNC, [("FolderHierarchy:SyncKey", "0")])).status, 401)
+        wait_for(lambda: self.lines(rf"authentication failed.*user={self.user}"))
+        said = self.bench.log_text()
+        login = p.headers()["Authorization"].split()[1]
+        for secret in (p.password, login, "secret", login[:20]):
+            self.assertNotIn(secret, said)
+
+    def test_fail2ban_sees_a_refused_login(self):
+        p = self.phone(folders=False)
+        p.password = "wrong"
+        for _ in range(2):      # the second is answered from memory, and counts as well
+            self.assertEqual(p.post("FolderSync", (FOLDER_SYNC, [("FolderHierarchy:SyncKey", "0")])).status, 401)
+        text_of = (benches.SOURCE / "etc/fail2ban-filter.conf").read_text()
+        block = re.search(r"^failregex = (.*\n(?:\s+\S.*\n)*)", text_of, re.M)[1]
+        patterns = [line.strip().replace("<HOST>", r"(?P<host>\S+)") for line in block.splitlines()]
+        wait_for(lambda: len(self.lines(rf"authentication failed.*user={self.user}")) >= 2)
+        for line in self.lines(rf"authentication failed.*user={self.user}"):
+            hosts = [found["host"] for found in (re.search(p, line) for p in patterns) if found]
+            self.assertIn("127.0.0.1", hosts, line)
+            # As syslog writes it: level and time are the journal's.
+            ours = "cpush[123]: " + line.split(" warn ", 1)[1]
+            self.assertTrue(any(re.search(p, "Jan  5 10:00:00 host " + ours) for p in patterns), ours)
+
+
+class Trace(Tool):
+    """A bench of its own: the trace is a part of the configuration."""
+    backends = ("local",)
+
+    def setUp(self):
+        super().setUp()
+        self.user = "tracy"
+        self.bench = benches.Bench("sqlite", ("local",))
+        self.traces = self.bench.dir / "traces"
+        self.traces.mkdir()
+        self.bench.extra = (f"[trace TRACEPRIVATE]\ndir = {self.traces}\n"
+                            f"[trace TRACEALL]\ndir = {self.traces}\nprivate = no\n")
+        self.bench.start()
+        self.addCleanup(self.bench.stop)
+        self.bench.parts["local"].add_user(self.user)
+
+    def trace_of(self, device):
+        p = self.phone("14.1", folders=False)
+        p.device = device
+        self.assertEqual(p.folder_sync(), "1")
+        home = self.bench.parts["local"].path / self.user
+        (home / "mail/new" / f"1.{device}.host").write_bytes(
+            b"From: Eve <eve@elsewhere.example>\r\nTo: tracy@example.org\r\nSubject: Sesame\r\n"
+            b"Date: Mon, 05 Jan 2026 10:00:00 +0000\r\n\r\nAbracadabra\r\n")
+        inbox = p.folder(type=2)
+        p.sync(inbox)
+        self.assertIn("Sesame", [text(d, "Email:Subject") for d in inbox.items.values()])
+        path = self.traces / f"{device}.xml"
+        return path.read_text() if path.exists() else None
+
+    def test_traces(self):
+        said = self.trace_of("TRACEPRIVATE")
+        self.assertRegex(said, r"<!-- \S+ request FolderSync 14\.1")
+        self.assertRegex(said, r"<!-- \S+ answer Sync 14\.1")
+        self.assertIn("Subject", said)
+        for secret in ("Sesame", "Abracadabra", "eve@elsewhere.example", "Eve", "secret"):
+            self.assertNotIn(secret, said)
+        self.assertEqual((self.traces / "TRACEPRIVATE.xml").stat().st_mode & 0o077, 0)
+        said = self.trace_of("TRACEALL")
+        for wanted in ("Sesame", "Abracadabra", "eve@elsewhere.example"):
+            self.assertIn(wanted, said)
+        self.assertIsNone(self.trace_of("TRACENOBODY"))
+
+
+if __name__ == "__main__":
+    unittest.main()
