@@ -147,13 +147,17 @@ open_instance(struct merge *m, const struct cal_event *series, const struct ical
 
 /* What the exception is to be, where it says nothing itself. */
 static unsigned
-inherit(const struct merge *m, const struct cal_event *series, const struct ical_time *key, struct cal_event *want)
+inherit(const struct merge *m, const struct cal_event *series, const struct ical_time *key, const struct cal_exception *x,
+	struct cal_event *want)
 {
 	unsigned absent = INHERITED & ~want->has, fields = want->has;
 	struct ical_time start = *key, end = series->times.end;
 
 	if (m->c.modern)
 		return fields;
+	/* Up to 14.0 an exception cannot say that it has no reminder. */
+	if (m->c.view->version < 141 && x && x->component && x->event.reminder < 0)
+		absent &= ~(unsigned)CAL_REMINDER;
 	if (absent & CAL_SUBJECT)
 		want->subject = series->subject;
 	if (absent & CAL_LOCATION)
@@ -182,7 +186,7 @@ static enum err
 change_instance(struct merge *m, const struct cal_event *series, const struct ical_time *key, const struct cal_exception *x,
 	struct cal_event *want)
 {
-	unsigned fields = inherit(m, series, key, want);
+	unsigned fields = inherit(m, series, key, x, want);
 	bool fresh = !x || !x->component;
 	struct ical *component = NULL;
 	struct cal_event now;

@@ -140,8 +140,11 @@ put_difference(struct cal *c, const struct cal_event *series, const struct cal_e
 		wbxml_empty(w, Calendar_Reminder);
 	if (ev->meeting != series->meeting)
 		wbxml_put_int(w, Calendar_MeetingStatus, ev->meeting);
-	if (!ical_same_words(&ev->categories, &series->categories))
+	if (!ical_same_words(&ev->categories, &series->categories)) {
+		if (!ev->categories.n)
+			wbxml_empty(w, Calendar_Categories);
 		put_categories(ev, w);
+	}
 	if (version >= 140 && !same_attendees(ev, series))
 		put_attendees(ev, w);
 	if (version >= 140 && ev->response_type != series->response_type)

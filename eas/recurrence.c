@@ -77,8 +77,6 @@ map_hourly(struct mapping *m)
 {
 	unsigned n = m->r->interval;
 
-	if (!rrule_expandable(m->r))
-		return false;
 	m->exact = m->exact && n % 24 == 0;
 	m->rec->type = 0;
 	m->rec->interval = n / gcd(n, 24); /* days until it is the same hour again */
@@ -270,7 +268,7 @@ recurrence_from_rrule(const struct rrule *r, int64_t start, struct recurrence *r
 
 	ical_civil(start, &m.start);
 	*rec_r = (struct recurrence){ .interval = 1, .first_day = -1 };
-	if (r->other_calendar || !map_clock(&m))
+	if (!rrule_expandable(r) || !map_clock(&m))
 		return false;
 	switch (r->freq) {
 	case RRULE_SECONDLY:
