@@ -67,7 +67,7 @@ count(struct eas_request *r, const struct wbxml_node *node, unsigned *n_r)
 	idset_init(&none, r->arena);
 	buf_init(&nothing, 1);
 	k = (struct compose){ .r = r, .folder = &in.f, .class = class, .view = { .options = &o }, .me = col.was.epoch,
-		.target = sync_filter_date(class->class, o.filter), .get_changes = true, .window = UINT32_MAX, .dry = true, .added = &none,
+		.target = sync_filter_date(class->class, o.filter), .get_changes = true, .fresh = col.now.base == 1 && col.now.n_done == 0, .window = UINT32_MAX, .dry = true, .added = &none,
 		.touched = &none, .out = &nothing, .pos = col.base };
 	idset_init(&k.told, r->arena);
 	if (compose(&k, &e))

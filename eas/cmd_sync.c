@@ -113,8 +113,18 @@ may_wait(const struct sync_request *q, const struct sync_result *list)
 
 struct storing {
 	struct eas_request *r;
-	const char *text;
+	const char *text, *before;
 };
+
+/* Looked at first: mostly it is the same, and a transaction that may write would have to wait for others. */
+static enum err
+load_stored(struct state_txn *t, void *arg, struct error *e)
+{
+	struct storing *in = arg;
+
+	(void)e;
+	return state_request(t, in->r->arena, in->r->device.id, "sync", &in->before);
+}
 
 static enum err
 store(struct state_txn *t, void *arg, struct error *e)
@@ -136,6 +146,8 @@ store_request(struct eas_request *r, const struct sync_request *q, const struct 
 	for (size_t i = 0; keys && i < q->n; i++)
 		keys[i] = list[i].status == 1 ? list[i].key : NULL;
 	in.text = keys ? sync_request_text(r->arena, q, keys) : NULL;
+	if (in.text && !state_run(r->server->state, STATE_READ, load_stored, &in, &e) && strcmp(in.before, in.text) == 0)
+		return;
 	if (!in.text || state_run(r->server->state, STATE_WRITE, store, &in, &e))
 		log_warn(&r->log, "the request was not stored; an empty one will be answered with Status 13");
 }
@@ -196,7 +208,13 @@ sync_answer(struct eas_request *r, const struct sync_request *q, bool park)
 		return reply_http(r, 200);
 	}
 	err = answer(r, q, list);
-	return err == ERR_BUSY ? EAS_BUSY : EAS_DONE;
+	if (err == ERR_BUSY)
+		return EAS_BUSY;
+	if (err || !buf_ok(&r->reply.body)) {
+		log_error(&r->log, "the answer is larger than [eas] response_size; the phone is asked to try again, and gets less");
+		return status_only(r, 16);
+	}
+	return EAS_DONE;
 }
 
 enum eas_outcome

@@ -7,7 +7,8 @@
 #include "eas/compose_page.h"
 #include "eas/rule.h"
 
-#define ROUND 256     /* rows read at once beyond the window */
+#define ROUND 2000    /* rows read at once where most are only passed */
+#define SPARE 16      /* and beyond the window where most are sent */
 #define ROUNDS_MAX 400
 
 /* What one snapshot holds of what comes next. */
@@ -17,7 +18,7 @@ struct round {
 	const struct idset *unconfirmed, *extra_ids;
 	struct page *page;
 	int64_t seq;                  /* S */
-	size_t limit;
+	size_t limit, send_limit;
 	struct state_items narrower, extra, changed, created, wider;
 	bool all_narrower, all_changed, all_created, all_wider;
 };
@@ -55,7 +56,7 @@ read_changed(struct round *in, struct state_txn *t)
 
 	if (in->extra_ids->n)
 		err = state_items_by_id(t, a, c->folder->id, in->extra_ids->v, in->extra_ids->n, &in->extra);
-	if (!err && in->seq > c->pos.c)
+	if (!err && in->seq > c->pos.c && !(c->fresh && c->pos.a == 0)) /* else all of it would be passed, row by row */
 		err = state_items_changed(t, a, c->folder->id, c->pos.c, in->limit, &in->changed);
 	in->all_changed = in->changed.n < in->limit;
 	return err;
@@ -69,11 +70,13 @@ read_rest(struct round *in, struct state_txn *t, int64_t edge_date, int64_t edge
 	enum err err = ERR_OK;
 
 	if (in->seq > c->pos.a)
-		err = state_items_created(t, a, c->folder->id, c->pos.a, c->me, edge_date, edge_id, in->limit, &in->created);
-	in->all_created = in->created.n < in->limit;
+		err = state_items_created(t, a, c->folder->id, c->pos.a, c->me, edge_date, edge_id, in->send_limit,
+			&in->created);
+	in->all_created = in->created.n < in->send_limit;
 	if (!err && in->all_created && c->target < edge_date)
-		err = state_items_older(t, a, c->folder->id, in->seq, c->me, c->target, 0, edge_date, edge_id, in->limit, &in->wider);
-	in->all_wider = in->all_created && in->wider.n < in->limit;
+		err = state_items_older(t, a, c->folder->id, in->seq, c->me, c->target, 0, edge_date, edge_id,
+			in->send_limit, &in->wider);
+	in->all_wider = in->all_created && in->wider.n < in->send_limit;
 	return err;
 }
 
@@ -319,7 +322,8 @@ begin_round(struct compose *c, struct round *in, struct position *start, struct 
 	idset_load(&start->again, a, c->pos.again.v, c->pos.again.n);
 	for (size_t i = 0; i < c->told.n; i++)
 		idset_remove(unconfirmed, c->told.v[i]);
-	in->limit = (c->dry ? 4 * ROUND : page_room(in->page)) + ROUND;
+	in->limit = ROUND;
+	in->send_limit = (c->probe ? 0 : c->dry ? ROUND : page_room(in->page)) + SPARE;
 }
 
 static bool

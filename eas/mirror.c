@@ -360,6 +360,7 @@ write_part(struct state_txn *t, void *arg, struct error *e)
 		return err;
 	if (!in->listing && strcmp(cursor, in->f->cursor) != 0) {
 		in->overtaken = true;
+		in->f->seq = in->written = w.seq;
 		return ERR_OK;
 	}
 	err = rows_of_part(in, t, &rows);

@@ -189,6 +189,7 @@ run_compose(struct eas_request *r, const struct sync_collection *c, unsigned win
 			(long long)s->folder.id, (long long)s->stuck.item, s->stuck.times);
 	*k = (struct compose){ .r = r, .folder = &s->folder, .class = s->x.class, .view = s->x.view, .me = s->col.now.epoch,
 		.target = sync_filter_date(s->x.class->class, s->options.filter), .get_changes = c->get_changes,
+		.fresh = s->col.now.base == 1 && s->x.n_done == 0,
 		.window = stuck_window(&s->col, window), .aside = stuck_item(&s->stuck),
 		.bytes = c->bytes, .forced = s->x.forced, .n_forced = s->x.n_forced, .added = added, .touched = touched,
 		.until = eas_monotonic() + (int64_t)r->server->config->sync_seconds, .told = s->x.told,
@@ -344,6 +345,41 @@ try_once(struct eas_request *r, const struct sync_collection *c, unsigned window
 	return keep_key(r, s, &k, e);
 }
 
+/* Some phones answer Status 12 with the same Sync, for ever: the second time without a FolderSync between they get 3. */
+struct unknown {
+	struct eas_request *r;
+	const char *id;
+	bool before;
+};
+
+static enum err
+note_unknown(struct state_txn *t, void *arg, struct error *e)
+{
+	struct unknown *in = arg;
+	struct arena *a = in->r->arena;
+	struct state_hierarchy h;
+	const char *was = "", *now;
+	enum err err = state_hierarchy(t, in->r->device.id, &h);
+
+	(void)e;
+	if (!err)
+		err = state_request(t, a, in->r->device.id, "gone", &was);
+	now = arena_printf(a, "%s %lld %u %u", in->id, (long long)h.epoch, h.n, h.base);
+	if ((err && err != ERR_NOTFOUND) || !now)
+		return err ? err : ERR_NOMEM;
+	in->before = !err && strcmp(was, now) == 0;
+	return in->before ? ERR_OK : state_request_save(t, in->r->device.id, "gone", now);
+}
+
+static bool
+told_12_before(struct eas_request *r, const char *id)
+{
+	struct unknown in = { .r = r, .id = id };
+	struct error e = { 0 };
+
+	return !state_run(r->server->state, STATE_WRITE, note_unknown, &in, &e) && in.before;
+}
+
 static void
 drop_commands(struct sync_result *s)
 {
@@ -367,7 +403,10 @@ sync_collection_run(struct eas_request *r, const struct sync_collection *c, unsi
 	}
 	err = c->folder ? state_run(r->server->state, STATE_READ, find_folder, &in, &e) : ERR_NOTFOUND;
 	if (err == ERR_NOTFOUND) {
-		set_status(s, 12, NULL);
+		bool loops = strcmp(c->key, "0") != 0 && told_12_before(r, c->id_text);
+
+		log_notice(&r->log, "folder %s is unknown: status %u", c->id_text, loops ? 3 : 12);
+		set_status(s, loops ? 3 : 12, loops ? "0" : NULL);
 		return ERR_OK;
 	}
 	for (int i = 0; !err && i < TRIES; i++) {

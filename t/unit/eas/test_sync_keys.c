@@ -149,9 +149,10 @@ two_epochs_stay_valid(void **state)
 static void
 nothing_new_is_empty_and_writes_nothing(void **state)
 {
-	struct state_stats before, after;
+	struct state_stats before, after, device;
 	unsigned looks;
 	char was[64];
+	struct call c;
 
 	(void)state;
 	put_many(3);
@@ -166,6 +167,12 @@ nothing_new_is_empty_and_writes_nothing(void **state)
 	assert_string_equal(key, was);
 	assert_int_equal(after.rows_written, before.rows_written);
 	assert_int_equal(mem_calls(kit.mem, MEM_ANY) - looks, 1);
+	/* What the kit itself needs to find the device is no part of it. */
+	device = world_stats(&kit);
+	call_begin(&c, &kit, PHONE, version, EAS_SYNC);
+	call_end(&c);
+	assert_true(after.statements - before.statements - (world_stats(&kit).statements - device.statements) <= 5);
+	assert_int_equal(after.commits - before.commits, world_stats(&kit).commits - device.commits);
 }
 
 static void
@@ -426,6 +433,24 @@ an_unknown_folder_is_status_12(void **state)
 	(void)state;
 	ask_sync();
 	ask_collection(4711, "0");
+	run();
+	assert_int_equal(status_of(4711), 12);
+}
+
+static void
+a_phone_that_loops_on_12_gets_3(void **state)
+{
+	(void)state;
+	folder_named("Inbox"); /* a FolderSync */
+	for (int i = 0; i < 3; i++) {
+		ask_sync();
+		ask_collection(4711, "0123456789abcdef-1");
+		run();
+		assert_int_equal(status_of(4711), i ? 3 : 12);
+	}
+	folder_named("Inbox");
+	ask_sync();
+	ask_collection(4711, "0123456789abcdef-1");
 	run();
 	assert_int_equal(status_of(4711), 12);
 }
@@ -746,6 +771,7 @@ main(void)
 		TEST(a_filter_narrows_with_softdelete_and_widens_with_add),
 		TEST(a_filter_that_the_class_has_not_is_none),
 		TEST(an_unknown_folder_is_status_12),
+		TEST(a_phone_that_loops_on_12_gets_3),
 		TEST(another_users_folder_is_unknown),
 		TEST(the_outbox_has_a_key_and_is_empty),
 		TEST(a_backend_that_is_down_is_status_16_with_the_old_key),
