@@ -48,7 +48,7 @@ find(struct state_txn *t, void *arg, struct error *e)
 
 /* ---- writing ---- */
 
-/* The collection of the device in a folder that was used last: it knows of its own move in both. NULL: none that holds anything. */
+/* The collection of the device in a folder that was used last: it knows of its own move in both. NULL: none. */
 static enum err
 own_collection(struct state_txn *t, struct move *m, int64_t folder, const struct state_collection **c_r)
 {
@@ -61,8 +61,7 @@ own_collection(struct state_txn *t, struct move *m, int64_t folder, const struct
 		if (list[i].last_used > list[best].last_used)
 			best = i;
 	}
-	/* One that has synced nothing yet will be told of all that is there. */
-	if (!err && n && list[best].n > 1)
+	if (!err && n)
 		*c_r = &list[best];
 	return err;
 }

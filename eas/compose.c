@@ -10,6 +10,7 @@
 #define ROUND 2000    /* rows read at once where most are only passed */
 #define SPARE 16      /* and beyond the window where most are sent */
 #define ROUNDS_MAX 400
+#define SKIP 5000
 
 /* What one snapshot holds of what comes next. */
 struct round {
@@ -56,7 +57,11 @@ read_changed(struct round *in, struct state_txn *t)
 
 	if (in->extra_ids->n)
 		err = state_items_by_id(t, a, c->folder->id, in->extra_ids->v, in->extra_ids->n, &in->extra);
-	if (!err && in->seq > c->pos.c && !(c->fresh && c->pos.a == 0)) /* else all of it would be passed, row by row */
+	/* In a large folder that it has nothing of, all would be passed, row by row. (It may have what it moved here itself, and that
+	 * is looked at as long as there are few.) */
+	bool skip = c->fresh && c->pos.a == 0 && in->seq - c->pos.c > SKIP;
+
+	if (!err && in->seq > c->pos.c && !skip)
 		err = state_items_changed(t, a, c->folder->id, c->pos.c, in->limit, &in->changed);
 	in->all_changed = in->changed.n < in->limit;
 	return err;
