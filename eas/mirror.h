@@ -10,8 +10,9 @@
 /* Does a backend stand behind the folder? (Not behind the Outbox and other folders of our own.) */
 bool mirror_is_backed(const struct state_folder *f);
 
-/* Looks what changed at the backend and writes it down; f's seq and cursor are as they then are. BUSY: another request is at it, or no
- * session was free. UNAVAILABLE ..: the mirror is as it was. NOFOLDER: it is gone. */
+/* Looks what changed at the backend and writes it down; f's seq is as it then is. One look per folder at a time: who comes second waits.
+ * BUSY: another request has been at it for seconds, or no session was free. UNAVAILABLE ..: the mirror is as it was. NOFOLDER: it is
+ * gone. */
 enum err mirror_refresh(const struct eas_server *server, struct account *account, struct state_folder *f, const struct log_ctx *log,
 	struct error *e) NODISCARD;
 

@@ -55,7 +55,7 @@ static void
 runs_hold_on_sqlite(void **state)
 {
 	(void)state;
-	runs("sqlite", number("CPUSH_MODEL_RUNS", 300));
+	runs("sqlite", number("CPUSH_MODEL_RUNS", 200));
 }
 
 #ifdef CPUSH_FAILPOINTS

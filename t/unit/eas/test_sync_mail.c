@@ -1,4 +1,6 @@
 /* Sync of mail: flags, deletes, Trash, Drafts, large folders, a server that numbers anew. */
+#include <pthread.h>
+
 #include "eas/clock.h"
 #include "sync_kit.h"
 
@@ -421,6 +423,78 @@ two_phones_share_one_mirror(void **state)
 	assert_int_equal(mem_calls(kit.mem, MEM_CHANGES), fetched);
 }
 
+/* ---- several at once ---- */
+
+#define LOOKERS 6
+
+struct gate {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned started;
+};
+
+/* The first look goes on only when all have begun, so that the others come while it is under way. */
+static enum err
+hold_first(void *ctx, enum mem_op op, enum mem_when when, const char *f, const char *k)
+{
+	struct gate *g = ctx;
+
+	(void)f;
+	(void)k;
+	if (op != MEM_CHANGES || when != MEM_BEFORE)
+		return ERR_OK;
+	pthread_mutex_lock(&g->lock);
+	while (g->started < LOOKERS)
+		pthread_cond_wait(&g->changed, &g->lock);
+	pthread_mutex_unlock(&g->lock);
+	return ERR_OK;
+}
+
+static void *
+look(void *ctx)
+{
+	const struct backend_login who = { WORLD_USER, "secret", NULL };
+	struct gate *g = ctx;
+	struct account *a = NULL;
+	struct error e = { 0 };
+	enum err err = account_login(kit.backends, &who, &a, &e);
+
+	pthread_mutex_lock(&g->lock);
+	g->started++;
+	pthread_cond_broadcast(&g->changed);
+	pthread_mutex_unlock(&g->lock);
+	if (!err)
+		err = eas_refresh(&kit.server, a, "mem:inbox", NULL, &e);
+	account_release(&a);
+	state_thread_end(kit.state);
+	return err == ERR_OK || err == ERR_BUSY ? NULL : g;
+}
+
+static void
+looks_at_once_are_one_after_the_other_and_see_all(void **state)
+{
+	struct gate g = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+	pthread_t threads[LOOKERS];
+	void *result;
+	unsigned before;
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		mem_add(kit.mem, WORLD_USER, "inbox", NULL, MAIL, 0, (int64_t)TODAY * DAY);
+	before = mem_calls(kit.mem, MEM_CHANGES);
+	mem_hook(kit.mem, hold_first, &g);
+	for (int i = 0; i < LOOKERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, look, &g), 0);
+	for (int i = 0; i < LOOKERS; i++) {
+		assert_int_equal(pthread_join(threads[i], &result), 0);
+		assert_null(result);
+	}
+	mem_hook(kit.mem, NULL, NULL);
+	assert_true(mem_calls(kit.mem, MEM_CHANGES) - before <= LOOKERS);
+	sync_one(inbox, -1, -1, 0);
+	assert_int_equal(told(inbox, AirSync_Add), 50);
+}
+
 static void
 mails_leave_the_filter_as_days_pass(void **state)
 {
@@ -459,6 +533,7 @@ main(void)
 		TEST(a_server_that_numbers_anew_is_synced_from_the_start),
 		TEST(without_deltas_a_listing_tells_the_same),
 		TEST(two_phones_share_one_mirror),
+		TEST(looks_at_once_are_one_after_the_other_and_see_all),
 		TEST(mails_leave_the_filter_as_days_pass),
 	};
 
