@@ -261,8 +261,8 @@ struct state_collection {
 /* All epochs of the device in the folder, newest first, with answers, holes, again, told and done. */
 enum err state_collections(struct state_txn *t, struct arena *a, int64_t device, int64_t folder,
 	struct state_collection **list_r, size_t *n_r) NODISCARD;
-/* A new epoch; sets c->id. Of the ones before, the one last used stays: one with a base before one without, then by
- * last_used, then the newest. A caller that knows better drops the others itself before. */
+/* A new epoch; sets c->id. Of the ones before, the newest stays, and the one last used: one with a base before one without,
+ * then by last_used, then the newest. A caller that knows better drops the others itself before. */
 enum err state_collection_begin(struct state_txn *t, struct state_collection *c) NODISCARD;
 enum err state_collection_drop(struct state_txn *t, int64_t collection) NODISCARD;
 /* Makes the stored collection `now`, writing only what differs from `was`, which is what was read: CONFLICT (nothing
