@@ -46,6 +46,13 @@ has(const struct round *in, const struct state_item *row)
 	return is_exempt(in->c, row) || ((row->created_by == in->c->me || row->created_seq <= p->a) && inside(row, p->cut_date, p->cut_id));
 }
 
+/* The new cut-off is (target, 0): within one day, too, the old one may lie above it. */
+static bool
+is_wider(const struct compose *c, int64_t edge_date, int64_t edge_id)
+{
+	return c->target < edge_date || (c->target == edge_date && edge_id > 0);
+}
+
 /* ---- reading ---- */
 
 static enum err
@@ -78,7 +85,7 @@ read_rest(struct round *in, struct state_txn *t, int64_t edge_date, int64_t edge
 		err = state_items_created(t, a, c->folder->id, c->pos.a, c->me, edge_date, edge_id, in->send_limit,
 			&in->created);
 	in->all_created = in->created.n < in->send_limit;
-	if (!err && in->all_created && c->target < edge_date)
+	if (!err && in->all_created && is_wider(c, edge_date, edge_id))
 		err = state_items_older(t, a, c->folder->id, in->seq, c->me, c->target, 0, edge_date, edge_id,
 			in->send_limit, &in->wider);
 	in->all_wider = in->all_created && in->wider.n < in->send_limit;
@@ -214,13 +221,13 @@ plan_created(struct round *in, struct page *page)
 }
 
 static bool
-plan_wider(struct round *in, struct page *page, int64_t edge_date)
+plan_wider(struct round *in, struct page *page, int64_t edge_date, int64_t edge_id)
 {
 	struct compose *c = in->c;
 
 	for (size_t i = 0; i < in->wider.n; i++)
 		page_add(page, COMPOSE_ADD, &in->wider.list[i], PAGE_CUT_DOWN | PAGE_HOLE);
-	if (in->all_wider && c->target < edge_date)
+	if (in->all_wider && is_wider(c, edge_date, edge_id))
 		page_step(page, PAGE_CUT_TO, c->target, 0);
 	return !page->failed;
 }
@@ -242,7 +249,7 @@ plan(struct round *in, struct page *page)
 		return true;
 	if (!plan_created(in, page))
 		return false;
-	return !in->all_created || plan_wider(in, page, edge_date);
+	return !in->all_created || plan_wider(in, page, edge_date, edge_id);
 }
 
 /* ---- an answer ---- */
@@ -272,7 +279,8 @@ tidy_sets(struct compose *c, const struct round *in)
 static bool
 nothing_to_do(const struct compose *c, const struct round *in)
 {
-	return c->folder->seq == c->pos.c && c->folder->seq == c->pos.a && c->target == c->pos.cut_date && in->extra_ids->n == 0;
+	return c->folder->seq == c->pos.c && c->folder->seq == c->pos.a && c->target == c->pos.cut_date && c->pos.cut_id == 0
+		&& in->extra_ids->n == 0;
 }
 
 static enum err
@@ -308,6 +316,11 @@ note_tries(struct compose *c, struct idset *unconfirmed, struct idset *extra, st
 		err = page_read_row(c, c->touched->v[i], &rows, e);
 		if (!err && rows.n && rows.list[0].changed_by == c->me)
 			idset_add(&c->pos.again, c->touched->v[i]);
+	}
+	for (size_t i = 0; !err && c->retry && i < c->retry->n; i++) {
+		err = page_read_row(c, c->retry->v[i], &rows, e);
+		if (!err && rows.n && !rows.list[0].deleted) /* that it is gone was told when it went */
+			idset_add(&c->pos.again, c->retry->v[i]);
 	}
 	for (size_t i = 0; i < unconfirmed->n; i++)
 		idset_add(extra, unconfirmed->v[i]);

@@ -34,6 +34,7 @@ struct compose {
 	const struct idset *touched;
 	bool dry;                   /* count only: nothing is fetched or rendered, the window is none */
 	bool probe;                 /* dry, and one Add is enough to know */
+	const struct idset *retry;  /* items that were set aside and are tried again, if they are alive; NULL: none */
 	int64_t aside;              /* an item that the device fails at: not sent; 0: none */
 	int64_t until;              /* eas_monotonic() at which to stop with what there is; 0: never */
 	/* in and out */

@@ -117,9 +117,11 @@ land(int64_t folder, enum err result)
 
 	pthread_mutex_lock(&flights.lock);
 	s = slot_of(folder);
-	s->flying = false;
-	s->result = result;
-	leave(s);
+	if (s) { /* always: it took off */
+		s->flying = false;
+		s->result = result;
+		leave(s);
+	}
 	pthread_cond_broadcast(&flights.landed);
 	pthread_mutex_unlock(&flights.lock);
 }

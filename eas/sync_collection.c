@@ -175,9 +175,10 @@ run_compose(struct eas_request *r, const struct sync_collection *c, unsigned win
 	struct error *e)
 {
 	struct idset *added = arena_alloc(r->arena, sizeof *added), *touched = arena_alloc(r->arena, sizeof *touched);
+	struct idset *retry = arena_alloc(r->arena, sizeof *retry);
 	struct state_position base = position_store(&s->col.base);
 
-	if (!added || !touched)
+	if (!added || !touched || !retry)
 		return ERR_NOMEM;
 	idset_init(added, r->arena);
 	idset_init(touched, r->arena);
@@ -185,7 +186,7 @@ run_compose(struct eas_request *r, const struct sync_collection *c, unsigned win
 		idset_add(s->x.done[i].kind == 'a' ? added : touched, s->x.done[i].item);
 	buf_init(&s->commands, r->reply.body.max);
 	if (stuck_item(&s->stuck))
-		log_warn(&r->log, "item %lld:%lld was sent %u times without an answer: it is set aside until it changes",
+		log_warn(&r->log, "item %lld:%lld was sent %u times without an answer: it is set aside until it changes, or for a day",
 			(long long)s->folder.id, (long long)s->stuck.item, s->stuck.times);
 	*k = (struct compose){ .r = r, .folder = &s->folder, .class = s->x.class, .view = s->x.view, .me = s->col.now.epoch,
 		.target = sync_filter_date(s->x.class->class, s->options.filter), .get_changes = c->get_changes,
@@ -195,6 +196,9 @@ run_compose(struct eas_request *r, const struct sync_collection *c, unsigned win
 		.until = eas_monotonic() + (int64_t)r->server->config->sync_seconds, .told = s->x.told,
 		.out = &s->commands };
 	position_load(&k->pos, r->arena, &base); /* a copy: the base is kept beside the answer */
+	idset_init(retry, r->arena);
+	stuck_retry(&s->stuck, retry);
+	k->retry = retry;
 	return added->failed || touched->failed ? ERR_NOMEM : compose(k, e);
 }
 
@@ -244,7 +248,7 @@ keep_key(struct eas_request *r, struct sync_result *s, struct compose *k, struct
 	struct state_answer moved;
 	enum err err;
 
-	if (!may_move(s, k) && !stale && !options && !siblings)
+	if (!may_move(s, k) && !stale && !options && !siblings && !s->stuck.retried)
 		return ERR_OK;
 	if (may_move(s, k)) {
 		moved = s->col.now.answers[0];
@@ -252,7 +256,11 @@ keep_key(struct eas_request *r, struct sync_result *s, struct compose *k, struct
 		in.now.answers = &moved;
 	}
 	in.now.last_used = eas_now();
-	in.now.options = options ? s->options_text : s->col.was.options;
+	if (s->stuck.retried)
+		stuck_in_vain(&s->stuck);
+	in.now.options = stuck_text(r->arena, s->options_text, &s->stuck);
+	if (!in.now.options)
+		return ERR_NOMEM;
 	err = state_run(r->server->state, STATE_WRITE, save, &in, e);
 	return err == ERR_CONFLICT ? ERR_OK : err; /* somebody else moved it: as good */
 }
@@ -267,7 +275,8 @@ next_key(struct eas_request *r, struct sync_result *s, struct compose *k, struct
 	if (err)
 		return err;
 	s->col.now.last_used = eas_now();
-	s->col.now.options = stuck_note(r->arena, s->options_text, &s->stuck, k->n, k->last);
+	stuck_sent(&s->stuck, k->window, k->n, k->last);
+	s->col.now.options = stuck_text(r->arena, s->options_text, &s->stuck);
 	if (!s->col.now.options)
 		return ERR_NOMEM;
 	in.now = s->col.now;

@@ -8,6 +8,7 @@
 
 #define TIMES 3
 #define SECONDS 3600
+#define RETRY 86400
 #define SEPARATOR ';' /* none of Base64 */
 
 /* Answers given from the base and not seen to have arrived. Of many only the last are kept; the numbers tell of the others. */
@@ -33,20 +34,59 @@ stuck_window(const struct collection *c, unsigned window)
 	return window;
 }
 
+static bool
+is_due(int64_t since)
+{
+	return eas_now() - since >= RETRY;
+}
+
+/* Was it tried again in the answer that has come back? Its `again` has confirmed it then. */
+static bool
+was_retried(const struct collection *c, int64_t item)
+{
+	for (size_t i = 0; c->received && i < c->was.n_answers; i++) {
+		const struct state_answer *answer = &c->was.answers[i];
+
+		for (size_t k = 0; answer->n == c->now.base && k < answer->n_told; k++) {
+			if (answer->told[k] == item)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* ";ITEM TIMES SINCE" and " ITEM SINCE" of each that is aside. */
+static void
+parse(const char *p, const struct collection *c, struct stuck *s)
+{
+	char *end;
+
+	s->item = strtoll(p, &end, 10);
+	s->times = (unsigned)strtoul(end, &end, 10);
+	s->since = strtoll(end, &end, 10);
+	if (c->received) {
+		s->item = s->since = 0;
+		s->times = 0;
+	}
+	while (*end == ' ' && s->n_aside < STUCK_ASIDE) {
+		int64_t item = strtoll(end, &end, 10), since = strtoll(end, &end, 10);
+
+		if (is_due(since) && was_retried(c, item))
+			continue;
+		s->aside[s->n_aside].item = item;
+		s->aside[s->n_aside++].since = since;
+	}
+}
+
 const char *
 stuck_load(struct arena *a, const struct collection *c, struct stuck *s_r)
 {
 	const char *rest = strchr(c->was.options, SEPARATOR);
-	char *end;
 
 	*s_r = (struct stuck){ 0 };
 	if (!rest)
 		return c->was.options;
-	if (!c->received) {
-		s_r->item = strtoll(rest + 1, &end, 10);
-		s_r->times = (unsigned)strtoul(end, &end, 10);
-		s_r->since = strtoll(end, NULL, 10);
-	}
+	parse(rest + 1, c, s_r);
 	return arena_strndup(a, c->was.options, (size_t)(rest - c->was.options));
 }
 
@@ -56,13 +96,61 @@ stuck_item(const struct stuck *s)
 	return s->times >= TIMES && eas_now() - s->since > SECONDS ? s->item : 0;
 }
 
-const char *
-stuck_note(struct arena *a, const char *options, struct stuck *s, unsigned n, int64_t item)
+void
+stuck_retry(struct stuck *s, struct idset *retry)
 {
-	if (n != 1 || item == 0)
-		return options;
-	if (s->item != item)
-		*s = (struct stuck){ .item = item, .since = eas_now() };
+	for (unsigned i = 0; i < s->n_aside; i++) {
+		if (is_due(s->aside[i].since))
+			idset_add(retry, s->aside[i].item);
+	}
+	s->retried = retry->n > 0;
+}
+
+void
+stuck_in_vain(struct stuck *s)
+{
+	for (unsigned i = 0; i < s->n_aside; i++) {
+		if (is_due(s->aside[i].since))
+			s->aside[i].since = eas_now();
+	}
+}
+
+static void
+put_aside(struct stuck *s)
+{
+	if (s->n_aside == STUCK_ASIDE)
+		memmove(&s->aside[0], &s->aside[1], --s->n_aside * sizeof s->aside[0]); /* it is tried again when it changes */
+	s->aside[s->n_aside].item = s->item;
+	s->aside[s->n_aside++].since = eas_now();
+	s->item = 0;
+	s->times = 0;
+}
+
+void
+stuck_sent(struct stuck *s, unsigned window, unsigned n, int64_t item)
+{
+	if (stuck_item(s))
+		put_aside(s); /* this page was made without it */
+	if (window > 1 || n != 1 || item == 0)
+		return;
+	if (s->item != item) {
+		s->item = item;
+		s->times = 0;
+		s->since = eas_now();
+	}
 	s->times++;
-	return arena_printf(a, "%s%c%" PRId64 " %u %" PRId64, options, SEPARATOR, s->item, s->times, s->since);
+}
+
+const char *
+stuck_text(struct arena *a, const char *options, const struct stuck *s)
+{
+	AUTO(buf_finish) struct buf text = { 0 };
+
+	if (s->item == 0 && s->n_aside == 0)
+		return options;
+	buf_init(&text, 1 << 20);
+	buf_printf(&text, "%s%c%" PRId64 " %u %" PRId64, options, SEPARATOR, s->item, s->times, s->since);
+	for (unsigned i = 0; i < s->n_aside; i++)
+		buf_printf(&text, " %" PRId64 " %" PRId64, s->aside[i].item, s->aside[i].since);
+	return buf_str(&text) ? arena_strdup(a, buf_str(&text)) : NULL;
 }

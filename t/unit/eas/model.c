@@ -532,6 +532,10 @@ model_run(struct world *w, uint64_t seed, char *why, size_t size)
 	mem_hook(w->mem, hook, run);
 	live(run);
 	mend(run);
+	for (int day = 0; day < 2 && !*why; day++) { /* what a phone set aside is tried again a day later */
+		settle(run);
+		set_day(run, run->today + 2);
+	}
 	if (!*why)
 		settle(run);
 	mem_hook(w->mem, NULL, NULL);

@@ -327,7 +327,33 @@ the_window_halves_per_repeat_and_then_the_item_is_set_aside(void **state)
 	assert_int_not_equal(told_item(folder, 0), first);
 	sync_one(folder, -1, 100, 0); /* that one arrived: the window is as asked for again */
 	assert_int_equal(told(folder, AirSync_Add), 4);
-	for (unsigned i = 0; i < 6; i++) { /* changed: it is tried again */
+	sync_one(folder, -1, 100, 0);
+	assert_int_equal(told(folder, 0), 0);
+	eas_clock_set((int64_t)(TODAY + 1) * DAY + DAY / 2 + 5000); /* a day later it is tried again */
+	sync_one(folder, -1, 100, 0);
+	assert_true(is_told(folder, AirSync_Add, first));
+	assert_int_equal(told(folder, 0), 1);
+	sync_one(folder, -1, 100, 0);
+	assert_int_equal(told(folder, 0), 0);
+}
+
+static void
+what_was_set_aside_comes_when_it_changes(void **state)
+{
+	char from[64];
+	int64_t first;
+
+	(void)state;
+	put_many(2);
+	sync_one(folder, -1, -1, -1);
+	snprintf(from, sizeof from, "%s", key);
+	for (int i = 0; i < 6; i++)
+		repeat_from(from);
+	first = told_item(folder, 0);
+	eas_clock_set((int64_t)TODAY * DAY + DAY / 2 + 4000);
+	repeat_from(from);
+	assert_int_not_equal(told_item(folder, 0), first);
+	for (unsigned i = 0; i < 2; i++) {
 		char name[32];
 
 		snprintf(name, sizeof name, "item-%03u.ics", i);
@@ -335,7 +361,29 @@ the_window_halves_per_repeat_and_then_the_item_is_set_aside(void **state)
 	}
 	sync_one(folder, -1, 100, 0);
 	assert_true(is_told(folder, AirSync_Add, first));
-	assert_int_equal(told(folder, AirSync_Change), 5);
+	assert_int_equal(told(folder, AirSync_Change), 1);
+}
+
+/* One change after the other on a bad line: none of them was sent at a window of one. */
+static void
+what_came_alone_at_a_wider_window_is_not_set_aside(void **state)
+{
+	char from[64];
+	int64_t item;
+
+	(void)state;
+	put_many(1);
+	sync_one(folder, -1, -1, -1);
+	snprintf(from, sizeof from, "%s", key);
+	for (int i = 0; i < 4; i++) {
+		snprintf(key, sizeof key, "%s", from);
+		sync_one(folder, -1, 512, 0);
+		item = told_item(folder, 0);
+	}
+	eas_clock_set((int64_t)TODAY * DAY + DAY / 2 + 4000);
+	snprintf(key, sizeof key, "%s", from);
+	sync_one(folder, -1, 512, 0);
+	assert_true(is_told(folder, AirSync_Add, item));
 }
 
 /* ---- GetChanges, Fetch, Options ---- */
@@ -765,6 +813,8 @@ main(void)
 		TEST(the_global_window_leaves_one_for_each_later_collection),
 		TEST(the_first_collection_gets_what_the_later_ones_may_not_need),
 		TEST(the_window_halves_per_repeat_and_then_the_item_is_set_aside),
+		TEST(what_was_set_aside_comes_when_it_changes),
+		TEST(what_came_alone_at_a_wider_window_is_not_set_aside),
 		TEST(getchanges_0_tells_nothing),
 		TEST(a_fetch_alone_keeps_the_key),
 		TEST(options_are_kept_until_others_come),
