@@ -21,25 +21,34 @@ as_root() {
     fi
 }
 
-# Runs as root: $@ are the packages.
+# Runs as root: $@ are the packages. What it changes for the length of the call is put back however it ends; after a kill -9 or a
+# power cut the next call knows its own policy by the mark, and the preset is gone with /run.
 apt_quietly='
 set -e
+exec 9>/run/cpush-install.lock
+flock 9
 policy=/usr/sbin/policy-rc.d
-preset=/etc/systemd/system-preset/00-cpush-build.preset
-kept=
+kept=$policy.cpush-kept
+preset=/run/systemd/system-preset/00-cpush-build.preset
+mark="# for the length of an installation by cpush"
 cleanup() {
-    rm -f "$preset"
-    if [ -n "$kept" ]; then mv -f "$policy.cpush-kept" "$policy"; else rm -f "$policy"; fi
+    rm -f "$preset" "$policy"
+    if [ -e "$kept" ]; then mv -f "$kept" "$policy"; fi
 }
-if [ -e "$policy" ]; then mv "$policy" "$policy.cpush-kept"; kept=1; fi
-trap cleanup EXIT INT TERM
-printf "#!/bin/sh\nexit 101\n" >"$policy"
+trap cleanup EXIT
+trap "exit 129" HUP
+trap "exit 130" INT
+trap "exit 143" TERM
+if [ -e "$policy" ] && ! grep -qxF "$mark" "$policy"; then mv "$policy" "$kept"; fi
+printf "#!/bin/sh\n%s\nexit 101\n" "$mark" >"$policy"
 chmod 755 "$policy"
-mkdir -p /etc/systemd/system-preset
+mkdir -p "${preset%/*}"
 echo "disable *" >"$preset"
-export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >/dev/null
+# needrestart would restart services that use an upgraded library.
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+apt-get update -qq </dev/null || echo "The lists of packages could not all be fetched; going on with what is there." >&2
+apt-get install -y -qq --no-install-recommends --no-remove -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 \
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" </dev/null >/dev/null
 '
 
 install_packages() {
@@ -52,5 +61,5 @@ install_packages() {
 
 PACKAGES_BUILD="build-essential cmake ninja-build pkg-config libfcgi-dev libcurl4-openssl-dev libexpat1-dev libical-dev
 libgmime-3.0-dev libxml2-dev libssl-dev libmariadb-dev libsqlite3-dev libcrypt-dev"
-PACKAGES_RUN="nginx-light spawn-fcgi openssl python3"
+PACKAGES_RUN="nginx spawn-fcgi openssl python3"
 PACKAGES_TEST="libcmocka-dev clang libclang-rt-dev libwbxml2-utils dovecot-imapd radicale xandikos mariadb-server sqlite3 gawk"
