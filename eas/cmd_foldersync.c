@@ -112,7 +112,7 @@ cmd_foldersync(struct eas_request *r, const struct wbxml_node *root)
 	bool first = key && strcmp(key, "0") == 0;
 	struct error e = { 0 };
 	struct hierarchy h;
-	char new_key[ID_MAX];
+	char new_key[KEY_MAX];
 	bool changed;
 	unsigned status, changes;
 	enum err err;

@@ -38,7 +38,7 @@ static enum eas_outcome
 take_key(struct eas_request *r, struct hierarchy *h, int64_t seq, const struct state_folder *f, unsigned root_tag)
 {
 	struct error e = { 0 };
-	char key[ID_MAX];
+	char key[KEY_MAX];
 	enum err err = hierarchy_answer(r, h, seq, key, &e);
 
 	if (err)

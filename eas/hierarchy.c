@@ -1,11 +1,8 @@
 #include "eas/hierarchy.h"
 
-#include <inttypes.h>
-#include <openssl/rand.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "eas/key.h"
 #include "eas/quirk.h"
 
 uint64_t
@@ -15,46 +12,6 @@ hierarchy_view(const struct eas_request *r)
 	uint64_t class = r->query.version >= 160 ? 3 : r->query.version >= 140 ? 2 : 1;
 
 	return class << 8 | (quirks & (QUIRK_MERGE_CALENDAR | QUIRK_MERGE_CONTACTS));
-}
-
-/* ---- the key: EPOCH-N ---- */
-
-static bool
-parse_key(const char *s, int64_t *epoch_r, uint32_t *n_r)
-{
-	const char *dash = strchr(s, '-');
-	unsigned char raw[8];
-	char hex[17];
-	uint64_t n, epoch = 0;
-
-	if (!dash || dash - s != 16 || !text_to_u64(dash + 1, &n) || n == 0 || n > UINT32_MAX)
-		return false;
-	memcpy(hex, s, 16);
-	hex[16] = '\0';
-	if (text_unhex(hex, raw, sizeof raw) != 8)
-		return false;
-	for (size_t i = 0; i < sizeof raw; i++)
-		epoch = epoch << 8 | raw[i];
-	*epoch_r = (int64_t)epoch;
-	*n_r = (uint32_t)n;
-	return true;
-}
-
-static void
-format_key(int64_t epoch, uint32_t n, char *out)
-{
-	snprintf(out, ID_MAX, "%016" PRIx64 "-%" PRIu32, (uint64_t)epoch, n);
-}
-
-static bool
-new_epoch(int64_t *epoch_r)
-{
-	*epoch_r = 0;
-	while (*epoch_r == 0) {
-		if (RAND_bytes((unsigned char *)epoch_r, sizeof *epoch_r) != 1)
-			return false;
-	}
-	return true;
 }
 
 /* ---- reading ---- */
@@ -117,13 +74,13 @@ hierarchy_begin(struct eas_request *r, const char *key, bool fresh, struct hiera
 			return 9;
 		h->now = (struct state_hierarchy){ 0 };
 		h->seq = 0;
-		return new_epoch(&h->now.epoch) ? 0 : 110;
+		return key_epoch(&h->now.epoch) ? 0 : 110;
 	}
 	if (r->device.view != hierarchy_view(r)) {
 		log_notice(&r->log, "hierarchy key refused: the client sees the folders otherwise than before (new version)");
 		return 9;
 	}
-	if (!parse_key(key, &epoch, &n) || !receive(h, epoch, n)) {
+	if (!key_parse(key, &epoch, &n) || !receive(h, epoch, n)) {
 		log_notice(&r->log, "hierarchy key refused: it is not one that was given to this device lately");
 		return 9;
 	}
@@ -159,7 +116,7 @@ store(struct eas_request *r, struct hierarchy *h, struct error *e)
 }
 
 enum err
-hierarchy_answer(struct eas_request *r, struct hierarchy *h, int64_t seq, char *key_r, struct error *e)
+hierarchy_answer(struct eas_request *r, struct hierarchy *h, int64_t seq, char key_r[KEY_MAX], struct error *e)
 {
 	struct state_hierarchy *now = &h->now;
 
@@ -170,7 +127,7 @@ hierarchy_answer(struct eas_request *r, struct hierarchy *h, int64_t seq, char *
 		now->n_keys--;
 	}
 	now->keys[now->n_keys++] = (struct state_hierarchy_key){ .n = ++now->n, .seq = seq };
-	format_key(now->epoch, now->n, key_r);
+	key_format(now->epoch, now->n, key_r);
 	return store(r, h, e);
 }
 

@@ -2,7 +2,7 @@
 #ifndef EAS_HIERARCHY_H
 #define EAS_HIERARCHY_H
 
-#include "eas/command.h"
+#include "eas/key.h"
 
 /* FolderSync Type [MS-ASCMD 2.2.3.186.3] */
 enum folder_type {
@@ -39,8 +39,8 @@ struct hierarchy {
 /* Reads the device's position and the folders. 0: the key is good and h is filled (the key has become the base); 9: it is not; a common
  * status (over 100) otherwise. Key "0" only where `fresh` allows. */
 unsigned hierarchy_begin(struct eas_request *r, const char *key, bool fresh, struct hierarchy *h);
-/* Stores a new answer that stands for `seq` and writes its key into key_r (ID_MAX bytes). CONFLICT: another responder was faster. */
-enum err hierarchy_answer(struct eas_request *r, struct hierarchy *h, int64_t seq, char *key_r, struct error *e);
+/* Stores a new answer that stands for `seq` and writes its key into key_r (KEY_MAX bytes). CONFLICT: another responder was faster. */
+enum err hierarchy_answer(struct eas_request *r, struct hierarchy *h, int64_t seq, char key_r[KEY_MAX], struct error *e);
 /* The key of the base where nothing is new; stores only that it came back. */
 enum err hierarchy_same(struct eas_request *r, struct hierarchy *h, struct error *e);
 

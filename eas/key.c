@@ -53,6 +53,17 @@ key_parse(const char *s, int64_t *epoch_r, uint32_t *n_r)
 	return *epoch_r != 0;
 }
 
+bool
+key_epoch(int64_t *epoch_r)
+{
+	*epoch_r = 0;
+	while (*epoch_r == 0) {
+		if (RAND_bytes((unsigned char *)epoch_r, sizeof *epoch_r) != 1)
+			return false;
+	}
+	return true;
+}
+
 /* ---- key 0 ---- */
 
 struct beginning {
@@ -81,10 +92,8 @@ key_begin(struct eas_request *r, int64_t folder, const char *options, const char
 	struct beginning b = { .c = { .device = r->device.id, .folder = folder, .n = 1, .options = options, .supported = supported,
 		.created = eas_now(), .last_used = eas_now(), .answers = &first, .n_answers = 1 } };
 
-	while (b.c.epoch == 0) {
-		if (RAND_bytes((unsigned char *)&b.c.epoch, sizeof b.c.epoch) != 1)
-			return err_set(e, ERR_INTERNAL, "no random numbers");
-	}
+	if (!key_epoch(&b.c.epoch))
+		return err_set(e, ERR_INTERNAL, "no random numbers");
 	key_format(b.c.epoch, 1, key_r);
 	return state_run(r->server->state, STATE_WRITE, begin, &b, e);
 }

@@ -30,6 +30,8 @@ struct collection {
 /* "EPOCH-N" */
 void key_format(int64_t epoch, uint32_t n, char out[KEY_MAX]);
 bool key_parse(const char *s, int64_t *epoch_r, uint32_t *n_r);
+/* Draws an epoch, never 0. false: there are no random numbers. */
+bool key_epoch(int64_t *epoch_r);
 
 /* A new epoch for key 0, stored; its first key in key_r. cut_*: where its filter begins. */
 enum err key_begin(struct eas_request *r, int64_t folder, const char *options, const char *supported, int64_t cut_date,

@@ -10,10 +10,8 @@
 struct sync_result {
 	unsigned status;
 	const char *key;        /* for the answer; NULL: none */
-	const char *text;       /* of Options for the view */
 	bool new_key;
 	bool had_commands;      /* other than Fetch */
-	bool has_fetch;
 	bool first;             /* the key is the first of its epoch */
 	bool more;
 	unsigned n;             /* changes told */

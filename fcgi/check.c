@@ -147,7 +147,7 @@ check(const char *path, const char *user)
 	struct generation *g = NULL;
 	struct state *state = NULL;
 	struct error e = { 0 };
-	enum err err = generation_new(path, NULL, &hooks, &g, &e);
+	enum err err = generation_new(path, &hooks, &g, &e);
 	int rc = 0;
 
 	if (!err)

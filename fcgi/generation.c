@@ -44,13 +44,12 @@ load(struct generation *g, const char *path, struct error *e)
 }
 
 enum err
-generation_new(const char *path, const struct generation *before, const struct eas_server *hooks, struct generation **g_r,
+generation_new(const char *path, const struct eas_server *hooks, struct generation **g_r,
 	struct error *e)
 {
 	struct generation *g = calloc(1, sizeof *g);
 	enum err err;
 
-	(void)before;
 	if (!g)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	g->refs = 1;

@@ -29,8 +29,8 @@ struct generation {
 	unsigned refs;
 };
 
-/* Loads and checks all of it. before: the generation whose modules are used again, or NULL. hooks: state, end_parked, nudge, ctx. */
-enum err generation_new(const char *path, const struct generation *before, const struct eas_server *hooks, struct generation **g_r,
+/* Loads and checks all of it. hooks: state, end_parked, nudge, ctx. */
+enum err generation_new(const char *path, const struct eas_server *hooks, struct generation **g_r,
 	struct error *e) NODISCARD;
 struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation **g);

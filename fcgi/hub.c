@@ -336,7 +336,6 @@ job_new(struct hub *h, struct watched *u)
 		return NULL;
 	}
 	job->hub = h;
-	job->server = h->server;
 	job->user = u;
 	return job;
 }

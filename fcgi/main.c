@@ -115,7 +115,7 @@ start(struct server *s, struct error *e)
 
 	s->hooks = (struct eas_server){ .end_parked = end_parked, .nudge = nudge, .ctx = s };
 	pthread_mutex_init(&s->lock, NULL);
-	err = generation_new(s->path, NULL, &s->hooks, &s->generation, e);
+	err = generation_new(s->path, &s->hooks, &s->generation, e);
 	if (err)
 		return err;
 	if (log_open(s->generation->server.log_to, generation_level(s->generation)) < 0)

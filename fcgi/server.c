@@ -27,10 +27,7 @@ server_reload(struct server *s)
 	struct error e = { 0 };
 	enum err err;
 
-	pthread_mutex_lock(&s->lock);
-	old = s->generation;
-	pthread_mutex_unlock(&s->lock);
-	err = generation_new(s->path, old, &s->hooks, &fresh, &e);
+	err = generation_new(s->path, &s->hooks, &fresh, &e);
 	if (!err)
 		err = state_check(fresh->conf, &e);
 	if (!err)

@@ -9,7 +9,6 @@
 #include "fcgi/request.h"
 
 struct hub;
-struct server;
 
 #define WATCH_WAITS 4
 
@@ -35,7 +34,6 @@ struct watched {
 /* What a job is given and gives back. */
 struct watch_job {
 	struct hub *hub;
-	struct server *server;
 	struct watched *user;
 	struct request *lender;        /* whose login opens the watch, NULL: none needed */
 	struct request **parked;       /* borrowed */

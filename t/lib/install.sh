@@ -59,7 +59,7 @@ install_packages() {
     as_root sh -c "$apt_quietly" sh $missing
 }
 
-PACKAGES_BUILD="build-essential cmake ninja-build pkg-config libfcgi-dev libcurl4-openssl-dev libexpat1-dev libical-dev
+PACKAGES_BUILD="build-essential cmake ninja-build pkg-config libfcgi-dev libcurl4-openssl-dev libexpat1-dev
 libgmime-3.0-dev libxml2-dev libssl-dev libmariadb-dev libsqlite3-dev libcrypt-dev"
-PACKAGES_RUN="nginx spawn-fcgi openssl python3"
+PACKAGES_RUN="nginx spawn-fcgi openssl python3 tzdata"
 PACKAGES_TEST="libcmocka-dev clang libclang-rt-dev libwbxml2-utils dovecot-imapd radicale xandikos mariadb-server sqlite3 gawk"
