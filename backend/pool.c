@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/internal.h"
+#include "base/hash.h"
 
 #define TRIES_MS 60000
 
@@ -12,11 +13,7 @@
 uint64_t
 user_hash(const char *user)
 {
-	uint64_t h = 14695981039346656037u;
-
-	for (; *user; user++)
-		h = (h ^ (unsigned char)*user) * 1099511628211u;
-	return h;
+	return hash_text(HASH_START, user);
 }
 
 static struct credentials *

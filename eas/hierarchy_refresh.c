@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "eas/clock.h"
 #include "eas/hierarchy.h"
@@ -40,21 +41,11 @@ static struct {
 	} slot[SLOTS];
 } last = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static uint64_t
-hash(const char *s)
-{
-	uint64_t h = 1469598103934665603u;
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 1099511628211u;
-	return h;
-}
-
 /* True if it is this caller's turn to look; the others are spared until `age` has passed. */
 static bool
 due(const char *user, int64_t age)
 {
-	uint64_t h = hash(user);
+	uint64_t h = hash_text(HASH_START, user);
 	int64_t now = eas_now();
 	bool yes;
 
@@ -71,7 +62,7 @@ due(const char *user, int64_t age)
 static void
 not_done(const char *user)
 {
-	uint64_t h = hash(user);
+	uint64_t h = hash_text(HASH_START, user);
 
 	pthread_mutex_lock(&last.lock);
 	if (last.slot[h % SLOTS].user == h)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/hash.h"
 #include "eas/hierarchy.h"
 
 #define PART 1000          /* rows in one commit of a listing */
@@ -147,17 +148,11 @@ struct flight {
 	int64_t written;              /* by the part that is being committed */
 };
 
+/* Never 0, which is a free slot. */
 static uint64_t
 hash_key(const char *key)
 {
-	uint64_t h = 1469598103934665603u, g = 0x9e3779b97f4a7c15u;
-
-	for (; *key; key++) {
-		h = (h ^ (unsigned char)*key) * 1099511628211u;
-		g = (g + (unsigned char)*key) * 0xff51afd7ed558ccdu;
-		g ^= g >> 31;
-	}
-	return (h ^ g) | 1;
+	return hash_text(HASH_START, key) | 1;
 }
 
 static bool

@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "fcgi/server.h"
 #include "fcgi/timers.h"
 #include "fcgi/watched.h"
@@ -60,24 +61,16 @@ now_s(void)
 	return now_ms() / 1000;
 }
 
-static uint32_t
-hash(const char *s, uint32_t h)
-{
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 16777619u;
-	return h;
-}
-
 static struct device_list *
 device_bucket(struct hub *h, const char *user, const char *device)
 {
-	return &h->devices[hash(device, hash(user, 2166136261u)) % BUCKETS];
+	return &h->devices[hash_text(hash_text(HASH_START, user), device) % BUCKETS];
 }
 
 static struct watched_list *
 user_bucket(struct hub *h, const char *user)
 {
-	return &h->users[hash(user, 2166136261u) % BUCKETS];
+	return &h->users[hash_text(HASH_START, user) % BUCKETS];
 }
 
 /* ---- the inbox ---- */

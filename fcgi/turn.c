@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #define BUCKETS 256
 #define WAITING_MAX 16 /* per device; a phone that sends more at once is in a loop */
 
@@ -22,11 +24,7 @@ static struct {
 static struct turn_list *
 bucket_of(const char *name)
 {
-	uint32_t h = 2166136261u;
-
-	for (; *name; name++)
-		h = (h ^ (unsigned char)*name) * 16777619u;
-	return &turns.bucket[h % BUCKETS];
+	return &turns.bucket[hash_text(HASH_START, name) % BUCKETS];
 }
 
 static struct turn *

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "fcgi/server.h"
 
 #define ARENA_MAX (8u << 20)
@@ -46,16 +47,13 @@ collect(struct arena *a, const struct watch_job *job, struct keys *keys_r)
 	return true;
 }
 
-static unsigned
+static uint64_t
 hash_keys(const struct keys *keys)
 {
-	uint32_t h = 2166136261u;
+	uint64_t h = HASH_START;
 
-	for (size_t i = 0; i < keys->n; i++) {
-		for (const char *p = keys->list[i]; *p; p++)
-			h = (h ^ (unsigned char)*p) * 16777619u;
-		h = (h ^ '\n') * 16777619u;
-	}
+	for (size_t i = 0; i < keys->n; i++)
+		h = hash_text(h, keys->list[i]);
 	return h;
 }
 
@@ -81,7 +79,7 @@ tend(struct watch_job *job, const struct keys *keys, const struct log_ctx *log)
 {
 	struct watched *u = job->user;
 	struct error e = { 0 };
-	unsigned hash = hash_keys(keys);
+	uint64_t hash = hash_keys(keys);
 	enum err err;
 
 	if (keys->n == 0 || (u->watch && u->folders == hash))

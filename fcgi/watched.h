@@ -24,7 +24,7 @@ struct watched {
 	int64_t look_at;               /* CLOCK_MONOTONIC seconds: when the next job is due; INT64_MAX: none */
 	int64_t folders_at;            /* when the hierarchy is looked at next */
 	int64_t idle_since;            /* nobody has waited since; 0: somebody waits */
-	unsigned folders;              /* hash of the folder set that the watch was given */
+	uint64_t folders;              /* hash of the folder set that the watch was given */
 	bool working;                  /* a job is at it */
 	bool again;                    /* something happened meanwhile: one more job */
 	bool opened_anew;              /* the job compares all folders, since anything may have happened */

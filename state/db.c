@@ -3,6 +3,8 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
+
 #define LIST_MAX (512UL << 20) /* bytes of one list; a folder of a million rows stays below it */
 
 /* ---- the statement cache ---- */
@@ -10,11 +12,7 @@
 static unsigned
 bucket(const char *sql)
 {
-	uint32_t h = 2166136261U;
-
-	for (; *sql; sql++)
-		h = (h ^ (unsigned char)*sql) * 16777619U;
-	return h % DB_BUCKETS;
+	return hash_text(HASH_START, sql) % DB_BUCKETS;
 }
 
 static enum err

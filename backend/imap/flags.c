@@ -3,6 +3,7 @@
 
 #include "backend/imap/mailbox.h"
 #include "backend/imap/utf7.h"
+#include "base/hash.h"
 #include "base/text.h"
 
 #define KEYWORD_MAX 200
@@ -111,20 +112,16 @@ imap_version(struct arena *a, const struct imap_fetch *f)
 {
 	if (f->has_modseq)
 		return arena_printf(a, "%llu", (unsigned long long)f->modseq);
-	/* FNV-1a over the sorted keywords: servers give them in any order. */
+	/* Over the sorted keywords: servers give them in any order. */
 	const char **words = arena_array(a, f->n_keywords + 1, sizeof *words);
 	if (!words)
 		return NULL;
 	if (f->n_keywords > 0)
 		memcpy(words, f->keywords, f->n_keywords * sizeof *words);
 	qsort(words, f->n_keywords, sizeof *words, compare_words);
-	uint64_t hash = 14695981039346656037ULL;
-	for (size_t i = 0; i < f->n_keywords; i++) {
-		const char *p = words[i];
-		do
-			hash = (hash ^ (unsigned char)*p) * 1099511628211ULL;
-		while (*p++);
-	}
+	uint64_t hash = HASH_START;
+	for (size_t i = 0; i < f->n_keywords; i++)
+		hash = hash_text(hash, words[i]);
 	return f->n_keywords ? arena_printf(a, "F%x-%016llx", f->flags & ~IMAP_FLAG_DELETED, (unsigned long long)hash)
 	                     : arena_printf(a, "F%x", f->flags & ~IMAP_FLAG_DELETED);
 }

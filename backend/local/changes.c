@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "backend/local/local.h"
+#include "base/hash.h"
 #include "base/text.h"
 
 #define FINDS_MAX 10
@@ -25,21 +26,13 @@ listing_finish(struct listing *l)
 }
 
 static uint64_t
-mix(uint64_t h, const char *s)
-{
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 1099511628211u;
-	return (h ^ 0x100) * 1099511628211u;
-}
-
-static uint64_t
 fingerprint(const struct scan *s)
 {
-	uint64_t h = 14695981039346656037u;
+	uint64_t h = HASH_START;
 
 	/* In the order of the keys, which scan_folder() gives. */
 	for (size_t i = 0; i < s->n; i++)
-		h = mix(mix(h, s->list[i].key), s->list[i].version);
+		h = hash_text(hash_text(h, s->list[i].key), s->list[i].version);
 	return h;
 }
 
