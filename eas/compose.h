@@ -50,6 +50,8 @@ struct compose {
 	bool moved;                 /* holes were found or filled */
 	bool raised;                /* the cut-off went up: the mirror must still stand at `seq` when this is committed */
 	int64_t seq;
+	bool left_aside;            /* `aside` would have gone out */
+	bool troubled;              /* the folder has items that were set aside */
 	bool backend_failed;        /* for a moment: the page ends before what could not be fetched */
 };
 

@@ -43,6 +43,7 @@ page_add(struct page *p, enum compose_kind kind, const struct state_item *row, u
 	if (row->id == p->c->aside && (kind == COMPOSE_ADD || kind == COMPOSE_CHANGE)) {
 		x->fetched = true;
 		x->err = ERR_DENIED;
+		x->why = "the device fails at it";
 	}
 }
 
@@ -114,6 +115,16 @@ struct batch {
 	enum backend_want want;
 };
 
+/* Why it is left out: for the admin. */
+static void
+tell_why(struct planned *x, struct arena *a, enum err err, const char *detail)
+{
+	const char *why = err == ERR_LIMIT ? "too large, or over a limit of cpush" : err == ERR_DENIED ? "the server does not give it"
+		: "it cannot be translated";
+
+	x->why = *detail ? arena_printf(a, "%s: %s", why, detail) : why;
+}
+
 /* One element as it follows an AirSync page; the bytes live in the arena. */
 static enum err
 render(struct page *p, struct planned *x, const struct backend_item *item)
@@ -137,6 +148,7 @@ render(struct page *p, struct planned *x, const struct backend_item *item)
 		arena_rewind(c->r->arena, mark);
 		if (err == ERR_NOMEM)
 			err = ERR_LIMIT; /* larger than one request may be: it is the item's fault */
+		tell_why(x, c->r->arena, err, e.text);
 		log_warn(&c->r->log, "item %s (%s) is left out: %s", id, x->row.key, e.text[0] ? e.text : err_name(err));
 		return err;
 	}
@@ -320,22 +332,69 @@ static enum err
 save_aside(struct state_txn *t, void *arg, struct error *e)
 {
 	struct aside *in = arg;
-	const char *reason = in->x->err == ERR_LIMIT ? "too large, or over a limit of cpush" : in->x->err == ERR_DENIED
-		? "the device fails at it" : "it cannot be translated";
+	int64_t device = in->x->row.id == in->c->aside ? in->c->r->device.id : 0;
 
 	(void)e;
-	return state_trouble_save(t, in->c->folder->id, in->x->row.key, in->x->row.version, reason);
+	return state_trouble_save(t, in->c->folder->id, device, in->x->row.key, in->x->row.version, in->x->why);
 }
 
 static void
-set_aside(struct compose *c, const struct planned *x)
+set_aside(struct compose *c, struct planned *x)
 {
 	struct aside in = { c, x };
 	struct error e = { 0 };
 
 	if (x->err == ERR_NOTFOUND)
 		return; /* gone before it was fetched: the next look says so */
+	if (!x->why)
+		tell_why(x, c->r->arena, x->err, "");
+	if (x->row.id == c->aside)
+		c->left_aside = true;
 	if (state_run(c->r->server->state, STATE_WRITE, save_aside, &in, &e))
+		log_warn(&c->r->log, "%s", e.text);
+}
+
+static enum err
+has_trouble(struct state_txn *t, void *arg, struct error *e)
+{
+	struct compose *c = arg;
+
+	(void)e;
+	return state_has_trouble(t, c->folder->id, &c->troubled);
+}
+
+static enum err
+clear_trouble(struct state_txn *t, void *arg, struct error *e)
+{
+	struct page *p = arg;
+	struct compose *c = p->c;
+	enum err err = ERR_OK;
+
+	(void)e;
+	for (size_t i = 0; !err && i < p->n; i++) {
+		if (p->list[i].went)
+			err = state_trouble_clear(t, c->folder->id, c->r->device.id, p->list[i].row.key);
+	}
+	return err;
+}
+
+/* What goes out now is not set aside any more. Folders where anything is are few. */
+static void
+clear_delivered(struct page *p)
+{
+	struct compose *c = p->c;
+	struct error e = { 0 };
+	bool any = false;
+	enum err err;
+
+	for (size_t i = 0; i < p->n && !any; i++)
+		any = p->list[i].went;
+	if (!any)
+		return;
+	err = state_run(c->r->server->state, STATE_READ, has_trouble, c, &e);
+	if (!err && c->troubled)
+		err = state_run(c->r->server->state, STATE_WRITE, clear_trouble, p, &e);
+	if (err)
 		log_warn(&c->r->log, "%s", e.text);
 }
 
@@ -396,11 +455,13 @@ page_flush(struct page *p, struct error *e)
 		}
 		if (x->send) {
 			sent = write_entry(c, x);
+			x->went = sent && x->fetched;
 			if (!sent)
 				set_aside(c, x);
 		}
 		move_position(c, x, sent);
 	}
+	clear_delivered(p);
 	p->n = 0;
 	return buf_ok(c->out) ? ERR_OK : ERR_NOMEM;
 }

@@ -26,7 +26,8 @@ struct planned {
 	bool send;              /* false: only passed */
 	struct state_item row;  /* or the values of a step: date, id, seq */
 	enum err err;           /* of fetching or rendering */
-	bool fetched;
+	const char *why;        /* it cannot be sent, for the admin; NULL: not asked yet */
+	bool fetched, went;     /* went: it is in the answer, with what was fetched */
 	struct slice rendered;
 	unsigned page_after;    /* code page */
 };

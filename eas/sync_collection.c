@@ -349,7 +349,8 @@ try_once(struct eas_request *r, const struct sync_collection *c, unsigned window
 		s->status = 16;
 		return ERR_OK;
 	}
-	if (s->had_commands || k.n > 0 || s->more)
+	/* What is set aside is behind the new key, even alone: else a repeat would meet it again, and one that was repaired never go. */
+	if (s->had_commands || k.n > 0 || s->more || k.left_aside)
 		return next_key(r, s, &k, e);
 	return keep_key(r, s, &k, e);
 }

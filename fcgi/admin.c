@@ -138,7 +138,8 @@ trouble_list(struct state_txn *t, void *arg, struct error *e)
 	(void)e;
 	for (size_t i = 0; !err && i < n; i++) {
 		print_time(list[i].when);
-		printf("  %s  %s  %s: %s\n", list[i].user, list[i].folder_name, list[i].key, list[i].reason);
+		printf("  %s  %s  %s: %s%s%s\n", list[i].user, list[i].folder_name, list[i].key, list[i].reason,
+			list[i].device[0] ? ": " : "", list[i].device);
 	}
 	if (!err && n == 0)
 		puts("nothing was set aside");

@@ -190,6 +190,8 @@ state_device_remove(struct state_txn *t, int64_t device)
 		err = db_exec(t, "delete from request where device = ?", ARGS(I(device)), NULL);
 	if (!err)
 		err = db_exec(t, "delete from intent where device = ?", ARGS(I(device)), NULL);
+	if (!err)
+		err = db_exec(t, "delete from trouble where device = ?", ARGS(I(device)), NULL);
 	return err ? err : db_exec(t, "delete from device where id = ?", ARGS(I(device)), NULL);
 }
 

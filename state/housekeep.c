@@ -2,11 +2,13 @@
  * per step, so that it holds no lock for long and loses little to a deadlock. */
 #include "state/collection.h"
 #include "state/db.h"
+#include "state/trouble.h"
 
 #define FOLDERS 100    /* looked at in one pass */
 #define TOMBSTONES 500 /* deleted in one pass */
 #define DEVICES 20
 #define INTENTS 500
+#define TROUBLES 100
 
 struct pass {
 	int64_t now;
@@ -71,6 +73,18 @@ old_intents(struct state_txn *t, void *arg, struct error *e)
 	(void)e;
 	p->more |= count_of(&ids) == INTENTS;
 	return err ? err : db_exec_ids(t, "delete from intent where id in ", NULL, 0, list_of(&ids), count_of(&ids));
+}
+
+static enum err
+old_troubles(struct state_txn *t, void *arg, struct error *e)
+{
+	struct pass *p = arg;
+	size_t n;
+	enum err err = troubles_sweep(t, TROUBLES, &n);
+
+	(void)e;
+	p->more |= n == TROUBLES;
+	return err;
 }
 
 /* ---- folders ---- */
@@ -157,6 +171,8 @@ state_housekeep(struct state *s, int64_t now, bool *more_r, struct error *e)
 	enum err err = state_run(s, STATE_WRITE, old_devices, &p, e);
 	if (!err)
 		err = state_run(s, STATE_WRITE, old_intents, &p, e);
+	if (!err)
+		err = state_run(s, STATE_WRITE, old_troubles, &p, e);
 	if (!err)
 		err = state_run(s, STATE_WRITE, sweep, &p, e);
 	if (err)

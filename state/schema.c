@@ -56,8 +56,9 @@ static const char *const version_1[] = {
 	"create index if not exists intent_client on intent (device, find_client)",
 	"create index if not exists intent_created on intent (created)",
 
-	"create table if not exists trouble (folder $int, hash $hash not null, bkey $bytes, version $bytes,"
-	" reason $bytes, at $int, primary key (folder, hash)) $engine",
+	/* device 0: no device can have it. */
+	"create table if not exists trouble (folder $int, hash $hash not null, device $int, bkey $bytes, version"
+	" $bytes, reason $bytes, at $int, primary key (folder, hash, device)) $engine",
 	NULL,
 };
 

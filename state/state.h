@@ -304,21 +304,27 @@ enum err state_intent_save(struct state_txn *t, struct state_intent *i) NODISCAR
 struct state_trouble {
 	int64_t folder;
 	const char *user, *folder_name;
+	const char *device;    /* that fails at it; "": no device can have it */
 	const char *key, *version;
 	const char *reason;
 	int64_t when;
 };
-/* One row per (folder, key); a later one replaces it. */
-enum err state_trouble_save(struct state_txn *t, int64_t folder, const char *key, const char *version,
+/* One row per (folder, key, device); a later one replaces it. device 0: the item cannot go to any. */
+enum err state_trouble_save(struct state_txn *t, int64_t folder, int64_t device, const char *key, const char *version,
 	const char *reason) NODISCARD;
-enum err state_trouble_clear(struct state_txn *t, int64_t folder, const char *key) NODISCARD;
+/* The device got it after all: what is noted of this device, and of all of them, goes. */
+enum err state_trouble_clear(struct state_txn *t, int64_t folder, int64_t device, const char *key) NODISCARD;
+/* Is anything noted in this folder? */
+enum err state_has_trouble(struct state_txn *t, int64_t folder, bool *any_r) NODISCARD;
+/* Of one user, or (NULL) of all: what is still there in the version that was set aside. */
 enum err state_troubles(struct state_txn *t, struct arena *a, const char *user, struct state_trouble **list_r,
 	size_t *n_r) NODISCARD;
 
 /* ---- housekeeping ---- */
 
 /* One bounded pass: tombstones that every kept position has passed and none has to tell again (with moved_to: after a
- * week); collections of devices unseen for 60 days; intents older than a week; collections of deleted folders. *more_r:
+ * week); collections of devices unseen for 60 days; intents older than a week; collections of deleted folders; notes on
+ * items set aside that are gone or have changed. *more_r:
  * call again. */
 enum err state_housekeep(struct state *s, int64_t now, bool *more_r, struct error *e) NODISCARD;
 

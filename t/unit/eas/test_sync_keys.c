@@ -364,6 +364,87 @@ what_was_set_aside_comes_when_it_changes(void **state)
 	assert_int_equal(told(folder, AirSync_Change), 1);
 }
 
+static enum err
+list_troubles(struct state_txn *t, void *arg, struct error *e)
+{
+	struct arena *a = arena_new(0);
+	struct state_trouble *list;
+	size_t n;
+	enum err err = state_troubles(t, a, WORLD_USER, &list, &n);
+
+	(void)e;
+	*(char *)arg = '\0';
+	for (size_t i = 0; !err && i < n; i++)
+		snprintf((char *)arg + strlen(arg), 200, "%s %s: %s|", list[i].key, list[i].device, list[i].reason);
+	arena_free(&a);
+	return err;
+}
+
+/* KEY DEVICE: REASON| of each. */
+static const char *
+troubles(void)
+{
+	static char text[1000];
+	struct error e;
+
+	assert_int_equal(state_run(kit.state, STATE_READ, list_troubles, text, &e), ERR_OK);
+	return text;
+}
+
+static void
+what_cannot_be_sent_is_listed_until_it_was_delivered(void **state)
+{
+	(void)state;
+	put_many(3);
+	mem_item_broken(kit.mem, WORLD_USER, FOLDER, "item-001.ics", ERR_LIMIT);
+	sync_from_start(folder, 0);
+	assert_string_equal(troubles(), "item-001.ics : too large, or over a limit of cpush|");
+	sync_one(folder, -1, 100, 0);
+	assert_int_equal(told(folder, 0), 0);
+	/* Nothing about the item has changed, but now it can be had. */
+	mem_item_broken(kit.mem, WORLD_USER, FOLDER, "item-001.ics", ERR_OK);
+	sync_from_start(folder, 0);
+	assert_string_equal(troubles(), "");
+}
+
+static void
+what_is_gone_or_has_changed_is_not_listed(void **state)
+{
+	(void)state;
+	put_many(2);
+	mem_item_broken(kit.mem, WORLD_USER, FOLDER, "item-000.ics", ERR_LIMIT);
+	mem_item_broken(kit.mem, WORLD_USER, FOLDER, "item-001.ics", ERR_LIMIT);
+	sync_from_start(folder, 0);
+	assert_string_equal(troubles(), "item-000.ics : too large, or over a limit of cpush|"
+		"item-001.ics : too large, or over a limit of cpush|");
+	mem_delete(kit.mem, WORLD_USER, FOLDER, "item-000.ics");
+	mem_item_broken(kit.mem, WORLD_USER, FOLDER, "item-001.ics", ERR_OK);
+	other_puts("item-001.ics", 7, 7, 0);
+	sync_one(folder, -1, 100, 0);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+	assert_string_equal(troubles(), "");
+}
+
+static void
+what_a_device_fails_at_is_listed_with_the_device(void **state)
+{
+	char from[64];
+
+	(void)state;
+	put_many(1);
+	sync_one(folder, -1, -1, -1);
+	snprintf(from, sizeof from, "%s", key);
+	for (int i = 0; i < 6; i++)
+		repeat_from(from);
+	eas_clock_set((int64_t)TODAY * DAY + DAY / 2 + 4000);
+	repeat_from(from);
+	assert_int_equal(told(folder, 0), 0);
+	assert_string_equal(troubles(), "item-000.ics " PHONE ": the device fails at it|");
+	other_puts("item-000.ics", 7, 7, 0);
+	sync_one(folder, -1, 100, 0);
+	assert_string_equal(troubles(), "");
+}
+
 /* One change after the other on a bad line: none of them was sent at a window of one. */
 static void
 what_came_alone_at_a_wider_window_is_not_set_aside(void **state)
@@ -814,6 +895,9 @@ main(void)
 		TEST(the_first_collection_gets_what_the_later_ones_may_not_need),
 		TEST(the_window_halves_per_repeat_and_then_the_item_is_set_aside),
 		TEST(what_was_set_aside_comes_when_it_changes),
+		TEST(what_cannot_be_sent_is_listed_until_it_was_delivered),
+		TEST(what_is_gone_or_has_changed_is_not_listed),
+		TEST(what_a_device_fails_at_is_listed_with_the_device),
 		TEST(what_came_alone_at_a_wider_window_is_not_set_aside),
 		TEST(getchanges_0_tells_nothing),
 		TEST(a_fetch_alone_keeps_the_key),

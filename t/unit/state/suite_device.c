@@ -1,3 +1,5 @@
+#include <time.h>
+
 #include "store.h"
 
 static void
@@ -310,16 +312,32 @@ static void
 troubles_are_replaced_and_cleared(void **unused)
 {
 	struct state_trouble *list;
+	bool any, more;
 	size_t n;
 
 	(void)unused;
 	begin(STATE_WRITE);
 	int64_t alice = make_user("alice"), bob = make_user("bob");
 	int64_t f = make_folder(alice, "caldav:x"), g = make_folder(bob, "caldav:y");
-	ok(state_trouble_save(T, f, "a.ics", "1", "cannot be read"));
-	ok(state_trouble_save(T, f, "A.ics", "1", "neither"));
-	ok(state_trouble_save(T, f, "a.ics", "2", "still cannot"));
-	ok(state_trouble_save(T, g, "a.ics", "9", "nor this"));
+	const int64_t phone = make_device(alice, "PHONE"), tablet = make_device(alice, "TABLET");
+	const char *const keys[] = { "a.ics", "A.ics", "b.ics" };
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		struct state_item it = new_item(f, keys[i], (int64_t)i + 1, 0);
+
+		it.version = "2";
+		ok(state_items_save(T, &it, 1));
+	}
+	make_item(g, "a.ics", 1, 0);
+	ok(state_has_trouble(T, f, &any));
+	assert_false(any);
+	ok(state_trouble_save(T, f, 0, "a.ics", "1", "cannot be read"));
+	ok(state_trouble_save(T, f, 0, "A.ics", "2", "neither"));
+	ok(state_trouble_save(T, f, 0, "a.ics", "2", "still cannot"));
+	ok(state_trouble_save(T, f, 0, "b.ics", "1", "was so once"));
+	ok(state_trouble_save(T, f, 0, "gone.ics", "2", "it was there"));
+	ok(state_trouble_save(T, g, 0, "a.ics", "1", "nor this"));
+	ok(state_has_trouble(T, f, &any));
+	assert_true(any);
 	ok(state_troubles(T, arena, "alice", &list, &n));
 	assert_int_equal(n, 2);
 	bool seen = false;
@@ -330,14 +348,31 @@ troubles_are_replaced_and_cleared(void **unused)
 			seen = true;
 			assert_string_equal(list[i].version, "2");
 			assert_string_equal(list[i].reason, "still cannot");
+			assert_string_equal(list[i].device, "");
 			assert_true(list[i].when > 1700000000);
 		}
 	}
 	assert_true(seen);
-	ok(state_trouble_clear(T, f, "a.ics"));
-	ok(state_trouble_clear(T, f, "not there"));
+	ok(state_trouble_clear(T, f, phone, "a.ics"));
+	ok(state_trouble_clear(T, f, phone, "not there"));
 	ok(state_troubles(T, arena, NULL, &list, &n));
 	assert_int_equal(n, 2);
+	end();
+	/* Two are listed; what was so once and what is gone are not kept either. */
+	assert_int_equal(ask("select count(*) from trouble"), 4);
+	ok(state_housekeep(store, time(NULL), &more, &error));
+	assert_int_equal(ask("select count(*) from trouble"), 2);
+
+	/* One device fails where another does not. */
+	begin(STATE_WRITE);
+	ok(state_trouble_save(T, f, phone, "a.ics", "2", "fails"));
+	ok(state_trouble_clear(T, f, tablet, "a.ics"));
+	ok(state_troubles(T, arena, "alice", &list, &n));
+	assert_int_equal(n, 2);
+	assert_string_equal(list[list[0].device[0] ? 0 : 1].device, "PHONE");
+	ok(state_device_remove(T, phone));
+	ok(state_troubles(T, arena, "alice", &list, &n));
+	assert_int_equal(n, 1);
 	end();
 }
 

@@ -75,7 +75,7 @@ a_deleted_folder_is_emptied_and_may_come_again(void **unused)
 	make_item(id, "1", 1, 0);
 	make_item(kept, "1", 1, 0);
 	ok(state_folder_advance(T, id, 1, "cursor"));
-	ok(state_trouble_save(T, id, "1", "", "x"));
+	ok(state_trouble_save(T, id, 0, "1", "", "x"));
 	struct state_answer w = { .n = 1, .pos = { .holes = holes, .n_holes = 1 } };
 	struct state_collection c = { .device = make_device(user, "d"), .folder = id, .epoch = 1, .n = 1, .options = "",
 		.supported = "", .answers = &w, .n_answers = 1 };
