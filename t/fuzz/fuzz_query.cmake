@@ -1,0 +1,1 @@
+set(SOURCES ${CMAKE_SOURCE_DIR}/fcgi/basic.c)
