@@ -18,6 +18,8 @@ import tempfile
 import time
 import urllib.parse
 
+import proxy
+
 SOURCE = pathlib.Path(os.environ.get("CPUSH_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 BUILD = pathlib.Path(os.environ.get("CPUSH_BUILD", SOURCE / "build" / "dev"))
 USERS = ("alice", "bob", "carol")
@@ -57,8 +59,8 @@ def script(name, *args):
 
 class Store:
     """[state] of the configuration."""
-    def __init__(self, kind, dir):
-        self.kind, self.dir = kind, dir
+    def __init__(self, kind, dir, place=None):
+        self.kind, self.dir, self.place = kind, dir, place or dir
 
     def start(self):
         if self.kind == "mariadb":
@@ -66,7 +68,7 @@ class Store:
 
     def config(self):
         if self.kind == "sqlite":
-            return f"[state]\ndriver = sqlite\npath = {self.dir}/state.db\n"
+            return f"[state]\ndriver = sqlite\npath = {self.place}/state.db\n"
         v = self.values
         return (f"[state]\ndriver = mariadb\nsocket = {v['MARIADB_SOCKET']}\ndatabase = {v.get('MARIADB_DATABASE', 'cpush')}\n"
                 f"user = {v.get('MARIADB_USER', 'cpush')}\npassword = {v.get('MARIADB_PASSWORD', 'secret')}\n")
@@ -74,6 +76,23 @@ class Store:
     def stop(self):
         if self.kind == "mariadb":
             script("mariadb.sh", "stop", self.dir / "mariadb")
+
+    def kill(self):
+        os.kill(int((self.dir / "mariadb/started.pid").read_text()), signal.SIGKILL)
+
+    def again(self):
+        script("mariadb.sh", "again", self.dir / "mariadb")
+
+    def client(self, *args, **more):
+        """mariadb as root, with its standard input and output as pipes."""
+        return subprocess.Popen(["mariadb", "--no-defaults", f"--socket={self.values['MARIADB_SOCKET']}", "--user=root", "--batch", "--skip-column-names",
+                                 "--unbuffered", "--force", *args, "cpush"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **more)
+
+    def sql(self, text):
+        """What it answers, lines of columns."""
+        client = self.client()
+        out, _ = client.communicate(text + "\n")
+        return [line.split("\t") for line in out.splitlines()]
 
 
 class Local:
@@ -101,8 +120,13 @@ class Local:
 
 class Imap:
     """A private Dovecot, and a sink for what is sent."""
+    wire = None
+
     def __init__(self, dir):
         self.dir = dir
+
+    def put_behind(self):
+        self.wire = proxy.Wire(int(self.values["IMAP_PORT"]))
 
     def start(self):
         self.values = script("dovecot.sh", "start", self.dir / "dovecot")
@@ -115,10 +139,13 @@ class Imap:
         self.smtp_port = int(self.smtp.stdout.readline().split("=")[1])
 
     def config(self):
-        return (f"[imap]\nurl = imap://127.0.0.1:{self.values['IMAP_PORT']}/\ntls = off\nsmtp = smtp://127.0.0.1:{self.smtp_port}/\n"
+        port = self.wire.port if self.wire else self.values["IMAP_PORT"]
+        return (f"[imap]\nurl = imap://127.0.0.1:{port}/\ntls = off\nsmtp = smtp://127.0.0.1:{self.smtp_port}/\n"
                 "poll = 5\n")
 
     def stop(self):
+        if self.wire:
+            self.wire.close()
         self.smtp.terminate()
         self.smtp.wait(10)
         self.smtp.stdout.close()
@@ -145,6 +172,7 @@ class Imap:
 class Dav:
     """A private Radicale; both CalDAV and CardDAV."""
     servers = {}
+    web = None
 
     def __init__(self, dir, name):
         self.dir, self.name = dir, name
@@ -155,10 +183,15 @@ class Dav:
         self.values = self.servers[self.dir]
         self.url = self.values["RADICALE_URL"]
 
+    def put_behind(self):
+        self.web = proxy.Web(self.url)
+
     def config(self):
-        return f"[{self.name}]\nurl = {self.url}\npoll = 5\n"
+        return f"[{self.name}]\nurl = {self.web.url if self.web else self.url}\npoll = 5\n"
 
     def stop(self):
+        if self.web:
+            self.web.close()
         if self.servers.pop(self.dir, None):
             script("radicale.sh", "stop", self.dir / "radicale")
 
@@ -193,12 +226,13 @@ class Dav:
 
 
 class Bench:
-    def __init__(self, store="sqlite", backends=("local",), extra="", build=BUILD, server=""):
+    def __init__(self, store="sqlite", backends=("local",), extra="", build=BUILD, server="", behind=False,
+                 state=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="cpush-"))
         self.dir.chmod(0o755)
         self.build, self.extra, self.server = pathlib.Path(build), extra, server
-        self.store = Store(store, self.dir)
-        self.names, self.parts, self.processes = backends, {}, []
+        self.store = Store(store, self.dir, state)
+        self.names, self.parts, self.behind = backends, {}, behind      # behind: proxies that can fail (proxy.py)
         self.expected = []      # patterns of log lines at warn or error that a test means to cause
 
     def start(self):
@@ -213,6 +247,8 @@ class Bench:
         for name in self.names:
             self.parts[name] = PARTS[name](self.dir)
             self.parts[name].start()
+            if self.behind:
+                self.parts[name].put_behind()
         self.port, self.socket, self.log = free_port(), self.dir / "cpush.sock", self.dir / "cpush.log"
         self.write_config()
         self.start_cpush()

@@ -6,8 +6,10 @@ import json
 import os
 import unittest
 
-from bench import Bench
+import wbxml
+from bench import Bench, wait_for
 from phone import Phone
+from wbxml import children, find, text
 
 VERSIONS = ("12.1", "14.1", "16.1")
 STORES = ("sqlite", "mariadb")
@@ -44,15 +46,18 @@ def _stop_all():
 
 class Case(unittest.TestCase):
     """A test class names its store and backends; both() below makes one class per store."""
-    store, backends = "sqlite", SERVERS
+    store, backends, more = "sqlite", SERVERS, {}
 
     def setUp(self):
-        self.bench = bench(self.store, self.backends)
+        self.bench = self.find_bench()
         self.user = f"u{next(_users)}"
         for part in self.bench.parts.values():
             part.add_user(self.user)
         self.addCleanup(self.check_log)
         self.phones = itertools.count(1)
+
+    def find_bench(self):
+        return bench(self.store, self.backends, **self.more)
 
     def check_log(self):
         self.assertEqual(self.bench.unexpected(), [])
@@ -62,6 +67,32 @@ class Case(unittest.TestCase):
         if folders:
             self.assertEqual(p.folder_sync(), "1")
         return p
+
+    def statuses(self, p, *collections):
+        """One Sync of these; {CollectionId: Status}. What comes is taken."""
+        answer = p.post("Sync", p.sync_tree(*collections))
+        self.assertEqual(answer.status, 200)
+        if not answer.body:
+            return {}
+        p.take_sync(answer)
+        return {text(c, "AirSync:CollectionId"): text(c, "AirSync:Status") for c in children(find(answer.tree, "AirSync:Collections"))}
+
+    def sync_when_back(self, p, folder, commands=()):
+        """The same Sync until it is no longer told to try again. Returns its collection, or None for an empty answer."""
+        key = folder.key
+
+        def tried():
+            answer = p.post("Sync", p.sync_tree(p.collection(folder, commands, key=key)))
+            self.assertEqual(answer.status, 200)
+            if not answer.body:
+                return [None]
+            c, = children(find(answer.tree, "AirSync:Collections"))
+            self.assertIn(text(c, "AirSync:Status"), ("1", "16"), wbxml.to_xml(c))
+            if text(c, "AirSync:Status") == "16":
+                return None
+            p.take_sync(answer)
+            return [c]
+        return wait_for(tried, every=0.1)[0]
 
     @property
     def imap(self):

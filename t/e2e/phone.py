@@ -219,6 +219,9 @@ class Phone:
             return
         folder.key = text(c, "AirSync:SyncKey")
         folder.more = find(c, "AirSync:MoreAvailable") is not None
+        for response in children(find(c, "AirSync:Responses"), "AirSync:Add"):      # what it is, added() says
+            if text(response, "AirSync:Status") == "1":
+                folder.items.setdefault(text(response, "AirSync:ServerId"), None)
         for command in children(find(c, "AirSync:Commands")):
             self.take_command(folder, command)
 
@@ -269,7 +272,8 @@ class Phone:
         response = find(answer, "AirSync:Responses", "AirSync:Add")
         assert text(response, "AirSync:Status") == "1", wbxml.to_xml(answer)
         id = text(response, "AirSync:ServerId")
-        folder.items[id] = ("AirSync:ApplicationData", data)
+        if folder.items[id] is None:    # else the same answer has changed it already
+            folder.items[id] = ("AirSync:ApplicationData", data)
         return id
 
     # -- Ping

@@ -1,6 +1,7 @@
 #!/bin/sh
-# A private MariaDB for tests: mariadb.sh start DIR | stop DIR
+# A private MariaDB for tests: mariadb.sh start DIR | stop DIR | again DIR
 #
+# again starts one that was stopped or killed with what it holds, and as it was started before.
 # start prints shell variables: MARIADB_SOCKET, and MARIADB_PORT where one was asked for. The database cpush and the user cpush are made
 # by etc/mariadb.sql, with the password "secret"; root has none, by the socket. Runs as root or not; everything lives under DIR.
 # Environment: CPUSH_TEST_MARIADB_SOCKET (a server that runs already: it is prepared and used, and not stopped), MARIADB_TCP=yes (also
@@ -71,10 +72,21 @@ start() {
 		certificate "$dir"
 		network="$network --ssl-cert=$dir/ca.pem --ssl-key=$dir/key.pem"
 	fi
-	# shellcheck disable=SC2086
-	mariadbd --no-defaults --user="$user" --datadir="$dir/data" --socket="$socket" --pid-file="$dir/mariadb.pid" \
+	echo "$network ${MARIADB_OPTIONS:-}" >"$dir/options"
+	run "$dir"
+	prepare "$socket"
+	echo "MARIADB_SOCKET=$socket"
+	[ -z "${port:-}" ] || echo "MARIADB_PORT=$port"
+	[ ! -f "$dir/ca.pem" ] || echo "MARIADB_CA=$dir/ca.pem"
+}
+
+run() {
+	dir=$1
+	socket=$dir/mariadb.sock
+	# shellcheck disable=SC2046
+	mariadbd --no-defaults --user="$(id -un)" --datadir="$dir/data" --socket="$socket" --pid-file="$dir/mariadb.pid" \
 		--log-error="$dir/mariadb.log" --character-set-server=utf8mb4 --innodb-buffer-pool-size=64M --innodb-log-file-size=32M \
-		--innodb-flush-log-at-trx-commit=2 --performance-schema=OFF --max-connections=300 $network ${MARIADB_OPTIONS:-} \
+		--innodb-flush-log-at-trx-commit=2 --performance-schema=OFF --max-connections=300 $(cat "$dir/options") \
 		</dev/null >/dev/null 2>&1 &
 	pid=$!
 	echo "$pid" >"$dir/started.pid"
@@ -85,10 +97,6 @@ start() {
 		[ "$tries" -lt 600 ] || fail "mariadbd does not answer, see $dir/mariadb.log"
 		sleep 0.1
 	done
-	prepare "$socket"
-	echo "MARIADB_SOCKET=$socket"
-	[ -z "${port:-}" ] || echo "MARIADB_PORT=$port"
-	[ ! -f "$dir/ca.pem" ] || echo "MARIADB_CA=$dir/ca.pem"
 }
 
 stop() {
@@ -110,9 +118,10 @@ stop() {
 	rm -f "$1/started.pid" "$1/mariadb.pid" "$1/mariadb.sock"
 }
 
-[ $# -eq 2 ] || fail "usage: mariadb.sh start DIR | stop DIR"
+[ $# -eq 2 ] || fail "usage: mariadb.sh start DIR | stop DIR | again DIR"
 case $1 in
 start) start "$2" ;;
+again) run "$(cd "$2" && pwd)" ;;
 stop) stop "$2" ;;
-*) fail "start or stop" ;;
+*) fail "start, stop or again" ;;
 esac
