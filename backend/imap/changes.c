@@ -163,8 +163,9 @@ delta(struct looking *l, bool *whole_r, struct error *e)
 {
 	struct imap_cmd cmd AUTO(imap_cmd_finish) = { .c = l->c };
 	imap_cmd_begin(&cmd, l->c, "UID FETCH");
-	imap_cmd_printf(&cmd, " 1:* (UID FLAGS INTERNALDATE) (CHANGEDSINCE %llu%s)", (unsigned long long)l->from.modseq,
-		l->c->qresync ? " VANISHED" : "");
+	/* Not 1:*, which ends with the last mail that is still there: what vanished behind it is not asked for then. */
+	imap_cmd_printf(&cmd, " 1:%u (UID FLAGS INTERNALDATE) (CHANGEDSINCE %llu%s)", UINT32_MAX,
+		(unsigned long long)l->from.modseq, l->c->qresync ? " VANISHED" : "");
 	enum err err = fetch_changes(l, &cmd, e);
 	if (err)
 		return err;

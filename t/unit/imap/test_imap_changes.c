@@ -93,7 +93,7 @@ qresync_tells_what_changed_and_vanished(void **state)
 {
 	static const struct fake_rule rules[] = { QRESYNC, REPLY("SELECT", BOX(4, 9, 14, 60)),
 		REPLY("STATUS", "* STATUS INBOX (MESSAGES 4 UIDNEXT 14 UIDVALIDITY 9 UNSEEN 1 HIGHESTMODSEQ 60)\r\n$ OK done\r\n"),
-		REPLY("UID FETCH 1:* (UID FLAGS INTERNALDATE) (CHANGEDSINCE 50 VANISHED)",
+		REPLY("UID FETCH 1:4294967295 (UID FLAGS INTERNALDATE) (CHANGEDSINCE 50 VANISHED)",
 			"* VANISHED (EARLIER) 3,5:6,14:99\r\n" MAIL(1, 4, "\\Seen \\Deleted", 55) MAIL(3, 12, "", 58) MAIL(4, 13, "", 60)
 			"* 1 FETCH (UID 9 FLAGS (\\Seen) MODSEQ (61))\r\n$ OK done\r\n"), END };
 	struct kit *k = *state;
@@ -122,7 +122,7 @@ static void
 condstore_counts_whether_anything_vanished(void **state)
 {
 	static const struct fake_rule none[] = { CONDSTORE, REPLY("SELECT", BOX(4, 9, 14, 60)),
-		REPLY("UID FETCH 1:* (UID FLAGS INTERNALDATE) (CHANGEDSINCE 50)",
+		REPLY("UID FETCH 1:4294967295 (UID FLAGS INTERNALDATE) (CHANGEDSINCE 50)",
 			MAIL(1, 4, "\\Seen", 55) MAIL(4, 13, "", 60) "$ OK done\r\n"), END };
 	static const struct fake_rule one[] = { CONDSTORE, REPLY("SELECT", BOX(3, 9, 14, 60)),
 		REPLY("UID FETCH", MAIL(1, 4, "\\Seen", 55) MAIL(3, 13, "", 60) "$ OK done\r\n"),
