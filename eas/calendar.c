@@ -91,6 +91,8 @@ render(const struct item_view *v, struct arena *a, const struct backend_item *it
 	enum err err = cal_open(&c, v, a, item->bytes, e);
 	if (!err)
 		err = cal_read_event(&c, c.master, &ev, e);
+	if (!err && !ev.recurring && !ical_line(c.master, "RECURRENCE-ID") && recurrence_repeats(c.master))
+		err = err_set(e, ERR_INVALID, "event: EAS has no word for its recurrence rule");
 	return err ? err : cal_write(&c, &ev, w);
 }
 

@@ -297,6 +297,15 @@ recurrence_from_rrule(const struct rrule *r, int64_t start, struct recurrence *r
 	return ok && rec_r->interval <= 999;
 }
 
+bool
+recurrence_repeats(const struct ical *component)
+{
+	const struct ical *line = ical_line(component, "RRULE");
+	struct rrule r;
+
+	return line && (ical_next_line(line, "RRULE") || !rrule_parse(line->value, &r) || r.count != 1);
+}
+
 /* ---- to RRULE ---- */
 
 static void

@@ -1,7 +1,7 @@
 /* eas/recurrence.h - RRULE read, written and expanded, and the Recurrence of EAS that it becomes. Private to eas/.
  *
  * EAS knows six kinds of rules; RRULE knows thousands. A rule that EAS has a word for is translated exactly; of another the nearest one is
- * taken all of whose instances are real ones (every 1st and 15th: every 1st); where there is none, none.
+ * taken all of whose instances are real ones (every 1st and 15th: every 1st); where there is none, the item is set aside.
  * Bounds:    SECONDLY, MINUTELY, and rules that name no existing day are never expanded; every expansion ends after SERIES_MAX instances.
  * Spec:      RFC 5545 3.3.10; [MS-ASCAL] 2.2.2.35..37, [MS-ASTASK] 2.2.2.18 (recurrence patterns)
  */
@@ -82,6 +82,9 @@ struct recurrence {
 /* start: the wall clock of DTSTART. False: there is no word for it. Else until is not set, and *exact_r false means that the rule has
  * more instances (and COUNT does not hold). */
 bool recurrence_from_rrule(const struct rrule *r, int64_t start, struct recurrence *rec_r, bool *exact_r);
+/* Has it a rule, and not one that means DTSTART alone? Without a Recurrence such a component would be shown as another one: as its first
+ * instance, which a phone moves and deletes in the place of all. */
+bool recurrence_repeats(const struct ical *component);
 /* The value of the RRULE; until_text: the value of UNTIL where has_until. */
 char *recurrence_to_rrule(struct ical_mem *m, const struct recurrence *rec, const char *until_text);
 /* The same instances? What was left out is taken from the start's day (start: its wall clock). until is compared by its day; `shift` is

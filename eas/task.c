@@ -223,6 +223,8 @@ render(const struct item_view *v, struct arena *a, const struct backend_item *it
 	enum err err = task_open(&c, v, a, item->bytes, e);
 	if (!err)
 		err = task_read(&c, &t, e);
+	if (!err && !t.recurring && recurrence_repeats(c.todo))
+		err = err_set(e, ERR_INVALID, "task: EAS has no word for its recurrence rule");
 	if (!err)
 		err = ical_write_body(v, a, &t.body, true, w);
 	if (err)

@@ -1,5 +1,6 @@
 """Events, tasks and contacts, both ways: the phone, and what CalDAV and CardDAV then hold."""
 import re
+import subprocess
 import unittest
 
 import wbxml
@@ -180,7 +181,10 @@ class Calendar(Dav):
                                                    more="RRULE:FREQ=SECONDLY\n"))
         p, calendar = self.calendar("14.1")
         p.sync(calendar)
-        self.assertIn("Good", [text(d, "Calendar:Subject") for d in calendar.items.values()])
+        self.assertEqual([text(d, "Calendar:Subject") for d in calendar.items.values()], ["Good"])
+        listed = subprocess.run([str(self.bench.build / "bin/cpush-admin"), "-c", str(self.bench.config), "trouble", "list", self.user],
+                                text=True, timeout=60, capture_output=True).stdout
+        self.assertRegex(listed, r"(?m)^[^\n]*bad\.ics: event: EAS has no word for its recurrence rule$")
 
     def test_push_of_an_event(self):
         p, calendar = self.calendar("14.1")

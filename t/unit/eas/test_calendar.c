@@ -419,6 +419,37 @@ attendees_come_and_go(void **state)
 	assert_ptr_equal(out, ics);
 }
 
+/* What was not shown stays: who comes twice, and who comes after very many. */
+static void
+attendees_that_the_phone_does_not_see(void **state)
+{
+	struct kit *k = *state;
+	struct item_merged m;
+	struct buf b;
+	unsigned n = 0;
+
+	const char *twice = EVENT("DTSTART:20260301T100000Z\nORGANIZER:mailto:alice@example.com\nATTENDEE;PARTSTAT=ACCEPTED:mailto:bob@x\n"
+		"ATTENDEE;PARTSTAT=DECLINED:mailto:BOB@x\nATTENDEE:mailto:mailto: carl@x\n");
+	const char *xml = kit_render(k, &item_calendar, slice_str(twice), NULL);
+	assert_non_null(strstr(xml, "<C:Attendees><C:Attendee><C:Email>bob@x</C:Email><C:Name>bob@x</C:Name><C:AttendeeStatus>3</C:AttendeeStatus>"
+		"<C:AttendeeType>1</C:AttendeeType></C:Attendee><C:Attendee><C:Email>carl@x</C:Email>"));
+	assert_ptr_equal(kit_merge(k, &item_calendar, twice, xml, &m), twice);
+	const char *out = kit_merge(k, &item_calendar, twice, "<C:Attendees><C:Attendee><C:Email>bob@x</C:Email></C:Attendee></C:Attendees>", &m);
+	assert_true(kit_has(out, "ATTENDEE;PARTSTAT=ACCEPTED:mailto:bob@x\nATTENDEE;PARTSTAT=DECLINED:mailto:BOB@x\n"));
+	assert_null(strstr(out, "carl"));
+
+	buf_init(&b, 0);
+	for (unsigned i = 0; i < CAL_ATTENDEES_MAX + 100; i++)
+		buf_printf(&b, "ATTENDEE:mailto:a%u@x\n", i);
+	const char *many = arena_printf(k->a, EVENT("DTSTART:20260301T100000Z\n%s"), buf_str(&b));
+	buf_finish(&b);
+	out = kit_merge(k, &item_calendar, many, "<C:Attendees><C:Attendee><C:Email>a7@x</C:Email></C:Attendee></C:Attendees>", &m);
+	for (const char *p = out; (p = strstr(p, "\nATTENDEE:")); p++)
+		n++;
+	assert_int_equal(n, 101);
+	assert_true(kit_has(out, "ATTENDEE:mailto:a7@x\n") && kit_has(out, "ATTENDEE:mailto:a2099@x\n"));
+}
+
 static void
 addresses_in_the_wild(void **state)
 {
@@ -457,6 +488,27 @@ what_makes_no_event(void **state)
 	assert_int_equal(err, ERR_INVALID);
 	assert_null(kit_render(k, &item_calendar, slice_str(EVENT("SUMMARY:no start\n")), &err));
 	assert_int_equal(err, ERR_INVALID);
+}
+
+/* A phone that takes text gets the text of it; sent back, that is no other description. */
+static void
+a_description_in_html_alone(void **state)
+{
+	static const unsigned versions[] = { 121, 141, 161 };
+	const char *ics = EVENT("DTSTART:20260301T100000Z\nX-ALT-DESC;FMTTYPE=text/html:<p>Hello\\, <b>you</b></p>\nDESCRIPTION;ALTREP=\"cid:x\":\n");
+	struct kit *k = *state;
+	struct item_merged m;
+
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		k->view.version = versions[i];
+		const char *xml = kit_render(k, &item_calendar, slice_str(ics), NULL);
+		assert_non_null(strstr(xml, "<A:Type>1</A:Type>"));
+		assert_non_null(strstr(xml, "<A:Data>Hello, you</A:Data>"));
+		assert_ptr_equal(kit_merge(k, &item_calendar, ics, xml, &m), ics);
+	}
+	const char *out = kit_merge(k, &item_calendar, ics, "<A:Body><A:Type>1</A:Type><A:Data>Other</A:Data></A:Body>", &m);
+	assert_true(kit_has(out, "DESCRIPTION:Other\n"));
+	assert_null(strstr(out, "Hello"));
 }
 
 /* ---- exceptions ---- */
@@ -611,10 +663,7 @@ rules_without_a_word_in_eas_survive(void **state)
 		const char *rule, *shown; /* "": none */
 	} rules[] = {
 		{ "RRULE:FREQ=MONTHLY;BYMONTHDAY=1,15\n", "<C:Type>2</C:Type><C:Interval>1</C:Interval><C:DayOfMonth>1</C:DayOfMonth>" },
-		{ "RRULE:FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO\n", "" },
-		{ "RRULE:FREQ=MINUTELY;INTERVAL=15;COUNT=10\n", "" },
-		{ "RRULE:FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1,-1\n", "" },
-		{ "RRULE:FREQ=NONSENSE\n", "" },
+		{ "RRULE:FREQ=SECONDLY;COUNT=1\n", "" },
 		{ "RDATE;TZID=Europe/Berlin:20260310T100000,20260320T100000\n", "" },
 		{ "RRULE:FREQ=DAILY;COUNT=1500\n", "<C:Until>20300408T080000Z</C:Until>" },
 		{ "RRULE:FREQ=HOURLY;INTERVAL=6;COUNT=8\n", "<C:Type>0</C:Type><C:Interval>1</C:Interval><C:Until>20260303T030000Z</C:Until>" },
@@ -641,6 +690,29 @@ rules_without_a_word_in_eas_survive(void **state)
 			assert_false(m.altered);
 		}
 		k->view.version = 141;
+	}
+}
+
+/* As its first instance alone such a series would be another event. */
+static void
+rules_without_any_form_are_set_aside(void **state)
+{
+	static const char *const rules[] = {
+		"RRULE:FREQ=SECONDLY\n", "RRULE:FREQ=MINUTELY;INTERVAL=15;COUNT=10\n", "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30\n",
+		"RRULE:FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO\n", "RRULE:FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1,-1\n",
+		"RRULE:FREQ=NONSENSE\n", "RRULE:FREQ=YEARLY;RSCALE=CHINESE\n", "RRULE:FREQ=MINUTELY;COUNT=1\nRRULE:FREQ=DAILY;BYHOUR=3\n",
+	};
+	struct kit *k = *state;
+	struct item_merged m;
+	enum err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		const char *ics = arena_printf(k->a, EVENT(BASE "%s"), rules[i]);
+		if (kit_render(k, &item_calendar, slice_str(ics), &err) || err != ERR_INVALID)
+			fail_msg("%s is shown", rules[i]);
+		/* A phone that has it from before may still edit it. */
+		const char *out = kit_merge(k, &item_calendar, ics, "<C:Subject>New</C:Subject>", &m);
+		assert_true(kit_has(out, rules[i]) && kit_has(out, "SUMMARY:New\n"));
 	}
 }
 
@@ -715,6 +787,8 @@ main(void)
 		TEST(the_example_of_a_holiday),
 		TEST(a_meeting_from_14_1),
 		TEST(attendees_come_and_go),
+		TEST(attendees_that_the_phone_does_not_see),
+		TEST(a_description_in_html_alone),
 		TEST(addresses_in_the_wild),
 		TEST(what_makes_no_event),
 		TEST(instances_of_16),
@@ -723,6 +797,7 @@ main(void)
 		TEST(a_series_that_moves_takes_its_exceptions_along),
 		TEST(a_new_name_of_the_series_is_that_of_its_instances),
 		TEST(rules_without_a_word_in_eas_survive),
+		TEST(rules_without_any_form_are_set_aside),
 		TEST(when_it_is_over),
 		TEST(every_failed_allocation_is_told),
 	};
