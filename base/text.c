@@ -258,16 +258,11 @@ is_base64(char c)
 	return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
 }
 
-unsigned char *
-text_unbase64(struct arena *a, const char *s, size_t n, size_t *n_r)
+bool
+text_is_base64(const char *s, size_t n)
 {
-	if (n > INT32_MAX / 2)
-		return NULL;
-	/* Bring it into the strict form that OpenSSL reads: no white space, whole groups, padding at the end only. */
-	char *strict = arena_alloc(a, n + 4);
-	if (!strict)
-		return NULL;
 	size_t len = 0, pads = 0;
+
 	for (size_t i = 0; i < n; i++) {
 		if (s[i] == ' ' || s[i] == '\t' || s[i] == '\r' || s[i] == '\n')
 			continue;
@@ -276,12 +271,26 @@ text_unbase64(struct arena *a, const char *s, size_t n, size_t *n_r)
 			continue;
 		}
 		if (!is_base64(s[i]) || pads > 0)
-			return NULL;
-		strict[len++] = s[i];
+			return false;
+		len++;
 	}
-	size_t missing = (4 - len % 4) % 4;
-	if (missing == 3 || pads > missing)
+	return len % 4 != 1 && pads <= (4 - len % 4) % 4;
+}
+
+unsigned char *
+text_unbase64(struct arena *a, const char *s, size_t n, size_t *n_r)
+{
+	if (n > INT32_MAX / 2 || !text_is_base64(s, n))
 		return NULL;
+	/* Bring it into the strict form that OpenSSL reads: no white space, whole groups, padding at the end only. */
+	char *strict = arena_alloc(a, n + 4);
+	if (!strict)
+		return NULL;
+	size_t len = 0;
+	for (size_t i = 0; i < n; i++)
+		if (is_base64(s[i]))
+			strict[len++] = s[i];
+	size_t missing = (4 - len % 4) % 4;
 	memset(strict + len, '=', missing);
 	len += missing;
 	unsigned char *out = arena_alloc(a, len / 4 * 3 + 1);

@@ -36,7 +36,8 @@ void text_hex(const void *p, size_t n, char *out);
 /* Whole string; -1 unless even and hex; else the number of bytes written to out (which has room for strlen/2). */
 long text_unhex(const char *s, unsigned char *out, size_t room);
 
-/* Base64 (RFC 4648, with padding). Decoding skips white space, accepts missing padding; NULL if malformed. */
+/* Base64 (RFC 4648, with padding). Decoding skips white space, accepts missing padding; NULL if malformed or memory is short. */
+bool text_is_base64(const char *s, size_t n);
 char *text_base64(struct arena *a, const void *p, size_t n) NODISCARD;
 unsigned char *text_unbase64(struct arena *a, const char *s, size_t n, size_t *n_r) NODISCARD;
 

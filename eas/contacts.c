@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "eas/clock.h"
+#include "eas/quirk.h"
 
 static bool
 on_page(unsigned tag, unsigned page)
@@ -96,17 +97,18 @@ says_something(const struct wbxml_node *data)
 	return false;
 }
 
-/* What the phone sent for a field, as the card would say it; NULL: malformed. */
-static const char *
-sent_text(struct arena *a, const struct contact_field *f, const char *text)
+/* What the phone sent for a field, as the card would say it. INVALID, NOMEM. */
+static enum err
+sent_text(struct arena *a, const struct contact_field *f, const char *text, const char **text_r)
 {
-	if (f->slot == SLOT_EMAIL)
-		return contact_address(a, text);
-	text = contact_clean(a, text);
-	if (f->kind != FIELD_DATE || !*text)
-		return text;
-	const char *date = contact_date_of_phone(a, text);
-	return date;
+	char date[CONTACT_DATE_SIZE];
+	*text_r = f->slot == SLOT_EMAIL ? contact_address(a, text) : contact_clean(a, text);
+	if (f->kind != FIELD_DATE || !**text_r)
+		return ERR_OK;
+	if (!contact_date_of_phone(*text_r, date))
+		return ERR_INVALID;
+	*text_r = arena_strdup(a, date);
+	return *text_r ? ERR_OK : ERR_NOMEM;
 }
 
 static const char **
@@ -152,19 +154,26 @@ want_lists(struct arena *a, const struct item_edit *edit, const struct contact *
 	return want->categories && want->children ? ERR_OK : ERR_NOMEM;
 }
 
-/* iOS sends an empty Picture with edits of anything, so an empty one deletes nothing. */
+/* An empty one deletes the picture that the phone has, never one that it was not given because it is too large. */
 static enum err
-want_picture(struct arena *a, const struct wbxml_node *data, struct contact *want, struct error *e)
+want_picture(const struct item_view *view, struct arena *a, const struct wbxml_node *data, struct contact *want, struct error *e)
 {
 	const struct wbxml_node *node = wbxml_child(data, Contacts_Picture);
-	if (!node || !node->data.len)
+	if (!node)
 		return ERR_OK;
+	if (!node->data.len) {
+		if (!(view->quirks & QUIRK_EMPTY_PICTURE))
+			want->picture = slice(NULL, 0);
+		return ERR_OK;
+	}
 	if (node->data.len > CONTACT_PICTURE_MAX + CONTACT_PICTURE_MAX / 32)
 		return err_set(e, ERR_INVALID, "the picture is larger than 48 KB"); /* MS-ASCNTC_R384; line ends do not count */
 	size_t n;
+	if (!text_is_base64((const char *)node->data.ptr, node->data.len))
+		return err_set(e, ERR_INVALID, "the picture is not base64");
 	unsigned char *bytes = text_unbase64(a, (const char *)node->data.ptr, node->data.len, &n);
 	if (!bytes)
-		return err_set(e, ERR_INVALID, "the picture is not base64");
+		return err_set(e, ERR_NOMEM, "no memory for a picture");
 	if ((n + 2) / 3 * 4 > CONTACT_PICTURE_MAX)
 		return err_set(e, ERR_INVALID, "the picture is larger than 48 KB");
 	want->picture = slice(bytes, n);
@@ -189,19 +198,19 @@ want_fields(struct arena *a, const struct item_edit *edit, struct contact *want,
 	for (unsigned i = 0; i < C_FIELDS; i++) {
 		const struct contact_field *f = &contact_fields[i];
 		const char *text = wbxml_text(edit->data, f->tag);
-		if (text)
-			want->text[i] = sent_text(a, f, text);
-		else if (f->kind != FIELD_FILEAS && !is_ghosted(edit->supported, f->tag))
+		enum err err = text ? sent_text(a, f, text, &want->text[i]) : ERR_OK;
+		if (err)
+			return err_set(e, err, err == ERR_NOMEM ? "no memory for a contact" : "a date of a contact is malformed");
+		if (!text && f->kind != FIELD_FILEAS && !is_ghosted(edit->supported, f->tag))
 			want->text[i] = ""; /* the filing string can be made of the rest: phones that know none send none */
-		if (!want->text[i])
-			return err_set(e, ERR_INVALID, "a date of a contact is malformed");
 	}
 	return ERR_OK;
 }
 
 /* What the contact is to be, after the rules of ghosting. */
 static enum err
-make_want(struct arena *a, const struct item_edit *edit, const struct contact *old, struct contact *want, struct error *e)
+make_want(const struct item_view *view, struct arena *a, const struct item_edit *edit, const struct contact *old, struct contact *want,
+	struct error *e)
 {
 	*want = *old;
 	enum err err = ERR_OK;
@@ -211,7 +220,7 @@ make_want(struct arena *a, const struct item_edit *edit, const struct contact *o
 			err = err_set(e, ERR_NOMEM, "no memory for a contact");
 	}
 	if (!err)
-		err = want_picture(a, edit->data, want, e);
+		err = want_picture(view, a, edit->data, want, e);
 	if (err)
 		return err;
 	want_note(a, edit->data, want);
@@ -296,7 +305,6 @@ card_uid(struct vcard *v)
 static enum err
 merge(const struct item_view *view, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e)
 {
-	(void)view;
 	struct vcard *v;
 	struct contact old, want, now;
 	*m_r = (struct item_merged){ 0 };
@@ -306,7 +314,7 @@ merge(const struct item_view *view, struct arena *a, const struct item_edit *edi
 		return err_set(e, ERR_INVALID, "there is nothing in the contact");
 	enum err err = begin(a, edit, &v, &old, e);
 	if (!err)
-		err = make_want(a, edit, &old, &want, e);
+		err = make_want(view, a, edit, &old, &want, e);
 	if (err)
 		return err;
 	bool changed = contact_apply(v, &old, &want);

@@ -12,6 +12,7 @@
 
 #define CONTACT_LIST_MAX 300                /* Category and Child: MS-ASCNTC_R183, R194 */
 #define CONTACT_PICTURE_MAX (48u * 1024)    /* of base64: MS-ASCNTC_R381 */
+#define CONTACT_DATE_SIZE sizeof "1980-05-17"
 #define CONTACT_NO_YEAR 1604                /* how Apple writes a birthday without a year; a leap year */
 
 enum slot {
@@ -80,8 +81,8 @@ enum err contact_read(struct vcard *v, struct contact *c_r) NODISCARD;
 
 /* YYYY-MM-DD of what a card says (the year CONTACT_NO_YEAR where it has none); "" where it says no full day. */
 const char *contact_date_of_card(struct arena *a, const char *value);
-/* The same of what a phone sent; NULL if it is no date. */
-const char *contact_date_of_phone(struct arena *a, const char *value);
+/* The same of what a phone sent; false if it is no date. */
+bool contact_date_of_phone(const char *value, char date_r[CONTACT_DATE_SIZE]);
 /* Writes the date into the property as its version has it. */
 void contact_date_set(struct vcard *v, struct vcard_prop *p, const char *date);
 

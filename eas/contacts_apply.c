@@ -254,9 +254,13 @@ picture_type(struct slice s)
 static bool
 apply_picture(struct vcard *v, const struct contact *old, const struct contact *want)
 {
-	if (!want->picture.len || slice_eq(old->picture, want->picture))
+	if (slice_eq(old->picture, want->picture))
 		return false;
 	struct vcard_prop *p = contact_prop(v, SLOT_PHOTO);
+	if (p && !want->picture.len) {
+		vcard_remove(v, p);
+		return true;
+	}
 	if (!p)
 		p = contact_new_prop(v, SLOT_PHOTO, "");
 	if (p)
@@ -271,16 +275,16 @@ names_differ(const struct contact *a, const struct contact *b)
 		differs(a, b, C_SUFFIX);
 }
 
-/* FN follows the name, or what stands for one. */
+/* FN follows the name, or what stands for one. A card that came without it gets one only with its next name. */
 static const char *
 apply_full_name(struct vcard *v, const struct contact *old, const struct contact *want)
 {
 	struct vcard_prop *p = vcard_find(v, "FN");
 	const char *fn = p ? contact_clean(v->arena, vcard_text(v, p)) : "";
 	bool names = names_differ(old, want);
-	if (*fn && !names && (contact_has_name(want) || strcmp(fn, contact_nameless(old)) != 0))
+	if (!names && (!*fn || contact_has_name(want) || strcmp(fn, contact_nameless(old)) != 0))
 		return fn;
-	const char *now = names || !*fn ? contact_full_name(v->arena, old, fn, want) : contact_nameless(want);
+	const char *now = names ? contact_full_name(v->arena, old, fn, want) : contact_nameless(want);
 	if (strcmp(now, fn) == 0)
 		return fn;
 	if (p)

@@ -1,4 +1,5 @@
 /* eas/contacts_date.c - birthdays and anniversaries: a day, whatever the time and zone that come with it. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -65,20 +66,22 @@ read_day(const char *s, struct day *d)
 	return month_day(s, d);
 }
 
-static const char *
-print_day(struct arena *a, const struct day *d)
+static void
+print_day(const struct day *d, char date_r[CONTACT_DATE_SIZE])
 {
-	return arena_printf(a, "%04d-%02d-%02d", d->year, d->month, d->day);
+	(void)snprintf(date_r, CONTACT_DATE_SIZE, "%04u-%02u-%02u", (unsigned)d->year % 10000, (unsigned)d->month % 100, (unsigned)d->day % 100);
 }
 
 const char *
 contact_date_of_card(struct arena *a, const char *value)
 {
+	char date[CONTACT_DATE_SIZE];
 	struct day d;
 	const char *rest = read_day(value, &d);
 	if (!rest || (*rest && *rest != 'T' && *rest != 't' && *rest != ' ' && *rest != 'Z') || !is_day(&d))
 		return "";
-	const char *s = print_day(a, &d);
+	print_day(&d, date);
+	const char *s = arena_strdup(a, date);
 	return s ? s : "";
 }
 
@@ -96,27 +99,27 @@ next_day(struct day *d)
 
 /* Phones send noon, midnight UTC, or midnight of where they are. The nearest midnight UTC is the day that was meant in each case: only
  * east of Greenwich midnight falls into the afternoon before (MS-ASCNTC_R999 would have the time ignored). */
-const char *
-contact_date_of_phone(struct arena *a, const char *value)
+bool
+contact_date_of_phone(const char *value, char date_r[CONTACT_DATE_SIZE])
 {
 	struct day d;
 	const char *rest = read_day(value, &d);
-	if (!rest || text_starts(value, "--") || !is_day(&d))
-		return NULL;
-	if (!*rest)
-		return print_day(a, &d);
-	if (*rest != 'T')
-		return NULL;
-	int hour = digits(rest + 1, 2);
-	if (hour < 0 || hour > 23)
-		return NULL;
-	const char *minutes = rest + 3 + (rest[3] == ':');
-	int minute = digits(minutes, 2);
-	if (minute < 0 || minute > 59)
-		return NULL;
-	if (hour > 12 || (hour == 12 && minute > 0))
-		next_day(&d);
-	return is_day(&d) ? print_day(a, &d) : NULL;
+	if (!rest || text_starts(value, "--") || !is_day(&d) || (*rest && *rest != 'T'))
+		return false;
+	if (*rest) {
+		int hour = digits(rest + 1, 2);
+		if (hour < 0 || hour > 23)
+			return false;
+		int minute = digits(rest + 3 + (rest[3] == ':'), 2);
+		if (minute < 0 || minute > 59)
+			return false;
+		if (hour > 12 || (hour == 12 && minute > 0))
+			next_day(&d);
+	}
+	if (d.year > 9999)
+		return false;
+	print_day(&d, date_r);
+	return true;
 }
 
 void

@@ -45,7 +45,7 @@ contact_value(struct vcard *v, const struct vcard_prop *p, enum slot slot)
 	if (slot == SLOT_EMAIL)
 		return contact_address(v->arena, text_casestarts(text, "mailto:") ? text + strlen("mailto:") : text);
 	if (strcmp(p->name, "TEL") == 0 && text_casestarts(text, "tel:"))
-		return text + strlen("tel:");
+		return contact_clean(v->arena, text + strlen("tel:"));
 	return text;
 }
 

@@ -207,11 +207,11 @@ slot_of(struct vcard *v, const struct vcard_prop *p)
 
 /* An empty property takes no place from one that says something. Those with parts are kept for the parts that may come. */
 static bool
-is_blank(struct vcard *v, const struct vcard_prop *p, unsigned slot)
+is_blank(struct vcard *v, const struct vcard_prop *p, enum slot slot)
 {
 	if (slot == SLOT_NONE || slot == SLOT_PHOTO || slot == SLOT_N || slot == SLOT_ORG)
 		return false;
-	return strcmp(p->name, "ADR") != 0 && !*vcard_text(v, p);
+	return strcmp(p->name, "ADR") != 0 && !*contact_value(v, p, slot);
 }
 
 static size_t

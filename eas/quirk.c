@@ -16,6 +16,10 @@ static const struct {
 	{ "Android", "Android/", 0, 0, QUIRK_EARLY_START },
 	/* The Connectivity Analyzer does not follow 449. */
 	{ "TestActiveSyncConnectivity", NULL, 0, 0, QUIRK_NO_PROVISION },
+	/* iOS, since 8: the photo would go with the first edit of a telephone number. */
+	{ "iPhone", NULL, 0, 0, QUIRK_EMPTY_PICTURE },
+	{ "iPad", NULL, 0, 0, QUIRK_EMPTY_PICTURE },
+	{ "iPod", NULL, 0, 0, QUIRK_EMPTY_PICTURE },
 	/* Evolution handles the HTTP line only. */
 	{ NULL, "Evolution", 0, 0, QUIRK_HTTP_449 },
 };

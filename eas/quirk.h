@@ -11,6 +11,7 @@ enum quirk {
 	QUIRK_HTTP_449 = 8,        /* provisions on the HTTP line only, also from 14.0 */
 	QUIRK_MERGE_CALENDAR = 16, /* shows one calendar only */
 	QUIRK_MERGE_CONTACTS = 32, /* shows one address book only */
+	QUIRK_EMPTY_PICTURE = 64,  /* sends an empty Picture with edits of anything: it deletes nothing */
 };
 
 /* The switches of a client; device_type and user_agent may be "". */

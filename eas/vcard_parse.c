@@ -139,11 +139,12 @@ parse_param(struct arena *a, const char *s, size_t n, struct vcard_param *param)
 static const char *
 piece_end(const char *s)
 {
+	const char *last_quote = strrchr(s, '"');
 	bool quoted = false;
 	for (; *s; s++) {
 		if (*s == '"')
 			quoted = !quoted;
-		if (*s == ';' && !(quoted && strchr(s + 1, '"')))
+		if (*s == ';' && !(quoted && s < last_quote))
 			return s;
 	}
 	return s;

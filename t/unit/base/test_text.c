@@ -223,8 +223,10 @@ base64_skips_white_space_and_refuses_the_rest(void **state)
 	assert_int_equal(n, 6);
 	assert_memory_equal(out, "foobar", 6);
 	static const char *const bad[] = { "Z", "Zm9vY", "Zm9v=", "Zg===", "Z===", "=Zg=", "Zg=x", "Zm-v", "Zm_v", "Zm9\x80", "====" };
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_false(text_is_base64(bad[i], strlen(bad[i])));
 		assert_null(text_unbase64(a, bad[i], strlen(bad[i]), &n));
+	}
 	assert_null(text_unbase64(a, "Zm\0v", 4, &n));
 }
 

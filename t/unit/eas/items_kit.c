@@ -59,7 +59,7 @@ kit_file(struct kit *k, const char *path)
 static const struct {
 	char letter;
 	const char *page;
-} pages[] = { { 'C', "Calendar" }, { 'T', "Tasks" }, { 'A', "AirSyncBase" }, { 'N', "Contacts" }, { 'S', "AirSync" } };
+} pages[] = { { 'C', "Calendar" }, { 'T', "Tasks" }, { 'A', "AirSyncBase" }, { 'N', "Contacts" }, { '2', "Contacts2" }, { 'S', "AirSync" } };
 
 static const char *
 parse_children(struct wbxml_writer *w, const char *p)

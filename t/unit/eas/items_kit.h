@@ -1,6 +1,6 @@
 /* items_kit.h - items and ApplicationData as text, for the tests of the mappings.
  *
- * Elements are written as <C:Subject>text</C:Subject>; C is Calendar, T Tasks, A AirSyncBase. Line ends of iCalendar are LF here.
+ * Elements are written as <C:Subject>text</C:Subject>; C is Calendar, T Tasks, N Contacts, 2 Contacts2, A AirSyncBase. Line ends of iCalendar are LF here.
  */
 #ifndef ITEMS_KIT_H
 #define ITEMS_KIT_H
