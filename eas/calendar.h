@@ -18,7 +18,7 @@
 #define CAL_DAY INT64_C(86400)
 #define CAL_EXCEPTIONS_READ 4096 /* of an object; further ones are kept, but not shown */
 #define CAL_EXCEPTIONS_SENT 256  /* [MS-ASCAL 2.2.2.21], the latest */
-#define CAL_ATTENDEES_MAX 2000
+#define CAL_ATTENDEES_MAX 2000   /* further lines are kept, but not shown */
 
 enum cal_field {
 	CAL_ALL_DAY = 1 << 0,
@@ -169,7 +169,7 @@ void cal_apply(struct cal *c, struct ical *component, const struct cal_event *no
 void cal_new_times(struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields, struct cal_times *t_r);
 void cal_read_people(struct cal *c, const struct ical *component, struct cal_event *ev);
 bool cal_same_people(const struct cal *c, const struct cal_event *now, const struct cal_event *want);
-void cal_put_attendees(struct cal *c, struct ical *component, const struct cal_event *want);
+void cal_put_attendees(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want);
 void cal_put_organizer(struct cal *c, struct ical *component, const struct cal_event *want);
 void cal_put_response_requested(struct cal *c, struct ical *component, bool on);
 

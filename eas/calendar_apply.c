@@ -169,7 +169,7 @@ cal_apply(struct cal *c, struct ical *component, const struct cal_event *now, co
 	if (diff & CAL_ATTENDEES) {
 		if (want->n_attendees && !(want->has & CAL_MEETING && want->meeting & 2 && !(want->has & CAL_ORGANIZER)))
 			cal_put_organizer(c, component, want);
-		cal_put_attendees(c, component, want);
+		cal_put_attendees(c, component, now, want);
 	}
 	if (diff & CAL_BUSY)
 		put_busy(c, component, want->busy);

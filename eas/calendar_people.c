@@ -24,9 +24,7 @@ cal_address(struct ical_mem *m, const char *s)
 	} else {
 		close = s + strlen(s);
 	}
-	while (*s == ' ')
-		s++;
-	if (text_casestarts(s, "mailto:"))
+	for (s += strspn(s, " "); text_casestarts(s, "mailto:"); s += strspn(s, " "))
 		s += strlen("mailto:");
 	while (close > s && close[-1] == ' ')
 		close--;
@@ -78,6 +76,16 @@ type_of(const struct ical *line)
 	return TYPE_REQUIRED;
 }
 
+static const struct cal_attendee *
+find_attendee(const struct cal_event *ev, const char *email)
+{
+	for (size_t i = 0; i < ev->n_attendees; i++)
+		if (cal_same_address(ev->attendees[i].email, email))
+			return &ev->attendees[i];
+	return NULL;
+}
+
+/* Exchange does not list the organizer among the attendees; nor is anybody listed twice, or after CAL_ATTENDEES_MAX lines. */
 static void
 read_attendees(struct cal *c, const struct ical *component, struct cal_event *ev, int *own_r)
 {
@@ -88,18 +96,16 @@ read_attendees(struct cal *c, const struct ical *component, struct cal_event *ev
 		room += room < CAL_ATTENDEES_MAX;
 	if (room)
 		list = ical_alloc(&c->m, room, sizeof *list);
-	for (const struct ical *line = ical_line(component, "ATTENDEE"); list && line && n < room; line = ical_next_line(line, "ATTENDEE")) {
+	ev->attendees = list;
+	for (const struct ical *line = ical_line(component, "ATTENDEE"); list && line; line = ical_next_line(line, "ATTENDEE")) {
 		const char *email = address_of(c, line), *name = ical_param(&c->m, line, "CN");
 		if (cal_same_address(c->view->address, email))
 			*own_r = status_of(line);
-		/* Exchange does not list the organizer among the attendees. */
-		if (!*email || cal_same_address(ev->organizer_email, email))
+		if (n++ >= room || !*email || cal_same_address(ev->organizer_email, email) || find_attendee(ev, email))
 			continue;
 		ev->response_requested = ev->response_requested || ical_param_is(line, "RSVP", "TRUE");
-		list[n++] = (struct cal_attendee){ email, name && *name ? name : email, status_of(line), type_of(line) };
+		list[ev->n_attendees++] = (struct cal_attendee){ email, name && *name ? name : email, status_of(line), type_of(line) };
 	}
-	ev->attendees = list;
-	ev->n_attendees = n;
 }
 
 void
@@ -121,15 +127,6 @@ cal_read_people(struct cal *c, const struct ical *component, struct cal_event *e
 }
 
 /* ---- comparing and writing ---- */
-
-static const struct cal_attendee *
-find_attendee(const struct cal_event *ev, const char *email)
-{
-	for (size_t i = 0; i < ev->n_attendees; i++)
-		if (cal_same_address(ev->attendees[i].email, email))
-			return &ev->attendees[i];
-	return NULL;
-}
 
 static bool
 same_status(int a, int b)
@@ -210,31 +207,31 @@ new_attendee(struct cal *c, struct ical *component, const struct cal_attendee *w
 }
 
 void
-cal_put_attendees(struct cal *c, struct ical *component, const struct cal_event *want)
+cal_put_attendees(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want)
 {
 	const struct ical *organizer = ical_line(component, "ORGANIZER");
 	const char *chair = organizer ? address_of(c, organizer) : "";
 	bool *seen = ical_alloc(&c->m, want->n_attendees + 1, sizeof *seen);
-	struct ical *next;
+	struct ical *next, *line = ical_line(component, "ATTENDEE");
 
 	if (!seen)
 		return;
-	for (struct ical *line = ical_line(component, "ATTENDEE"); line; line = next) {
+	for (size_t n = 0; line && n < CAL_ATTENDEES_MAX; n++, line = next) {
 		const char *email = address_of(c, line);
 		const struct cal_attendee *w = find_attendee(want, email);
 		next = ical_next_line(line, "ATTENDEE");
-		if (w) {
-			seen[w - want->attendees] = true;
+		if (w && !seen[w - want->attendees])
 			put_attendee(c, line, w);
-		} else if (!cal_same_address(chair, email)) {
+		if (w)
+			seen[w - want->attendees] = true;
+		else if (find_attendee(now, email)) /* the phone knew of it */
 			ical_remove(line);
-		}
 	}
 	for (size_t i = 0; i < want->n_attendees; i++) {
 		const struct cal_attendee *w = &want->attendees[i];
 		if (seen[i] || !*w->email || find_attendee(want, w->email) != w || cal_same_address(chair, w->email))
 			continue;
-		struct ical *line = new_attendee(c, component, w);
+		line = new_attendee(c, component, w);
 		if (line)
 			put_attendee(c, line, w);
 	}

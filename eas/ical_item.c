@@ -109,6 +109,11 @@ ical_read_body(struct ical_mem *m, const struct ical *component, struct ical_bod
 			b_r->html = ical_text(m, line);
 			break;
 		}
+	if (!b_r->html || !b_r->plain || *b_r->plain)
+		return;
+	/* HTML alone: what a phone that takes text only gets of it, and sends back. */
+	b_r->plain = body_html_to_text(m->a, b_r->html, strlen(b_r->html));
+	m->failed = m->failed || !b_r->plain;
 }
 
 bool

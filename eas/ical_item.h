@@ -26,7 +26,7 @@ void ical_put_sensitivity(struct ical_mem *m, struct ical *component, int sensit
 
 /* DESCRIPTION and its HTML twin, X-ALT-DESC. */
 struct ical_body {
-	const char *plain; /* "" where there is none */
+	const char *plain; /* "" where there is none; of HTML alone its text */
 	const char *html;  /* NULL where there is none */
 };
 void ical_read_body(struct ical_mem *m, const struct ical *component, struct ical_body *b_r);

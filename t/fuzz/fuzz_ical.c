@@ -57,9 +57,13 @@ edited(struct arena *a, const struct wbxml_node *root, unsigned subject)
 static void
 try(const struct item_class *class, unsigned version, unsigned subject, struct slice bytes)
 {
-	static const struct item_options options = { .conflict = 1, .mime_truncation = 8 };
+	static const struct item_options options[] = {
+		{ .conflict = 1, .mime_truncation = 8 },
+		{ .conflict = 1, .mime_truncation = 8, .n_prefs = 1, .prefs = { { .type = 2, .truncation = UINT32_MAX } } },
+		{ .conflict = 1, .mime_truncation = 8, .n_prefs = 1, .prefs = { { .type = 1, .truncation = 20 } } },
+	};
 	AUTO(arena_free) struct arena *a = arena_new(ARENA_MAX);
-	struct item_view v = { .version = version, .options = &options, .address = "a@example.com", .name = "A" };
+	struct item_view v = { .version = version, .options = &options[version % ARRAY_LEN(options)], .address = "a@example.com", .name = "A" };
 	struct item_supported supported = { 0 };
 	struct item_edit edit = { .stored = bytes, .supported = &supported, .uid = "0123456789abcdef0123456789abcdef" };
 	struct item_merged merged;
