@@ -184,7 +184,7 @@ class Calendar(Dav):
         self.assertEqual([text(d, "Calendar:Subject") for d in calendar.items.values()], ["Good"])
         listed = subprocess.run([str(self.bench.build / "bin/cpush-admin"), "-c", str(self.bench.config), "trouble", "list", self.user],
                                 text=True, timeout=60, capture_output=True).stdout
-        self.assertRegex(listed, r"(?m)^[^\n]*bad\.ics: event: EAS has no word for its recurrence rule$")
+        self.assertRegex(listed, r"bad\.ics.*: event: EAS has no word for its recurrence rule")
 
     def test_push_of_an_event(self):
         p, calendar = self.calendar("14.1")
