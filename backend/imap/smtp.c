@@ -13,7 +13,7 @@ struct sending {
 	void *ctx;
 	bool told;
 	enum err stopped;
-	char reply[256]; /* the line that refused something, else the last one; with its code */
+	char reply[256]; /* the line that refused something, else the last one; with its code, without addresses */
 };
 
 static void
@@ -42,6 +42,27 @@ give(char *to, size_t size, size_t n, void *ctx)
 	return s->stopped ? CURL_READFUNC_ABORT : imap_crlf_next(&s->crlf, to, size * n);
 }
 
+/* Servers name whom they refuse; that is nothing for a log. */
+static void
+hide_addresses(char *s)
+{
+	static const char ends[] = " \t<>()[]\"',;:";
+	char *to = s;
+	while (*s) {
+		size_t n = strcspn(s, ends);
+		if (memchr(s, '@', n)) {
+			*to++ = '@';
+		} else {
+			memmove(to, s, n);
+			to += n;
+		}
+		s += n;
+		if (*s)
+			*to++ = *s++;
+	}
+	*to = '\0';
+}
+
 static int
 hear(CURL *curl, curl_infotype type, char *data, size_t size, void *ctx)
 {
@@ -54,6 +75,7 @@ hear(CURL *curl, curl_infotype type, char *data, size_t size, void *ctx)
 		memcpy(s->reply, data, n);
 		s->reply[n] = '\0';
 		s->reply[strcspn(s->reply, "\r\n")] = '\0';
+		hide_addresses(s->reply);
 	}
 	return 0;
 }

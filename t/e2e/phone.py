@@ -145,10 +145,13 @@ class Phone:
     def folder(self, type=None, name=None):
         return next(f for f in self.folders.values() if type in (None, f.type) and name in (None, f.name))
 
-    def change_folder(self, command, **fields):
+    def change_answer(self, command, **fields):
         page = "FolderHierarchy"
-        tree = self.post(command, (f"{page}:{command}", [(f"{page}:SyncKey", self.hierarchy_key)]
-                                   + [(f"{page}:{k}", v) for k, v in fields.items()])).tree
+        return self.post(command, (f"{page}:{command}", [(f"{page}:SyncKey", self.hierarchy_key)]
+                                   + [(f"{page}:{k}", v) for k, v in fields.items()]))
+
+    def change_folder(self, command, **fields):
+        page, tree = "FolderHierarchy", self.change_answer(command, **fields).tree
         if text(tree, f"{page}:Status") == "1":
             self.hierarchy_key = text(tree, f"{page}:SyncKey")
         return tree

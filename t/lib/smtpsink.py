@@ -85,7 +85,7 @@ class Session:
                 raise ConnectionResetError
             code, _, only = value.partition(":")
             if key == step and only in about:
-                await self.say(f"{code} as told to")
+                await self.say(f"{code} <{about}>: as told to" if about else f"{code} as told to")
                 return True
         return False
 
