@@ -113,9 +113,9 @@ struct call {
 	int64_t began;
 };
 
-/* A session, and the host's leave. After OK the operation is called and its result given to call_end(). */
+/* A session, and the host's leave; counted as a call of that kind. After OK the operation is called and its result given to call_end(). */
 static enum err
-call_begin(struct account *a, size_t module, struct call *c, struct error *e)
+call_begin(struct account *a, size_t module, const char *kind, struct call *c, struct error *e)
 {
 	struct module *m = &a->b->modules[module];
 	enum err err = ERR_OK;
@@ -133,6 +133,8 @@ call_begin(struct account *a, size_t module, struct call *c, struct error *e)
 	pthread_mutex_lock(&a->b->lock);
 	err = host_claim(a->b, m->host, c->began, e);
 	pthread_mutex_unlock(&a->b->lock);
+	if (!err)
+		count_one(m->ops->name, "call", kind);
 	return err;
 }
 
@@ -151,17 +153,18 @@ call_end(struct call *c, enum err err, struct error *e)
 
 /* The same for a call about a folder; key_r is its key without the module. */
 static enum err
-call_folder(struct account *a, const char *folder, const char **key_r, struct call *c, struct error *e)
+call_folder(struct account *a, const char *folder, const char *kind, const char **key_r, struct call *c, struct error *e)
 {
 	size_t module;
 	enum err err = account_route(a->b, folder, &module, key_r, e);
 
-	return err ? err : call_begin(a, module, c, e);
+	return err ? err : call_begin(a, module, kind, c, e);
 }
 
 /* The same for an operation that a module need not have. */
 static enum err
-call_optional(struct account *a, const char *folder, enum account_can what, const char **key_r, struct call *c, struct error *e)
+call_optional(struct account *a, const char *folder, enum account_can what, const char *kind, const char **key_r,
+	struct call *c, struct error *e)
 {
 	size_t module;
 	enum err err = account_route(a->b, folder, &module, key_r, e);
@@ -170,7 +173,7 @@ call_optional(struct account *a, const char *folder, enum account_can what, cons
 		return err;
 	if (!can(a->b->modules[module].ops, what))
 		return err_set(e, ERR_UNSUPPORTED, "%s cannot do that", a->b->modules[module].ops->name);
-	return call_begin(a, module, c, e);
+	return call_begin(a, module, kind, c, e);
 }
 
 /* ---- folders ---- */
@@ -186,7 +189,7 @@ module_folders(struct account *a, struct arena *arena, size_t module, struct bac
 {
 	const struct module *m = &a->b->modules[module];
 	struct call c;
-	enum err err = call_begin(a, module, &c, e);
+	enum err err = call_begin(a, module, "folders", &c, e);
 
 	memset(f_r, 0, sizeof *f_r);
 	if (err)
@@ -292,7 +295,7 @@ account_folder_make(struct account *a, struct arena *arena, const char *parent, 
 
 	*key_r = NULL;
 	if (!err)
-		err = call_begin(a, module, &c, e);
+		err = call_begin(a, module, "folder_make", &c, e);
 	if (err)
 		return err;
 	err = call_end(&c, c.ops->folder_make(c.s, arena, parent, name, class, key_r, e), e);
@@ -315,7 +318,7 @@ account_folder_rename(struct account *a, struct arena *arena, const char *key, c
 		return err;
 	if ((parent && above_module != module) || !a->b->modules[module].ops->folder_rename)
 		return err_set(e, ERR_UNSUPPORTED, "%s cannot move that folder there", a->b->modules[module].ops->name);
-	err = call_begin(a, module, &c, e);
+	err = call_begin(a, module, "folder_rename", &c, e);
 	if (err)
 		return err;
 	err = call_end(&c, c.ops->folder_rename(c.s, arena, own, above, name, key_r, e), e);
@@ -333,7 +336,7 @@ account_folder_remove(struct account *a, const char *folder, struct error *e)
 	if (!err && !a->b->modules[module].ops->folder_remove)
 		err = err_set(e, ERR_UNSUPPORTED, "%s cannot remove folders", a->b->modules[module].ops->name);
 	if (!err)
-		err = call_begin(a, module, &c, e);
+		err = call_begin(a, module, "folder_remove", &c, e);
 	return err ? err : call_end(&c, c.ops->folder_remove(c.s, key, e), e);
 }
 
@@ -345,7 +348,7 @@ account_changes(struct account *a, struct arena *arena, const char *folder, cons
 {
 	const char *key;
 	struct call c;
-	enum err err = call_folder(a, folder, &key, &c, e);
+	enum err err = call_folder(a, folder, "changes", &key, &c, e);
 
 	memset(c_r, 0, sizeof *c_r);
 	return err ? err : call_end(&c, c.ops->changes(c.s, arena, key, cursor, part, c_r, e), e);
@@ -356,7 +359,7 @@ account_fetch(struct account *a, const struct backend_fetch *what, backend_item_
 {
 	struct backend_fetch routed = *what;
 	struct call c;
-	enum err err = call_folder(a, what->folder, &routed.folder, &c, e);
+	enum err err = call_folder(a, what->folder, "fetch", &routed.folder, &c, e);
 
 	return err ? err : call_end(&c, c.ops->fetch(c.s, &routed, fn, ctx, e), e);
 }
@@ -368,7 +371,7 @@ account_put(struct account *a, struct arena *arena, const struct backend_put *pu
 {
 	struct backend_put routed = *put;
 	struct call c;
-	enum err err = call_folder(a, put->folder, &routed.folder, &c, e);
+	enum err err = call_folder(a, put->folder, "put", &routed.folder, &c, e);
 
 	*stored_r = nothing;
 	return err ? err : call_end(&c, c.ops->put(c.s, arena, &routed, stored_r, e), e);
@@ -379,7 +382,7 @@ account_remove(struct account *a, const char *folder, const char *key, const cha
 {
 	const char *routed;
 	struct call c;
-	enum err err = call_folder(a, folder, &routed, &c, e);
+	enum err err = call_folder(a, folder, "remove", &routed, &c, e);
 
 	return err ? err : call_end(&c, c.ops->remove(c.s, routed, key, version, e), e);
 }
@@ -401,7 +404,7 @@ account_move(struct account *a, struct arena *arena, const char *folder, const c
 	if (module != other)
 		return err_set(e, ERR_UNSUPPORTED, "items cannot be moved from %s to %s", a->b->modules[module].ops->name,
 			a->b->modules[other].ops->name);
-	err = call_optional(a, folder, CAN_MOVE, &from, &c, e);
+	err = call_optional(a, folder, CAN_MOVE, "move", &from, &c, e);
 	return err ? err : call_end(&c, c.ops->move(c.s, arena, from, key, to, stored_r, e), e);
 }
 
@@ -411,7 +414,7 @@ account_flag(struct account *a, struct arena *arena, const struct backend_flaggi
 {
 	struct backend_flagging routed = *what;
 	struct call c;
-	enum err err = call_optional(a, what->folder, CAN_FLAG, &routed.folder, &c, e);
+	enum err err = call_optional(a, what->folder, CAN_FLAG, "flag", &routed.folder, &c, e);
 
 	*stored_r = nothing;
 	return err ? err : call_end(&c, c.ops->flag(c.s, arena, &routed, stored_r, e), e);
@@ -426,7 +429,7 @@ account_send(struct account *a, const struct backend_mail *mail, enum err (*send
 	for (size_t i = 0; i < a->b->n; i++) {
 		if (!can(a->b->modules[i].ops, CAN_SEND))
 			continue;
-		err = call_begin(a, i, &c, e);
+		err = call_begin(a, i, "send", &c, e);
 		return err ? err : call_end(&c, c.ops->send(c.s, mail, sending, ctx, e), e);
 	}
 	return err_set(e, ERR_UNSUPPORTED, "no backend can send mail");
@@ -437,7 +440,7 @@ account_mark(struct account *a, struct arena *arena, const char *folder, const c
 {
 	const char *key;
 	struct call c;
-	enum err err = call_optional(a, folder, CAN_FIND, &key, &c, e);
+	enum err err = call_optional(a, folder, CAN_FIND, "mark", &key, &c, e);
 
 	*mark_r = NULL;
 	return err ? err : call_end(&c, c.ops->mark(c.s, arena, key, mark_r, e), e);
@@ -449,7 +452,7 @@ account_find(struct account *a, struct arena *arena, const char *folder, const c
 {
 	const char *key;
 	struct call c;
-	enum err err = call_optional(a, folder, CAN_FIND, &key, &c, e);
+	enum err err = call_optional(a, folder, CAN_FIND, "find", &key, &c, e);
 
 	*found_r = nothing;
 	return err ? err : call_end(&c, c.ops->find(c.s, arena, key, message_id, after, found_r, e), e);
@@ -460,7 +463,7 @@ account_search(struct account *a, struct arena *arena, const struct backend_quer
 {
 	struct backend_query routed = *q;
 	struct call c;
-	enum err err = call_optional(a, q->folder, CAN_SEARCH, &routed.folder, &c, e);
+	enum err err = call_optional(a, q->folder, CAN_SEARCH, "search", &routed.folder, &c, e);
 
 	memset(keys_r, 0, sizeof *keys_r);
 	return err ? err : call_end(&c, c.ops->search(c.s, arena, &routed, keys_r, e), e);
@@ -489,7 +492,7 @@ account_identity(struct account *a, struct arena *arena, struct backend_identity
 
 		if (!a->b->modules[i].ops->identity)
 			continue;
-		err = call_begin(a, i, &c, e);
+		err = call_begin(a, i, "identity", &c, e);
 		if (!err)
 			err = call_end(&c, c.ops->identity(c.s, arena, &id, e), e);
 		if (err == ERR_BUSY || err == ERR_NOMEM)
@@ -525,7 +528,7 @@ account_describe(struct account *a, backend_say_fn say, void *ctx, struct error 
 		struct error why = { 0 };
 		struct call c;
 		char text[128];
-		enum err err = call_begin(a, i, &c, &why);
+		enum err err = call_begin(a, i, "describe", &c, &why);
 
 		if (!err) {
 			snprintf(text, sizeof text, "%s: logged in at %s", name, a->b->modules[i].host->name);

@@ -39,12 +39,6 @@ unsigned backends_classes(const struct backends *b);
 /* Logs out sessions that were unused for a minute; called now and then by the hub's job. */
 void backends_tidy(struct backends *b);
 
-/* Counters since the start, for cpush-admin stats and benchmarks. */
-struct backends_stats {
-	uint64_t logins, logins_refused, calls, sessions, watches, busy;
-};
-void backends_stats(const struct backends *b, struct backends_stats *s_r);
-
 /* Proves user and password: by a remembered good or bad login, else by the module named by [server] auth. AUTH where they are
  * refused (also: remembered as refused, with back-off), UNAVAILABLE where that cannot be told now, BUSY. */
 enum err account_login(struct backends *b, const struct backend_login *who, struct account **a_r, struct error *e) NODISCARD;

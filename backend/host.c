@@ -25,7 +25,6 @@ host_claim(struct backends *b, struct host *h, int64_t now, struct error *e)
 		h->probing = true;
 		h->probe_at = now + (int64_t)b->set.probe * 1000;
 	}
-	b->stats.calls++;
 	return ERR_OK;
 }
 
@@ -72,7 +71,7 @@ enum err
 host_enter(struct backends *b, struct host *h, struct error *e)
 {
 	if (h->held >= b->set.host_calls) {
-		b->stats.busy++;
+		count_add(COUNT_BUSY, 1);
 		return err_set(e, ERR_BUSY, "%u calls to %s are under way", h->held, h->name);
 	}
 	h->held++;

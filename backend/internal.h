@@ -1,6 +1,6 @@
 /* backend/internal.h - what the files behind account.h share. Private to backend/.
  *
- * One mutex per set of backends guards hosts, pool, remembered logins and counters. It is held for looking and noting only, never
+ * One mutex per set of backends guards hosts, pool and remembered logins. It is held for looking and noting only, never
  * across a call to a module. Functions marked "locked" are called with it held.
  */
 #ifndef BACKEND_INTERNAL_H
@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #include "backend/account.h"
+#include "base/count.h"
 
 #define MODULES_MAX 8
 #define USER_BUCKETS 512
@@ -79,7 +80,6 @@ struct backends {
 	pthread_mutex_t lock;
 	struct pool_user *users[USER_BUCKETS];
 	struct remember *remember;
-	struct backends_stats stats;
 	account_free_fn on_free;
 	void *on_free_ctx;
 };

@@ -56,7 +56,7 @@ look(struct backends *b, const struct credentials *who, bool *ask_r, struct erro
 		return err_set(e, ERR_AUTH, "this password was refused before; it is not passed on for another %lld s",
 			(long long)((until - now + 999) / 1000));
 	case REMEMBERED_ASKING:
-		b->stats.busy++;
+		count_add(COUNT_BUSY, 1);
 		return err_set(e, ERR_BUSY, "the same login is under way");
 	case REMEMBERED_NOT:
 		break;

@@ -89,10 +89,10 @@ pool_user(struct backends *b, const char *name)
 }
 
 static void
-remove_session(struct backends *b, struct pool_user *u, struct pooled *p)
+remove_session(struct pool_user *u, struct pooled *p)
 {
 	TAILQ_REMOVE(&u->sessions, p, link);
-	b->stats.sessions--;
+	count_sub(COUNT_SESSIONS, 1);
 }
 
 void
@@ -108,7 +108,7 @@ pool_pick(struct backends *b, const char *user, const struct tag *tag, int64_t u
 		if (ours && p->held && unused_since == INT64_MAX)
 			p->drop = true;
 		if (ours && !p->held && p->used <= unused_since) {
-			remove_session(b, u, p);
+			remove_session(u, p);
 			TAILQ_INSERT_TAIL(out, p, link);
 		}
 		p = next;
@@ -179,16 +179,6 @@ backends_tidy(struct backends *b)
 	pool_logout(b, &list);
 }
 
-void
-backends_stats(const struct backends *b, struct backends_stats *s_r)
-{
-	pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&b->lock; /* the set is const to the caller; its lock is not */
-
-	pthread_mutex_lock(lock);
-	*s_r = b->stats;
-	pthread_mutex_unlock(lock);
-}
-
 /* ---- logging in ---- */
 
 enum err
@@ -203,17 +193,16 @@ module_login(struct backends *b, size_t module, const struct credentials *who, c
 	*s_r = NULL;
 	pthread_mutex_lock(&b->lock);
 	err = host_claim(b, m->host, began, e);
-	if (!err)
-		b->stats.logins++;
 	pthread_mutex_unlock(&b->lock);
 	if (err)
 		return err;
+	count_one(m->ops->name, "call", "login");
 	err = m->ops->login(m->backend, &login, s_r, e);
 	pthread_mutex_lock(&b->lock);
 	host_result(b, m->host, user_hash(who->user), began, clock_ms(), err);
-	if (err == ERR_AUTH)
-		b->stats.logins_refused++;
 	pthread_mutex_unlock(&b->lock);
+	if (err == ERR_AUTH)
+		count_add(COUNT_LOGINS_REFUSED, 1);
 	return err;
 }
 
@@ -294,7 +283,7 @@ find_place(struct backends *b, struct pool_user *u, const struct tag *tag, size_
 	if (n >= b->set.user_sessions) {
 		if (!oldest)
 			return NULL;
-		remove_session(b, u, oldest);
+		remove_session(u, oldest);
 		TAILQ_INSERT_TAIL(out, oldest, link);
 	}
 	p = calloc(1, sizeof *p);
@@ -303,7 +292,7 @@ find_place(struct backends *b, struct pool_user *u, const struct tag *tag, size_
 	p->module = module;
 	p->tag = *tag;
 	TAILQ_INSERT_TAIL(&u->sessions, p, link);
-	b->stats.sessions++;
+	count_add(COUNT_SESSIONS, 1);
 	return p;
 }
 
@@ -339,7 +328,7 @@ reserve(struct account *a, size_t module, bool fresh, struct pooled_list *out, s
 	if (!p) {
 		if (slot)
 			host_leave(h);
-		b->stats.busy++;
+		count_add(COUNT_BUSY, 1);
 		return err_set(e, ERR_BUSY, "all sessions of this user at %s are in use", b->modules[module].ops->name);
 	}
 	p->held = true;
@@ -362,7 +351,7 @@ give_one(struct account *a, size_t module, struct pooled_list *out)
 	if (!p->session || p->drop) {
 		struct pool_user *u = pool_user(b, a->who->user); /* there: it has this session */
 
-		remove_session(b, u, p);
+		remove_session(u, p);
 		TAILQ_INSERT_TAIL(out, p, link);
 	}
 }

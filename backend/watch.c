@@ -125,6 +125,7 @@ connect_module(struct watch *w, size_t module, const struct log_ctx *log, struct
 		err = claim(w, module, &began, e);
 	if (err)
 		return err;
+	count_one(ops->name, "call", "watch");
 	err = ops->watch(m->session, (const char *const *)m->folders, m->n, &m->how, e);
 	result(w, module, began, err);
 	m->told = m->told || !err;
@@ -141,6 +142,7 @@ ask(struct watch *w, size_t module, struct arena *a, struct backend_keys *keys_r
 
 	if (err)
 		return err;
+	count_one(w->b->modules[module].ops->name, "call", "noticed");
 	err = w->b->modules[module].ops->noticed(m->session, a, keys_r, &how, e);
 	result(w, module, began, err);
 	m->how = how;
@@ -315,9 +317,7 @@ watch_open(struct account *a, const char *const *folders, size_t n, struct watch
 	w->b = backends_ref(a->b);
 	for (size_t i = 0; i < MODULES_MAX; i++)
 		w->modules[i].how.fd = -1;
-	pthread_mutex_lock(&w->b->lock);
-	w->b->stats.watches++;
-	pthread_mutex_unlock(&w->b->lock);
+	count_add(COUNT_WATCHES, 1);
 	err = set_folders(w, folders, n, a->log, e);
 	if (err)
 		watch_close(&w);
@@ -410,9 +410,7 @@ watch_close(struct watch **wp)
 		end_session(w, i);
 		free_folders(&w->modules[i]);
 	}
-	pthread_mutex_lock(&w->b->lock);
-	w->b->stats.watches--;
-	pthread_mutex_unlock(&w->b->lock);
+	count_sub(COUNT_WATCHES, 1);
 	credentials_free(&w->who);
 	backends_unref(&w->b);
 	free(w);

@@ -1,10 +1,11 @@
-/* cpush-admin: looks at the store and changes it beside the running responder. */
+/* cpush-admin: looks at the store and changes it beside the running responder; tells what that has counted. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/count.h"
 #include "state/state.h"
 
 #define CONFIG_DEFAULT "/etc/cpush/cpush.conf"
@@ -20,7 +21,8 @@ usage(void)
 	      "                              makes it fetch everything (or one folder, by its id) anew\n"
 	      "  device wipe USER DEVICE     asks it to erase itself (account-only with 'wipe-account'); 'unwipe' takes it back\n"
 	      "  folder list USER            the folders, their ids and backends\n"
-	      "  trouble list [USER]         items that were set aside, and why\n",
+	      "  trouble list [USER]         items that were set aside, and why\n"
+	      "  stats                       what each running process has counted (doc/statistics.md)\n",
 		stderr);
 	return 2;
 }
@@ -146,6 +148,49 @@ trouble_list(struct state_txn *t, void *arg, struct error *e)
 	return err;
 }
 
+/* ---- counters: of the processes, not of the store ---- */
+
+static void
+print_process(void *ctx, pid_t pid, int64_t started)
+{
+	(void)ctx;
+	printf("process %ld, since ", (long)pid);
+	print_time(started);
+	putchar('\n');
+}
+
+static void
+print_counter(void *ctx, const char *name, uint64_t value)
+{
+	(void)ctx;
+	printf("%-32s %llu\n", name, (unsigned long long)value);
+}
+
+static int
+stats(const char *path)
+{
+	const struct count_reader reader = { .begin = print_process, .each = print_counter };
+	struct conf *conf = NULL;
+	struct error e = { 0 };
+	size_t n = 0;
+	enum err err = conf_load(path, &conf, &e);
+
+	if (!err) {
+		const char *dir = conf_get(conf, "server", "stats");
+
+		dir = dir ? dir : COUNT_DIR;
+		err = count_read(dir, &reader, &n, &e);
+		if (!err && n == 0)
+			err = err_set(&e, ERR_NOTFOUND, "no running process publishes its counters in %s", dir);
+	}
+	if (err)
+		fprintf(stderr, "cpush-admin: %s\n", e.text);
+	conf_unref(&conf);
+	return err ? 1 : 0;
+}
+
+/* ---- commands of the store ---- */
+
 static const struct {
 	const char *noun, *verb;
 	int min, max; /* arguments */
@@ -200,6 +245,8 @@ main(int argc, char **argv)
 	}
 	argc -= optind;
 	argv += optind;
+	if (argc == 1 && strcmp(argv[0], "stats") == 0)
+		return stats(path);
 	for (size_t i = 0; argc >= 2 && i < ARRAY_LEN(commands); i++) {
 		if (strcmp(argv[0], commands[i].noun) != 0 || strcmp(argv[1], commands[i].verb) != 0)
 			continue;

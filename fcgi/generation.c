@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/count.h"
+
 #define ROW(key_, type_, field, fallback_, min_, max_, doc_) \
 	{ .key = (key_), .type = (type_), .offset = offsetof(struct server_config, field), .fallback = (fallback_), \
 		.min = (min_), .max = (max_), .doc = (doc_) }
@@ -22,6 +24,7 @@ static const struct conf_row rows[] = {
 	ROW("io_timeout", CONF_SECONDS, io_seconds, "30", 1, 600, "for reading a request from nginx and writing the answer"),
 	ROW("busy_timeout", CONF_SECONDS, busy_seconds, "30", 1, 600, "how long a request waits for a busy backend session"),
 	ROW("linger", CONF_SECONDS, linger_seconds, "90", 1, 3600, "a user stays watched so long between two waits"),
+	ROW("stats", CONF_STRING, stats, COUNT_DIR, 0, 0, "directory in which each process publishes its counters"),
 	ROW("realm", CONF_STRING, realm, "ActiveSync", 0, 0, "of Basic authentication"),
 };
 

@@ -18,6 +18,7 @@ struct server_config {
 	uint64_t busy_seconds;   /* how long a request may wait for a session */
 	uint64_t linger_seconds; /* how long a user stays watched after the last phone stopped waiting */
 	const char *realm;
+	const char *stats;       /* directory that the counters are published in */
 };
 
 struct generation {

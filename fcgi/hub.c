@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/count.h"
 #include "base/hash.h"
 #include "fcgi/server.h"
 #include "fcgi/timers.h"
@@ -41,10 +42,10 @@ LIST_HEAD(watched_list, watched);
 struct hub {
 	struct server *server;
 	int epoll, signals, bell;
-	pthread_mutex_t lock; /* of the inbox and the counters */
+	pthread_mutex_t lock; /* of the inbox and n_busy */
 	struct inbox inbox;
 	bool slot_told;       /* a MESSAGE_FREE is in the inbox already */
-	struct hub_stats stats;
+	uint64_t n_busy;
 	/* the thread's own */
 	struct timers timers;
 	struct device_list devices[BUCKETS];
@@ -104,9 +105,8 @@ hub_park(struct hub *h, struct request *r)
 	struct message *m = message_new(MESSAGE_PARK);
 
 	m->request = r;
-	pthread_mutex_lock(&h->lock);
-	h->stats.parked++;
-	pthread_mutex_unlock(&h->lock);
+	count_add(COUNT_PARKED, 1);
+	count_add(COUNT_PARKS, 1);
 	post(h, m);
 }
 
@@ -146,7 +146,7 @@ hub_free_slot(struct hub *h)
 	bool tell;
 
 	pthread_mutex_lock(&h->lock);
-	tell = !h->slot_told && h->stats.busy > 0;
+	tell = !h->slot_told && h->n_busy > 0;
 	h->slot_told = h->slot_told || tell;
 	pthread_mutex_unlock(&h->lock);
 	if (tell)
@@ -160,22 +160,6 @@ hub_job_done(struct hub *h, struct watch_job *job)
 
 	m->job = job;
 	post(h, m);
-}
-
-void
-hub_stats(struct hub *h, struct hub_stats *s_r)
-{
-	pthread_mutex_lock(&h->lock);
-	*s_r = h->stats;
-	pthread_mutex_unlock(&h->lock);
-}
-
-static void
-count(struct hub *h, uint64_t *counter, int by)
-{
-	pthread_mutex_lock(&h->lock);
-	*counter += (uint64_t)by;
-	pthread_mutex_unlock(&h->lock);
 }
 
 /* ---- parked requests ---- */
@@ -192,7 +176,7 @@ leave(struct hub *h, struct request *r)
 	if (u->n_parked == 0)
 		u->idle_since = now_s();
 	r->watched = NULL;
-	count(h, &h->stats.parked, -1);
+	count_sub(COUNT_PARKED, 1);
 }
 
 static void
@@ -204,7 +188,7 @@ drop(struct hub *h, struct request *r)
 		return;
 	}
 	leave(h, r);
-	count(h, &h->stats.hung_up, 1);
+	count_add(COUNT_HUNG_UP, 1);
 	log_debug(&r->eas.log, "the phone hung up");
 	request_drop(&r);
 }
@@ -221,7 +205,7 @@ wake(struct hub *h, struct request *r, enum eas_wake why)
 	}
 	epoll_ctl(h->epoll, EPOLL_CTL_DEL, request_fd(r), NULL);
 	leave(h, r);
-	count(h, &h->stats.answered, 1);
+	count_add(COUNT_WOKEN, 1);
 	r->resume = true;
 	__atomic_add_fetch(&h->server->running, 1, __ATOMIC_ACQ_REL);
 	queue_push(&h->server->ready, r);
@@ -266,7 +250,7 @@ add_user(struct hub *h, const char *user)
 	for (size_t i = 0; i < WATCH_WAITS; i++)
 		u->fds[i] = -1;
 	LIST_INSERT_HEAD(user_bucket(h, user), u, link);
-	count(h, &h->stats.watched, 1);
+	count_add(COUNT_WATCHED, 1);
 	return u;
 }
 
@@ -288,7 +272,7 @@ free_user(struct hub *h, struct watched *u)
 	generation_unref(&u->generation);
 	free(u->user);
 	free(u);
-	count(h, &h->stats.watched, -1);
+	count_sub(COUNT_WATCHED, 1);
 }
 
 /* Descriptors are told apart from requests by the lowest bit of the pointer. */
@@ -419,7 +403,7 @@ take_park(struct hub *h, struct request *r)
 		u = add_user(h, r->user);
 	if (!u || epoll_ctl(h->epoll, EPOLL_CTL_ADD, request_fd(r), &ev) < 0) {
 		log_error(&r->eas.log, "cannot wait: %s", u ? strerror(errno) : "out of memory");
-		count(h, &h->stats.parked, -1);
+		count_sub(COUNT_PARKED, 1);
 		request_drop(&r);
 		return;
 	}
@@ -463,7 +447,10 @@ static void
 take_busy(struct hub *h, struct request *r)
 {
 	TAILQ_INSERT_TAIL(&h->busy, r, link);
-	count(h, &h->stats.busy, 1);
+	pthread_mutex_lock(&h->lock);
+	h->n_busy++;
+	pthread_mutex_unlock(&h->lock);
+	count_add(COUNT_QUEUED, 1);
 	if (h->busy_at == INT64_MAX)
 		h->busy_at = now_s() + 1; /* also without a word: the slot may have become free just before it was noted here */
 }
@@ -475,9 +462,11 @@ retry_busy(struct hub *h)
 	struct request *r;
 
 	h->busy_at = INT64_MAX;
+	pthread_mutex_lock(&h->lock);
+	h->n_busy = 0;
+	pthread_mutex_unlock(&h->lock);
 	while ((r = TAILQ_FIRST(&h->busy)) != NULL) {
 		TAILQ_REMOVE(&h->busy, r, link);
-		count(h, &h->stats.busy, -1);
 		queue_push(&h->server->ready, r);
 	}
 }
@@ -635,7 +624,7 @@ stop(struct hub *h)
 	uint64_t one = 1;
 	struct request *r, *after;
 
-	log_notice(NULL, "stopping: %llu waiting phones are answered", (unsigned long long)h->stats.parked);
+	log_notice(NULL, "stopping: %llu waiting phones are answered", (unsigned long long)count_get(COUNT_PARKED));
 	__atomic_store_n(&h->server->stopping, true, __ATOMIC_RELEASE);
 	for (size_t i = 0; i < BUCKETS; i++) {
 		for (r = LIST_FIRST(&h->devices[i]); r; r = after) {
@@ -687,7 +676,8 @@ finished(struct hub *h, int64_t since)
 {
 	if (!__atomic_load_n(&h->server->stopping, __ATOMIC_ACQUIRE))
 		return false;
-	if (h->jobs == 0 && h->stats.parked == 0 && __atomic_load_n(&h->server->running, __ATOMIC_ACQUIRE) == 0)
+	/* In this order: what parks is counted there before it ends here. */
+	if (h->jobs == 0 && __atomic_load_n(&h->server->running, __ATOMIC_ACQUIRE) == 0 && count_get(COUNT_PARKED) == 0)
 		return true;
 	return since && now_s() - since >= STOP_SECONDS;
 }

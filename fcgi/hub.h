@@ -28,9 +28,4 @@ void hub_busy(struct hub *hub, struct request *r);
 /* A session or slot became free. */
 void hub_free_slot(struct hub *hub);
 
-struct hub_stats {
-	uint64_t parked, watched, busy, answered, hung_up;
-};
-void hub_stats(struct hub *hub, struct hub_stats *s_r);
-
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "base/count.h"
 #include "state/state.h"
 
 #define STACK_SIZE (1u << 20)
@@ -48,6 +49,7 @@ run(void *arg)
 	while ((job = next(j)) != NULL) {
 		job->fn(job->arg);
 		free(job);
+		count_sub(COUNT_JOBS_NOW, 1);
 	}
 	state_thread_end(j->state);
 	return NULL;
@@ -83,6 +85,8 @@ jobs_add(struct jobs *j, job_fn fn, void *arg)
 	if (!job)
 		return false;
 	*job = (struct job){ .fn = fn, .arg = arg };
+	count_add(COUNT_JOBS, 1);
+	count_add(COUNT_JOBS_NOW, 1);
 	pthread_mutex_lock(&j->lock);
 	STAILQ_INSERT_TAIL(&j->list, job, link);
 	pthread_cond_signal(&j->more);

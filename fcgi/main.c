@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <fcntl.h>
 
+#include "base/count.h"
 #include "fcgi/check.h"
 #include "fcgi/server.h"
 
@@ -108,6 +109,16 @@ is_listening(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &n) == 0 && yes;
 }
 
+/* Nobody's mail depends on it. */
+static void
+publish_counters(const struct server *s)
+{
+	struct error e = { 0 };
+
+	if (count_publish(s->generation->server.stats, &e))
+		log_info(NULL, "the counters are not published: %s", e.text);
+}
+
 static enum err
 start(struct server *s, struct error *e)
 {
@@ -120,6 +131,7 @@ start(struct server *s, struct error *e)
 		return err;
 	if (log_open(s->generation->server.log_to, generation_level(s->generation)) < 0)
 		return err_set(e, ERR_INVALID, "the log %s cannot be opened: %s", s->generation->server.log_to, strerror(errno));
+	publish_counters(s);
 	err = state_open(s->generation->conf, false, &s->state, e);
 	if (!err)
 		err = conf_check_unbound(s->generation->conf, e);
@@ -191,6 +203,7 @@ run(const char *path)
 	generation_unref(&s.generation);
 	hub_free(&s.hub);
 	state_close(&s.state);
+	count_unpublish();
 	if (rc == 0)
 		log_notice(NULL, "stopped");
 	return rc;

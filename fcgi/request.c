@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/count.h"
 #include "base/text.h"
 #include "fcgi/basic.h"
 
@@ -75,6 +76,7 @@ read_body(struct request *r, struct slice *body_r)
 			return ERR_INVALID;
 		got += (uint64_t)m;
 	}
+	count_add(COUNT_PHONE_IN, n);
 	*body_r = slice(p, (size_t)n);
 	return ERR_OK;
 }
@@ -186,6 +188,7 @@ request_accept(int fd, struct generation *g)
 		return NULL;
 	}
 	r->fcgx.keepConnection = 0;
+	count_add(COUNT_REQUESTS, 1);
 	if (!begin(r)) {
 		request_drop(&r);
 		return NULL;
@@ -247,6 +250,7 @@ send_reply(struct request *r)
 		FCGX_FPrintF(out, "Content-Type: %s\r\n", reply->content_type);
 	FCGX_FPrintF(out, "Content-Length: %lu\r\n\r\n", (unsigned long)reply->body.len);
 	put(out, reply->body.data, reply->body.len);
+	count_add(COUNT_PHONE_OUT, reply->headers.len + reply->body.len);
 }
 
 static void

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/count.h"
 #include "fcgi/basic.h"
 #include "fcgi/server.h"
 #include "fcgi/turn.h"
@@ -90,13 +91,12 @@ busy(struct server *s, struct request *r)
 static void
 park(struct server *s, struct request *r)
 {
-	struct hub_stats stats;
+	uint64_t parked = count_get(COUNT_PARKED);
 
-	hub_stats(s->hub, &stats);
 	give_turn(s, r);
 	r->park = r->eas.park;
-	if (stats.parked >= s->parked_max) {
-		log_warn(&r->eas.log, "too many waiting phones (%llu): raise the limit on open files", (unsigned long long)stats.parked);
+	if (parked >= s->parked_max) {
+		log_warn(&r->eas.log, "too many waiting phones (%llu): raise the limit on open files", (unsigned long long)parked);
 		request_refuse(r, 503, 120);
 		request_answer(&r);
 		done(s);

@@ -74,13 +74,13 @@ run(struct state_txn *t, const char *sql, const struct db_value *v, size_t n, st
 		return err_set(t->e, ERR_INTERNAL, "a write in a transaction that only reads");
 	if (s->trace)
 		s->trace(s->trace_arg, sql, v, n);
-	s->statements++;
+	count_add(COUNT_STORE_STATEMENTS, 1);
 	if ((*st_r)->writes) {
 		uint64_t bytes = 0;
 
 		for (size_t i = 0; i < n; i++)
 			bytes += v[i].type == DB_BYTES ? v[i].n : v[i].type == DB_INT ? sizeof v[i].i : 0;
-		s->bytes_written += bytes;
+		count_add(COUNT_STORE_OUT, bytes);
 	}
 	err = t->db->ops->execute(*st_r, v, n, t->e);
 	if (err)
@@ -99,7 +99,7 @@ run_write(struct state_txn *t, const char *sql, const struct db_value *v, size_t
 	while (!err && row)
 		err = t->db->ops->step(*st_r, &row, t->e);
 	if (!err && (*st_r)->writes)
-		t->state->rows_written += (uint64_t)t->db->ops->matched(*st_r);
+		count_add(COUNT_STORE_ROWS, (uint64_t)t->db->ops->matched(*st_r));
 	return err;
 }
 
@@ -156,7 +156,7 @@ db_end(struct db_rows *r)
 	if (r->st) {
 		/* INSERT ... RETURNING */
 		if (!r->err && r->st->writes)
-			r->t->state->rows_written += (uint64_t)r->t->db->ops->matched(r->st);
+			count_add(COUNT_STORE_ROWS, (uint64_t)r->t->db->ops->matched(r->st));
 		r->t->db->ops->reset(r->st);
 	}
 	r->st = NULL;
@@ -174,6 +174,7 @@ column(struct db_rows *r, unsigned i, struct db_value *v)
 		r->err = err_set(r->t->e, ERR_NOMEM, "out of memory");
 		return false;
 	}
+	count_add(COUNT_STORE_IN, v->type == DB_BYTES ? v->n : sizeof v->i);
 	return true;
 }
 

@@ -14,7 +14,6 @@
 #define STATE_DB_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +21,7 @@
 #include <sys/queue.h>
 
 #include "base/buf.h"
+#include "base/count.h"
 #include "state/state.h"
 
 enum db_fate {
@@ -139,7 +139,6 @@ struct state {
 	pthread_mutex_t writer;       /* SQLite: one writing transaction of this process at a time, in a queue */
 	int lock_file;                /* SQLite: descriptor; -1 none */
 	int64_t swept;                /* housekeeping: the folder that the last pass ended with */
-	_Atomic uint64_t statements, commits, rollbacks, retries, rows_written, bytes_written;
 	/* Tests: told of each statement that is run. */
 	void (*trace)(void *arg, const char *sql, const struct db_value *v, size_t n);
 	void *trace_arg;

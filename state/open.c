@@ -163,10 +163,3 @@ state_driver(const struct state *s)
 {
 	return s->ops->name;
 }
-
-void
-state_stats(struct state *s, struct state_stats *st_r)
-{
-	*st_r = (struct state_stats){ .statements = s->statements, .commits = s->commits, .rollbacks = s->rollbacks,
-		.retries = s->retries, .rows_written = s->rows_written, .bytes_written = s->bytes_written };
-}

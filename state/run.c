@@ -47,8 +47,8 @@ commit(struct state_txn *t)
 		next_cut = STATE_CUT_NONE;
 	}
 	enum err err = t->db->ops->commit(t->db, t->mode, cut, t->e);
-	if (!err && t->mode == STATE_WRITE)
-		t->state->commits++;
+	if (!err)
+		count_add(t->mode == STATE_WRITE ? COUNT_STORE_COMMITS : COUNT_STORE_READS, 1);
 	return err;
 }
 
@@ -57,7 +57,7 @@ roll_back(struct state_txn *t)
 {
 	if (t->db->fate != DB_LOST)
 		t->db->ops->rollback(t->db);
-	t->state->rollbacks++;
+	count_add(COUNT_STORE_ROLLBACKS, 1);
 }
 
 /* One run on the thread's connection; what became of it is left in *fate_r. */
@@ -111,7 +111,7 @@ state_run(struct state *s, enum state_mode mode, state_fn fn, void *arg, struct 
 			return err;
 		if (tried == RETRIES || now_ms() > until)
 			return ERR_UNAVAILABLE;
-		s->retries++;
+		count_add(COUNT_STORE_RETRIES, 1);
 		/* A connection that was found closed is opened again at once. */
 		if (tried || fate == DB_RETRY)
 			wait_a_little(tried);

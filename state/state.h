@@ -49,12 +49,6 @@ typedef enum err (*state_fn)(struct state_txn *t, void *arg, struct error *e);
  * COMMIT is UNAVAILABLE (it may have been done or not). What fn returns is returned. */
 enum err state_run(struct state *s, enum state_mode mode, state_fn fn, void *arg, struct error *e) NODISCARD;
 
-struct state_stats {
-	uint64_t statements; /* but those that begin and end transactions */
-	uint64_t commits;    /* of STATE_WRITE */
-	uint64_t rollbacks, retries, rows_written, bytes_written;
-};
-void state_stats(struct state *s, struct state_stats *st_r);
 /* Tests: kill this thread's connection right before, in (after it was sent, its answer unread) or right after the next
  *        COMMIT. */
 enum state_cut { STATE_CUT_NONE, STATE_CUT_BEFORE, STATE_CUT_IN, STATE_CUT_AFTER };

@@ -63,7 +63,7 @@ sync_ask(struct look *l, const char *token, const char **token_r, enum sync_resu
 	dav_xml_text(&body, token);
 	buf_add_str(&body, "</D:sync-token><D:sync-level>1</D:sync-level><D:prop><D:getetag/></D:prop>");
 	dav_xml_end(&body, "D:sync-collection");
-	struct dav_ask ask = { "REPORT", l->f->c->path, 0, &body, on_change, l, token_r };
+	struct dav_ask ask = { "REPORT", l->f->c->path, 0, &body, on_change, l, token_r, "sync-collection" };
 	*token_r = NULL;
 	enum err err = dav_ask(l->s, l->a, &ask, &answer, e);
 	if (err)

@@ -122,7 +122,7 @@ query(struct query *q, unsigned component, struct error *e)
 		"<C:comp-filter name=\"%s\"/></C:comp-filter></C:filter>",
 		component_name(component));
 	dav_xml_end(&body, "C:calendar-query");
-	struct dav_ask ask = { "REPORT", q->c->path, 1, &body, on_match, q, NULL };
+	struct dav_ask ask = { "REPORT", q->c->path, 1, &body, on_match, q, NULL, "calendar-query" };
 	enum err err = dav_ask(q->s, q->a, &ask, &answer, e);
 	if (err)
 		return err;

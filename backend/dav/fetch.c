@@ -132,7 +132,7 @@ multiget(struct fetching *f, struct error *e)
 		buf_add_str(&body, "</D:href>");
 	}
 	dav_xml_end(&body, kind->multiget);
-	struct dav_ask ask = { "REPORT", f->c->path, DAV_NO_DEPTH, &body, on_item, f, NULL };
+	struct dav_ask ask = { "REPORT", f->c->path, DAV_NO_DEPTH, &body, on_item, f, NULL, "multiget" };
 	enum err err = dav_ask(f->s, f->a, &ask, &answer, e);
 	if (f->stopped)
 		return f->stopped;

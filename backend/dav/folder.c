@@ -217,7 +217,7 @@ set_name(struct backend_session *s, struct arena *a, const char *path, const cha
 	dav_xml_text(&body, name);
 	buf_add_str(&body, "</D:displayname></D:prop></D:set>");
 	dav_xml_end(&body, "D:propertyupdate");
-	struct dav_ask ask = { "PROPPATCH", path, DAV_NO_DEPTH, &body, on_patched, &refused, NULL };
+	struct dav_ask ask = { "PROPPATCH", path, DAV_NO_DEPTH, &body, on_patched, &refused, NULL, NULL };
 	enum err err = dav_ask(s, a, &ask, &answer, e);
 	if (err)
 		return err;

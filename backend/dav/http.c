@@ -9,6 +9,7 @@
 
 #include "backend/dav/href.h"
 #include "backend/dav/link.h"
+#include "base/count.h"
 #include "base/text.h"
 
 #define REDIRECTS_MAX 4
@@ -358,6 +359,23 @@ transfer_failed(struct exchange *x, CURLcode code, struct error *e)
 	}
 }
 
+/* Bytes as they were on the line: libcurl has sizes of bodies before they are unpacked. */
+static void
+count_transfer(struct exchange *x)
+{
+	CURL *c = x->h->curl;
+	curl_off_t up = 0, down = 0;
+	long request = 0, headers = 0;
+
+	count_one(x->h->set->name, "request", x->r->kind ? x->r->kind : x->r->method);
+	curl_easy_getinfo(c, CURLINFO_SIZE_UPLOAD_T, &up);
+	curl_easy_getinfo(c, CURLINFO_SIZE_DOWNLOAD_T, &down);
+	curl_easy_getinfo(c, CURLINFO_REQUEST_SIZE, &request);
+	curl_easy_getinfo(c, CURLINFO_HEADER_SIZE, &headers);
+	count_add(COUNT_DAV_OUT, (uint64_t)up + (uint64_t)request);
+	count_add(COUNT_DAV_IN, (uint64_t)down + (uint64_t)headers);
+}
+
 static enum err
 transfer(struct exchange *x, const char *path, struct error *e)
 {
@@ -386,6 +404,7 @@ transfer(struct exchange *x, const char *path, struct error *e)
 	buf_reset(&x->error_body);
 	x->bytes = 0;
 	CURLcode code = curl_easy_perform(h->curl);
+	count_transfer(x);
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &x->answer->status);
 	log_debug(&(struct log_ctx){ .user = h->user }, "%s: %s %s: %ld, %llu bytes, %lld ms", h->set->name, x->r->method,
 		path, x->answer->status, (unsigned long long)x->bytes, (long long)(now_ms() - begun));

@@ -34,6 +34,7 @@ struct dav_http_settings {
 
 struct dav_request {
 	const char *method;
+	const char *kind;         /* what it counts as; NULL: the method */
 	const char *path;         /* as the server writes it */
 	int depth;                /* DAV_NO_DEPTH, 0 or 1 */
 	const char *content_type; /* NULL: no body */

@@ -52,6 +52,7 @@ dav_ask(struct backend_session *s, struct arena *a, const struct dav_ask *ask, s
 		return dav_nomem(e);
 	struct dav_request r = {
 		.method = ask->method,
+		.kind = ask->kind,
 		.path = ask->path,
 		.depth = ask->depth,
 		.content_type = DAV_XML,
@@ -85,7 +86,7 @@ dav_propfind(struct backend_session *s, struct arena *a, const char *path, int d
 	dav_xml_begin(&body, "D:propfind");
 	buf_printf(&body, "<D:prop>%s</D:prop>", props);
 	dav_xml_end(&body, "D:propfind");
-	struct dav_ask ask = { "PROPFIND", path, depth, &body, fn, ctx, NULL };
+	struct dav_ask ask = { "PROPFIND", path, depth, &body, fn, ctx, NULL, NULL };
 	enum err err = dav_ask(s, a, &ask, &answer, e);
 	if (!err && answer.status != 207)
 		return dav_unexpected(s, "PROPFIND", &answer, e);

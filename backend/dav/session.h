@@ -85,6 +85,7 @@ struct dav_ask {
 	dav_response_fn fn;
 	void *ctx;
 	const char **token_r;
+	const char *kind; /* as in struct dav_request */
 };
 enum err dav_ask(struct backend_session *s, struct arena *a, const struct dav_ask *ask, struct dav_answer *answer_r,
 	struct error *e) NODISCARD;

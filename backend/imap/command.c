@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/imap/mailbox.h"
+#include "base/count.h"
 #include "base/text.h"
 
 #define TEXT_MAX ((size_t)1024 * 1024)
@@ -29,6 +30,22 @@ close_line(struct imap_cmd *cmd)
 	cmd->open = false;
 }
 
+/* By its name, in which UID is left out: "UID FETCH 1:* ..." is a FETCH. */
+static void
+count_command(const char *words)
+{
+	char name[24];
+	size_t n;
+
+	words += text_starts(words, "UID ") ? 4 : 0;
+	n = strcspn(words, " ");
+	if (n >= sizeof name)
+		n = sizeof name - 1;
+	memcpy(name, words, n);
+	name[n] = '\0';
+	count_one("imap", "command", name);
+}
+
 void
 imap_cmd_begin(struct imap_cmd *cmd, struct imap_conn *c, const char *words)
 {
@@ -42,6 +59,7 @@ imap_cmd_begin(struct imap_cmd *cmd, struct imap_conn *c, const char *words)
 	cmd->n_tags++;
 	cmd->open = true;
 	buf_printf(&cmd->text, "A%u %s", ++c->tag, words);
+	count_command(words);
 }
 
 void

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "backend/imap/command.h"
+#include "base/count.h"
 #include "base/text.h"
 
 /* However steadily a server trickles, a command ends after so many answer times. */
@@ -72,6 +73,7 @@ conn_read(void *ctx, void *p, size_t room, size_t *n_r)
 		if (code == CURLE_OK && *n_r == 0)
 			return ERR_UNAVAILABLE;
 		if (code == CURLE_OK) {
+			count_add(COUNT_IMAP_IN, *n_r);
 			/* Dribbling a line byte by byte is no progress; a large part of a mail is. */
 			if (*n_r >= 1024)
 				progress(c);
@@ -97,6 +99,7 @@ imap_conn_send(struct imap_conn *c, const void *p, size_t n, struct error *e)
 		if (code == CURLE_OK && sent > 0) {
 			from += sent;
 			n -= sent;
+			count_add(COUNT_IMAP_OUT, sent);
 			progress(c);
 		} else if (code != CURLE_OK && code != CURLE_AGAIN) {
 			return imap_conn_fail(c, ERR_UNAVAILABLE, "connection lost while sending", e);
@@ -121,6 +124,7 @@ imap_conn_readable(struct imap_conn *c)
 		return false;
 	CURLcode code = curl_easy_recv(c->curl, to, room, &n);
 	if (code == CURLE_OK && n > 0) {
+		count_add(COUNT_IMAP_IN, n);
 		imap_lex_filled(&c->lex, n);
 		c->last_heard = imap_now();
 		return true;

@@ -4,6 +4,7 @@
 
 #include "backend/imap/conn.h"
 #include "backend/imap/crlf.h"
+#include "base/count.h"
 #include "base/text.h"
 
 struct sending {
@@ -173,7 +174,11 @@ upload(struct backend_session *s, CURL *curl, const struct backend_mail *mail, s
 	ok = ok && curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(limit * 1000)) == CURLE_OK;
 	if (!ok)
 		return err_set(e, ERR_NOMEM, "no memory to send mail");
-	return judge(s->b, curl_easy_perform(curl), state, error, e);
+	CURLcode code = curl_easy_perform(curl);
+	curl_off_t sent = 0;
+	if (curl_easy_getinfo(curl, CURLINFO_SIZE_UPLOAD_T, &sent) == CURLE_OK)
+		count_add(COUNT_SMTP_OUT, (uint64_t)sent);
+	return judge(s->b, code, state, error, e);
 }
 
 enum err

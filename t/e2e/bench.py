@@ -250,6 +250,7 @@ class Bench:
             if self.behind:
                 self.parts[name].put_behind()
         self.port, self.socket, self.log = free_port(), self.dir / "cpush.sock", self.dir / "cpush.log"
+        (self.dir / "stats").mkdir()
         self.write_config()
         self.start_cpush()
         self.start_nginx()
@@ -257,10 +258,16 @@ class Bench:
 
     def write_config(self):
         conf = (f"[server]\nbackends = {' '.join(self.names)}\nmodule_dir = {self.build}/lib\nlog = debug\nlog_to = {self.log}\n"
-                f"domain = example.org\n{self.server}\n" + self.store.config())
+                f"domain = example.org\nstats = {self.dir}/stats\n{self.server}\n" + self.store.config())
         conf += "".join(p.config() for p in self.parts.values()) + self.extra
         self.config = self.dir / "cpush.conf"
         self.config.write_text(conf)
+
+    def stats(self):
+        """The counters of the running cpush (doc/statistics.md)."""
+        out = subprocess.run([str(self.build / "bin/cpush-admin"), "-c", str(self.config), "stats"], check=True, text=True,
+                             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL).stdout
+        return {name: int(value) for name, value in re.findall(r"^(\S+) +(\d+)$", out, re.M)}
 
     def start_cpush(self):
         listener = socket.socket(socket.AF_UNIX)

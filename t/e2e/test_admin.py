@@ -1,4 +1,5 @@
 """What an admin does: checks of the configuration, cpush-admin, the log, traces."""
+import itertools
 import re
 import subprocess
 import unittest
@@ -256,6 +257,47 @@ class Log(Tool):
                 self.assertTrue(any(re.search(p, form) for p in patterns), form)
             # What a phone says of itself is no failure of the address that it names.
             self.assertFalse(any(re.search(p, f" host cpush[123]: notice x: authentication failed: {said}") for p in patterns))
+
+
+class Stats(Tool):
+    """A bench of its own: nobody else makes requests."""
+    backends = ("imap", "caldav", "carddav")
+
+    def setUp(self):
+        self.bench = benches.Bench("sqlite", self.backends).start()
+        self.addCleanup(self.bench.stop)
+        self.addCleanup(self.check_log)
+        self.phones = itertools.count(1)
+        self.user = "alice"
+        for part in self.bench.parts.values():
+            part.add_user(self.user)
+
+    def test_counters(self):
+        done = self.admin("stats")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, rf"^process {self.bench.cpush.pid}, since \d{{4}}-\d\d-\d\d \d\d:\d\d *\n")
+        self.assertEqual(self.bench.stats()["requests"], 0)
+        p = self.phone()
+        p.sync(p.folder(type=2))
+        p.sync(p.folder(type=8))
+        waiting = p.start_ping([p.folder(type=2)], 60)
+        self.addCleanup(waiting.close)
+        stats = wait_for(lambda: (s := self.bench.stats())["watches.now"] and s)
+        self.assertEqual((stats["parked.now"], stats["parked"], stats["watched.now"]), (1, 1, 1))
+        for name in ("phone.in", "phone.out", "imap.in", "imap.out", "dav.in", "dav.out", "store.statements", "store.rows", "imap.call.login",
+                     "imap.call.changes", "imap.command.SELECT", "caldav.request.PROPFIND", "caldav.call.changes", "sessions.now", "jobs"):
+            self.assertGreater(stats.get(name, 0), 0, name)
+        self.assertNotIn("others", stats)
+        # Each is explained, and what is explained is there.
+        table = (benches.SOURCE / "doc/statistics.md").read_text().split("Others come")[0]
+        fixed = set(re.findall(r"^\| `([a-z.-]+)` \|", table, re.M))
+        self.assertEqual(fixed, {name for name in stats if not re.search(r"\.(call|command|request)\.", name)})
+
+    def test_nobody_there(self):
+        self.bench.stop_cpush()
+        done = self.admin("stats")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn(str(self.bench.dir / "stats"), done.stderr)
 
 
 class Trace(Tool):

@@ -22,6 +22,7 @@ TABLES = {
     ("eas/config.c", "ceiling_rows"): ["user NAME", "device ID"],
     ("eas/trace.c", "rows"): ["trace NAME"],
 }
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 POLICY = "eas/policy.c"         # its table of elements is the section [policy]
 FLOORS = ("base", "wbxml", "state", "backend", "eas", "fcgi")
 
@@ -48,9 +49,11 @@ def rows_of(body):
 
 
 def value_of(code):
-    """A C expression of string literals; NULL is None; the program's version stands as VERSION."""
+    """A C expression of string literals; NULL is None; the program's version stands as VERSION, the directory of the counters as it is."""
     if code.strip() == "NULL":
         return None
+    if code.strip() == "COUNT_DIR":
+        return re.search(r"#define COUNT_DIR " + STRING, (ROOT / "base/count.h").read_text())[1]
     return "".join(re.findall(STRING, code)) + ("VERSION" if "CPUSH_VERSION" in code else "")
 
 
@@ -136,7 +139,7 @@ def self_test(root):
 
 
 def main():
-    root = pathlib.Path(__file__).resolve().parents[2]
+    root = ROOT
     if sys.argv[1:] == ["--self-test"]:
         self_test(root)
         return

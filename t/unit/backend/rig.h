@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "backend/account.h"
+#include "base/count.h"
 #include "mem.h"
 
 extern struct backends *rig_backends;

@@ -149,7 +149,7 @@ two_epochs_stay_valid(void **state)
 static void
 nothing_new_is_empty_and_writes_nothing(void **state)
 {
-	struct state_stats before, after, device;
+	struct store_stats before, after, device;
 	unsigned looks;
 	char was[64];
 	struct call c;
@@ -159,20 +159,20 @@ nothing_new_is_empty_and_writes_nothing(void **state)
 	sync_from_start(folder, 0);
 	sync_one(folder, -1, -1, 0);
 	snprintf(was, sizeof was, "%s", key);
-	before = world_stats(&kit);
+	before = store_stats();
 	looks = mem_calls(kit.mem, MEM_ANY);
 	sync_one(folder, -1, -1, 0);
-	after = world_stats(&kit);
+	after = store_stats();
 	assert_true(is_empty_answer());
 	assert_string_equal(key, was);
 	assert_int_equal(after.rows_written, before.rows_written);
 	assert_int_equal(mem_calls(kit.mem, MEM_ANY) - looks, 1);
 	/* What the kit itself needs to find the device is no part of it. */
-	device = world_stats(&kit);
+	device = store_stats();
 	call_begin(&c, &kit, PHONE, version, EAS_SYNC);
 	call_end(&c);
-	assert_true(after.statements - before.statements - (world_stats(&kit).statements - device.statements) <= 5);
-	assert_int_equal(after.commits - before.commits, world_stats(&kit).commits - device.commits);
+	assert_true(after.statements - before.statements - (store_stats().statements - device.statements) <= 5);
+	assert_int_equal(after.commits - before.commits, store_stats().commits - device.commits);
 }
 
 static void

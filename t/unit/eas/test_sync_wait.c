@@ -189,18 +189,18 @@ static void
 one_that_is_ended_is_empty_and_commits_nothing(void **state)
 {
 	static const enum eas_wake whys[] = { EAS_WAKE_SUPERSEDED, EAS_WAKE_HIERARCHY, EAS_WAKE_POLICY, EAS_WAKE_SHUTDOWN };
-	struct state_stats before, after;
+	struct store_stats before, after;
 
 	(void)state;
 	wait_with(AirSync_HeartbeatInterval, 600, NULL);
 	other_puts("b.ics", 1, 2, 0);
 	look();
-	before = world_stats(&kit);
+	before = store_stats();
 	for (size_t i = 0; i < ARRAY_LEN(whys); i++) {
 		resume(whys[i]);
 		assert_true(is_empty_answer());
 	}
-	after = world_stats(&kit);
+	after = store_stats();
 	assert_int_equal(before.rows_written, after.rows_written);
 	sync_one(folder, -1, -1, -1);
 	assert_int_equal(told(folder, AirSync_Add), 1);

@@ -112,15 +112,6 @@ world_close(struct world *w)
 		fprintf(stderr, "world: %s was not removed\n", w->dir);
 }
 
-struct state_stats
-world_stats(struct world *w)
-{
-	struct state_stats s;
-
-	state_stats(w->state, &s);
-	return s;
-}
-
 /* ---- one request ---- */
 
 static enum err

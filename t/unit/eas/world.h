@@ -10,6 +10,7 @@
 
 #include "eas/command.h"
 #include "mem.h"
+#include "t/unit/store_stats.h"
 
 #define WORLD_USER "alice"
 
@@ -59,8 +60,5 @@ const char *call_dump(const struct call *c);
 
 /* Id of the folder that FolderSync calls so; runs a FolderSync with key 0 for the device. "" where there is none. */
 int64_t world_folder(struct world *w, const char *device, unsigned version, const char *name);
-
-/* The database as the admin sees it: rows that a test counts. */
-struct state_stats world_stats(struct world *w);
 
 #endif

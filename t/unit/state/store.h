@@ -14,6 +14,7 @@
 
 #include "state/db.h"
 #include "state/state.h"
+#include "t/unit/store_stats.h"
 
 extern struct state *store;
 extern struct conf *store_conf;

@@ -170,7 +170,7 @@ static void
 unchanged_holes_are_not_written_again(void **unused)
 {
 	int64_t holes[300];
-	struct state_stats before, after;
+	struct store_stats before, after;
 
 	(void)unused;
 	for (int i = 0; i < 300; i++)
@@ -190,9 +190,9 @@ unchanged_holes_are_not_written_again(void **unused)
 		w[n - 1] = answer(n, holes, 300, NULL, 0);
 		now.n = n;
 		now.n_answers = n;
-		state_stats(store, &before);
+		before = store_stats();
 		ok(state_collection_save(T, &c, &now));
-		state_stats(store, &after);
+		after = store_stats();
 		assert_int_equal(after.rows_written - before.rows_written, 1);
 		c = now;
 	}
@@ -200,9 +200,9 @@ unchanged_holes_are_not_written_again(void **unused)
 	struct state_collection now = c;
 	now.n = 7;
 	now.n_answers = 5;
-	state_stats(store, &before);
+	before = store_stats();
 	ok(state_collection_save(T, &c, &now));
-	state_stats(store, &after);
+	after = store_stats();
 	/* The collection; the row of the hole that is none any more in 7 goes and comes; the one of again. */
 	assert_int_equal(after.rows_written - before.rows_written, 1 + 1 + 1 + 1);
 	struct state_collection back = read_one();
@@ -342,7 +342,7 @@ the_highest_cutoff_is_over_all_answers(void **unused)
 static void
 a_nothing_new_sync_is_few_statements(void **unused)
 {
-	struct state_stats before, after;
+	struct store_stats before, after;
 	struct state_collection *list;
 	struct state_folder f;
 	struct state_device d;
@@ -358,21 +358,21 @@ a_nothing_new_sync_is_few_statements(void **unused)
 	ok(state_collection_begin(T, &c));
 	ok(state_request_save(T, device, "sync", "x"));
 	end();
-	state_stats(store, &before);
+	before = store_stats();
 	begin(STATE_READ);
 	ok(state_device_find(T, arena, "alice", "phone", &d));
 	ok(state_request(T, arena, device, "sync", &text));
 	ok(state_folder(T, arena, user, folder, &f));
 	ok(state_collections(T, arena, device, folder, &list, &n));
 	end();
-	state_stats(store, &after);
+	after = store_stats();
 	assert_int_equal(n, 1);
 	assert_int_equal(after.statements - before.statements, 4);
 	assert_int_equal(after.rows_written, before.rows_written);
 	assert_int_equal(after.bytes_written, before.bytes_written);
 
 	/* One new mail: what is written of it. */
-	state_stats(store, &before);
+	before = store_stats();
 	begin(STATE_WRITE);
 	make_item(folder, "12345", 1, 1764150000);
 	ok(state_folder_advance(T, folder, 1, "uidvalidity 1 uidnext 12346 modseq 99999"));
@@ -383,7 +383,7 @@ a_nothing_new_sync_is_few_statements(void **unused)
 	now.n_answers = 2;
 	ok(state_collection_save(T, &c, &now));
 	end();
-	state_stats(store, &after);
+	after = store_stats();
 	assert_true(after.bytes_written - before.bytes_written < 512);
 	assert_true(after.statements - before.statements <= 4);
 }

@@ -63,11 +63,11 @@ devices_are_found_and_counted(void **unused)
 	fails(ERR_LIMIT, state_device(T, arena, bob, longer, true, 0, &found));
 	end();
 
-	struct state_stats before, after;
+	struct store_stats before, after;
 	begin(STATE_READ);
-	state_stats(store, &before);
+	before = store_stats();
 	ok(state_device_find(T, arena, "alice", "phone", &found));
-	state_stats(store, &after);
+	after = store_stats();
 	assert_int_equal(after.statements - before.statements, 1);
 	assert_int_equal(found.id, d.id);
 	fails(ERR_NOTFOUND, state_device_find(T, arena, "alice", "Phone", &found));
@@ -149,7 +149,7 @@ devices_are_listed(void **unused)
 static void
 a_request_is_written_only_when_it_differs(void **unused)
 {
-	struct state_stats before, after;
+	struct store_stats before, after;
 	const char *text;
 
 	(void)unused;
@@ -160,9 +160,9 @@ a_request_is_written_only_when_it_differs(void **unused)
 	ok(state_request_save(T, d, "ping", "other"));
 	ok(state_request(T, arena, d, "sync", &text));
 	assert_string_equal(text, "one");
-	state_stats(store, &before);
+	before = store_stats();
 	ok(state_request_save(T, d, "sync", "one"));
-	state_stats(store, &after);
+	after = store_stats();
 	assert_int_equal(after.rows_written, before.rows_written);
 	ok(state_request_save(T, d, "sync", "ONE"));
 	ok(state_request(T, arena, d, "sync", &text));

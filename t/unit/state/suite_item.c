@@ -161,7 +161,7 @@ many_are_few_statements(void **unused)
 	const char **keys = arena_array(arena, MANY, sizeof *keys);
 	int64_t *list = arena_array(arena, MANY, sizeof *list);
 	struct state_items found;
-	struct state_stats before, after;
+	struct store_stats before, after;
 
 	(void)unused;
 	begin(STATE_WRITE);
@@ -170,9 +170,9 @@ many_are_few_statements(void **unused)
 		keys[i] = arena_printf(arena, "key-%d", i);
 		items[i] = new_item(f, keys[i], i + 1, i);
 	}
-	state_stats(store, &before);
+	before = store_stats();
 	ok(state_items_save(T, items, MANY));
-	state_stats(store, &after);
+	after = store_stats();
 	assert_true(after.statements - before.statements <= MANY / 128 + 12);
 	assert_int_equal(after.rows_written - before.rows_written, MANY);
 	first = items[0].id;
@@ -197,9 +197,9 @@ many_are_few_statements(void **unused)
 		items[i].version = arena_printf(arena, "v%d", i);
 		items[i].deleted = i % 3 == 0;
 	}
-	state_stats(store, &before);
+	before = store_stats();
 	ok(state_items_save(T, items, MANY));
-	state_stats(store, &after);
+	after = store_stats();
 	assert_true(after.statements - before.statements <= MANY / 32 + 12);
 	ok(state_items_by_id(T, arena, f, list, MANY, &found));
 	for (int i = 0; i < MANY; i++) {

@@ -27,17 +27,17 @@ static void
 what_fails_is_rolled_back(void **unused)
 {
 	struct job j = { .name = "alice", .answer = ERR_LIMIT };
-	struct state_stats before, after;
+	struct store_stats before, after;
 
 	(void)unused;
-	state_stats(store, &before);
+	before = store_stats();
 	assert_int_equal(state_run(store, STATE_WRITE, make, &j, &error), ERR_LIMIT);
 	assert_string_equal(error.text, "as it was asked for");
 	assert_int_equal(ask("select count(*) from user"), 0);
 	j.answer = ERR_OK;
 	ok(state_run(store, STATE_WRITE, make, &j, NULL));
 	assert_int_equal(ask("select count(*) from user"), 1);
-	state_stats(store, &after);
+	after = store_stats();
 	assert_int_equal(after.rollbacks - before.rollbacks, 1);
 	assert_int_equal(after.commits - before.commits, 1);
 	assert_int_equal(after.retries - before.retries, 0);
@@ -86,13 +86,13 @@ static void
 a_connection_lost_before_commit_runs_again(void **unused)
 {
 	struct job j = { .name = "alice" };
-	struct state_stats before, after;
+	struct store_stats before, after;
 
 	(void)unused;
-	state_stats(store, &before);
+	before = store_stats();
 	state_cut_next_commit(store, STATE_CUT_BEFORE);
 	ok(state_run(store, STATE_WRITE, make, &j, &error));
-	state_stats(store, &after);
+	after = store_stats();
 	assert_int_equal(j.runs, 2);
 	assert_int_equal(after.retries - before.retries, 1);
 	assert_int_equal(after.commits - before.commits, 1);
@@ -253,20 +253,20 @@ static void
 a_deadlock_is_run_again(void **unused)
 {
 	pthread_barrier_t barrier;
-	struct state_stats before, after;
+	struct store_stats before, after;
 
 	(void)unused;
 	pthread_barrier_init(&barrier, NULL, 2);
 	begin(STATE_WRITE);
 	int64_t user = make_user("alice"), a = make_folder(user, "a"), b = make_folder(user, "b");
 	end();
-	state_stats(store, &before);
+	before = store_stats();
 	struct work both[2] = { { .barrier = &barrier, .ids = { a, b }, .fn = cross },
 		{ .barrier = &barrier, .ids = { b, a }, .fn = cross } };
 	run_both(both);
 	assert_int_equal(both[0].err, ERR_OK);
 	assert_int_equal(both[1].err, ERR_OK);
-	state_stats(store, &after);
+	after = store_stats();
 	if (on_mariadb)
 		assert_int_equal(after.retries - before.retries, 1);
 	assert_int_equal(ask("select count(*) from folder where seq = 5"), 2);
