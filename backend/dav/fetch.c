@@ -110,6 +110,18 @@ on_item(void *ctx, const struct dav_response *r)
 	return err;
 }
 
+/* 404 is no word on the collection: SabreDAV before 2.0 says it where one of the items is gone. NOFOLDER, or UNSUPPORTED. */
+static enum err
+ask_collection(struct fetching *f, struct error *e)
+{
+	const char *module = f->s->b->kind->name;
+	struct dav_response r;
+	enum err err = dav_propget(f->s, f->a, f->c->path, "<D:resourcetype/>", &r, e);
+	if (err == ERR_NOTFOUND)
+		return err_set(e, ERR_NOFOLDER, "%s: the collection is gone", module);
+	return err ? err : err_set(e, ERR_UNSUPPORTED, "%s: multiget: an item is gone", module);
+}
+
 /* UNSUPPORTED where the server cannot, or answered with XML that is none: then each is asked for by itself. */
 static enum err
 multiget(struct fetching *f, struct error *e)
@@ -141,7 +153,7 @@ multiget(struct fetching *f, struct error *e)
 	if (err)
 		return err;
 	if (answer.status == 404 || answer.status == 410)
-		return err_set(e, ERR_NOFOLDER, "%s: the collection is gone", kind->name);
+		return ask_collection(f, e);
 	return answer.status == 207 ? ERR_OK : err_set(e, ERR_UNSUPPORTED, "%s: multiget: HTTP %ld", kind->name, answer.status);
 }
 

@@ -215,6 +215,19 @@ move_folders(struct backend_session *s, const char *folder, const char *target, 
 	return err ? err : dav_folder_find(s, target, to_r, e);
 }
 
+/* Servers look at the two ends in either order: what is gone from here may be what is there. */
+static enum err
+move_taken(struct backend_session *s, struct arena *a, const char *path, const char *key, struct backend_stored *stored_r,
+	struct error *e)
+{
+	const char *version;
+	enum err err = dav_version_now(s, a, path, &version, e);
+	if (err)
+		return err;
+	stored_r->key = key;
+	return err_set(e, ERR_EXISTS, "%s: MOVE: the target has an item of this name", s->b->kind->name);
+}
+
 enum err
 dav_move(struct backend_session *s, struct arena *a, const char *folder, const char *key, const char *target,
 	struct backend_stored *stored_r, struct error *e)
@@ -239,10 +252,8 @@ dav_move(struct backend_session *s, struct arena *a, const char *folder, const c
 	err = dav_http_run(s->http, a, &r, &answer, e);
 	if (err)
 		return err;
-	if (answer.status == 412) {
-		stored_r->key = key;
-		return err_set(e, ERR_EXISTS, "%s: MOVE: the target has an item of this name", s->b->kind->name);
-	}
+	if (answer.status == 412)
+		return move_taken(s, a, r.path, key, stored_r, e);
 	if (answer.status < 200 || answer.status > 299 || answer.status == 207)
 		return move_refused(s, a, r.path, &answer, e);
 	stored(a, to.c, key, &answer, stored_r);
