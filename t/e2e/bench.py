@@ -280,12 +280,13 @@ class Bench:
         self.spawn_cpush()
 
     def spawn_cpush(self):
+        before = self.log_size()
         self.stderr = open(self.dir / "cpush.stderr", "ab")
         env = dict(os.environ, ASAN_OPTIONS="detect_stack_use_after_return=1:detect_leaks=1", UBSAN_OPTIONS="print_stacktrace=1",
                    G_SLICE="always-malloc")
         self.cpush = subprocess.Popen([str(self.build / "bin/cpush"), "-c", str(self.config)], stdin=self.listener,
                                       stdout=self.stderr, stderr=self.stderr, env=env)
-        wait_for(lambda: "waiting phones, store" in self.log_text() or self.cpush.poll() is not None)
+        wait_for(lambda: "waiting phones, store" in self.log_text(before) or self.cpush.poll() is not None)
         if self.cpush.poll() is not None:
             raise AssertionError("cpush did not start:\n" + (self.dir / "cpush.stderr").read_text())
 
@@ -321,8 +322,12 @@ http {{
                                       stdin=subprocess.DEVNULL)
         wait_for(lambda: listens(self.port))
 
-    def log_text(self):
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
+    def log_size(self):
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def log_text(self, since=0):
+        """What was logged, from this byte on."""
+        return self.log.read_bytes()[since:].decode(errors="replace") if self.log.exists() else ""
 
     def stop(self):
         try:
