@@ -132,6 +132,7 @@ struct state {
 	const struct db_ops *ops;
 	struct conf *conf;
 	struct state_config config;
+	bool tool;      /* makes nothing */
 	char *password; /* as read from password_file; NULL: config.password */
 	pthread_key_t key;
 	pthread_mutex_t lock;         /* of `connections` and `swept` */
@@ -207,7 +208,7 @@ enum err db_get(struct state *s, struct db **db_r, struct error *e) NODISCARD;
 void db_drop(struct state *s);
 /* Frees all cached statements of the connection: first thing in a driver's close(). */
 void db_forget(struct db *db);
-/* Creates or migrates the tables. */
+/* Creates or migrates the tables; for a tool: NOTFOUND where that has to be done. */
 enum err schema_prepare(struct state *s, struct db *db, struct error *e) NODISCARD;
 /* What this program knows. */
 #define SCHEMA_VERSION 1

@@ -121,6 +121,7 @@ state_open(struct conf *conf, bool tool, struct state **s_r, struct error *e)
 	enum err err = config_bind(s, e);
 	if (err)
 		return err;
+	s->tool = tool;
 	s->ops = s->config.driver == DRIVER_SQLITE ? &sqlite_ops : &mariadb_ops;
 	if (!s->ops->start())
 		return err_set(e, ERR_INTERNAL, "the library of %s cannot be used", s->ops->name);

@@ -169,6 +169,9 @@ schema_prepare(struct state *s, struct db *db, struct error *e)
 		return err;
 	if (version >= SCHEMA_VERSION)
 		return check(&t, version);
+	if (s->tool)
+		return err_set(t.e, ERR_NOTFOUND, version ? "the tables are those of an older cpush, which the next start migrates" :
+			"the store has no tables yet, the first start of cpush makes them");
 	err = db->ops->lock_schema(db, t.e);
 	if (err)
 		return err;

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -106,29 +107,56 @@ make_file(const char *path)
 		close(fd);
 }
 
+/* A tool finds the file or does not; where it would be made, this user must be able to. */
+static enum err
+find_file(const char *path, struct error *e)
+{
+	char dir[4096];
+	const char *slash = strrchr(path, '/');
+
+	if (access(path, F_OK) == 0)
+		return ERR_OK;
+	if (errno != ENOENT)
+		return err_set(e, ERR_INVALID, "%s: %s", path, strerrordesc_np(errno));
+	if (!slash)
+		snprintf(dir, sizeof dir, ".");
+	else
+		snprintf(dir, sizeof dir, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	if (access(dir, W_OK | X_OK) < 0)
+		return err_set(e, ERR_INVALID, "%s cannot be made: %s: %s", path, dir, strerrordesc_np(errno));
+	return err_set(e, ERR_NOTFOUND, "%s is not there yet, the first start of cpush makes it", path);
+}
+
 static enum err
 begin_session(struct sqlite *q, struct error *e)
 {
 	sqlite3_extended_result_codes(q->handle, 1);
 	sqlite3_busy_timeout(q->handle, (int)q->db.state->config.lock_seconds * 1000);
-	return script(&q->db, "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = off;"
+	/* Which journal there is stands in the file, and is for its maker to say. */
+	enum err err = q->db.state->tool ? ERR_OK : script(&q->db, "pragma journal_mode = wal", e);
+	return err ? err : script(&q->db, "pragma synchronous = full; pragma foreign_keys = off;"
 		"pragma trusted_schema = off; pragma journal_size_limit = 16777216", e);
 }
 
 static enum err
 open_connection(struct state *s, struct db **db_r, struct error *e)
 {
-	struct sqlite *q = calloc(1, sizeof *q);
+	struct sqlite *q;
+	enum err err = s->tool ? find_file(s->config.path, e) : ERR_OK;
 
 	*db_r = NULL;
+	if (err)
+		return err;
+	q = calloc(1, sizeof *q);
 	if (!q)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	q->db.ops = &sqlite_ops;
 	q->db.state = s;
-	make_file(s->config.path);
+	if (!s->tool)
+		make_file(s->config.path);
 	int rc = sqlite3_open_v2(s->config.path, &q->handle,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-	enum err err = rc == SQLITE_OK ? begin_session(q, e) : failed(&q->db, rc, e);
+		SQLITE_OPEN_READWRITE | (s->tool ? 0 : SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX, NULL);
+	err = rc == SQLITE_OK ? begin_session(q, e) : failed(&q->db, rc, e);
 	if (err) {
 		int why = sqlite3_errcode(q->handle) & 0xFF;
 

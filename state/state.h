@@ -28,7 +28,8 @@ struct state_txn;
 /* ---- the store itself ---- */
 
 /* Binds [state], connects once, creates or migrates the schema (under a lock: several responders may start at once).
- * SQLite: takes the lock file of the one responder unless `tool` (cpush-admin beside it). INVALID: configuration;
+ * SQLite: takes the lock file of the one responder. A `tool` beside it (cpush-admin, cpush -t) makes, migrates and locks nothing: it may be
+ * run by root, or by a newer version than the one that serves; NOTFOUND where a responder has to come first. INVALID: configuration;
  * UNAVAILABLE. */
 enum err state_open(struct conf *conf, bool tool, struct state **s_r, struct error *e) NODISCARD;
 /* Binds and checks [state] without opening anything, for a configuration that is read again (the store itself stays as it is). */

@@ -61,7 +61,7 @@ static void
 describe_place(struct saying *t)
 {
 	struct backend_session *s = t->s;
-	say(t, true, "%s: logged in at %s as %s", s->b->kind->name, s->b->http.origin, s->user);
+	say(t, true, "login name %s, by %s", s->user, s->b->http.origin);
 	if (strncmp(s->b->http.origin, "http:", 5) == 0 && !is_this_host(s->b->http.origin))
 		say(t, false, "the connection is not encrypted (url is http://)");
 	else if (!s->b->set.verify)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backend/imap/conn.h"
+#include "base/setid.h"
 #include "base/text.h"
 
 enum err
@@ -76,7 +77,9 @@ static void
 say_sending(const struct saying *to, struct backend_session *s)
 {
 	struct error e = { .code = ERR_OK };
-	if (s->b->set.sendmail)
+	if (s->b->set.sendmail && is_setid(s->b->set.sendmail))
+		say(to, false, SETID_WARNING, s->b->set.sendmail);
+	else if (s->b->set.sendmail)
 		say(to, true, "mail is sent by %s", s->b->set.sendmail);
 	else if (!s->b->smtp_url)
 		say(to, false, "mail cannot be sent: neither smtp nor sendmail is set in [imap]");
@@ -99,7 +102,7 @@ imap_describe(struct backend_session *s, backend_say_fn fn, void *ctx, struct er
 		return err;
 	struct curl_tlssessioninfo *tls = NULL;
 	bool secure = curl_easy_getinfo(c->curl, CURLINFO_TLS_SSL_PTR, &tls) == CURLE_OK && tls && tls->internals;
-	say(&to, true, "logged in to %s as %s, %s", s->b->host, s->login, secure ? "by TLS" : "without TLS");
+	say(&to, true, "login name %s, %s", s->login, secure ? "by TLS" : "without TLS");
 	say_caps(&to, c);
 	if ((err = imap_folders(s, a, &folders, e)))
 		return err;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/imap/conn.h"
+#include "base/setid.h"
 #include "base/text.h"
 
 #define ROW(name, kind, ...) { #name, kind, offsetof(struct imap_settings, name), __VA_ARGS__ }
@@ -122,6 +123,8 @@ check(struct backend *b, struct error *e)
 		return bad(b, "url", "expected imap://HOST/ or imaps://HOST/ without a user", e);
 	if (b->set.smtp && b->set.sendmail)
 		return bad(b, "sendmail", "smtp and sendmail exclude each other", e);
+	if (b->set.sendmail && is_setid(b->set.sendmail))
+		log_warn(NULL, SETID_WARNING, b->set.sendmail);
 	char *smtp_host = b->set.smtp ? server_of(b->set.smtp, smtp, smtp_ports, &b->smtp_tls) : NULL;
 	if (b->set.smtp && !smtp_host)
 		return bad(b, "smtp", "expected smtps://HOST/, submission://HOST/ or smtp://HOST/", e);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "backend/local/local.h"
+#include "base/setid.h"
 #include "base/text.h"
 
 #define ROW(field, type_, fallback_, min_, max_, doc_) \
@@ -91,6 +92,8 @@ open_local(struct conf *conf, struct backend **b_r, struct error *e)
 	if (!err && b->set.sendmail && access(b->set.sendmail, X_OK) < 0)
 		err = err_set(e, ERR_INVALID, "%s:%u: %s: %s", conf_name(conf), conf_line(conf, "local", "sendmail"), b->set.sendmail,
 			strerror(errno));
+	if (!err && b->set.sendmail && is_setid(b->set.sendmail))
+		log_warn(NULL, SETID_WARNING, b->set.sendmail);
 	b->conf = conf_ref(conf);
 	b->domain = b->set.domain ? b->set.domain : conf_get(conf, "server", "domain");
 	if (err)
@@ -169,6 +172,11 @@ describe(struct backend_session *s, backend_say_fn say, void *ctx, struct error 
 	if (!text)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	say(ctx, true, text);
+	if (set->sendmail && is_setid(set->sendmail)) {
+		text = arena_printf(a, SETID_WARNING, set->sendmail);
+		say(ctx, false, text ? text : "");
+		return ERR_OK;
+	}
 	if (set->sendmail)
 		text = arena_printf(a, "mail is sent by %s%s", set->sendmail, set->deliver_local ? ", local mail is delivered at once" : "");
 	else

@@ -60,6 +60,30 @@ class Check(Tool):
                 self.assertIn(int(found[1]), (line, line + 1))
                 self.assertIn("test failed", done.stderr)
 
+    def test_makes_no_store(self):
+        if self.store != "sqlite":
+            self.skipTest("the unit tests show it of MariaDB")
+        path, _ = self.variant(f"path = {self.bench.dir}/state.db", f"path = {self.bench.dir}/empty/state.db")
+        (self.bench.dir / "empty").mkdir()
+        done = self.cpush("-t", config=path)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("empty/state.db is not there yet", done.stdout)
+        self.assertEqual(list((self.bench.dir / "empty").iterdir()), [])
+        (self.bench.dir / "empty").rmdir()
+        self.assertEqual(self.cpush("-t", config=path).returncode, 1)
+
+    def test_mailer_that_would_have_no_rights(self):
+        smtp = re.search(r"\nsmtp = \S+", self.bench.config.read_text())[0]
+        program = self.bench.dir / "mailer"
+        program.write_text("#!/bin/sh\n")
+        for mode, warned in ((0o755, False), (0o2755, True), (0o4755, True)):
+            with self.subTest(oct(mode)):
+                program.chmod(mode)
+                path, _ = self.variant(smtp, f"\nsendmail = {program}")
+                done = self.cpush("-t", "-u", self.user, config=path, password="secret")
+                self.assertEqual(done.returncode, 1 if warned else 0, done.stdout)
+                self.assertEqual("setuid or setgid" in done.stderr, warned)
+
     def test_missing_file_and_bad_usage(self):
         done = self.cpush("-t", config="/nonexistent/cpush.conf")
         self.assertEqual(done.returncode, 1)
@@ -78,6 +102,8 @@ class Check(Tool):
         self.assertNotIn("FAIL", done.stdout)
         for what in (r"mail +.* = inbox", r"calendar +\S", r"tasks +\S", r"contacts +\S", r"All is well\."):
             self.assertRegex(done.stdout, what)
+        for name in self.backends:
+            self.assertEqual(done.stdout.count(f"{name}: logged in"), 1, done.stdout)
 
     def test_wrong_password(self):
         done = self.cpush("-t", "-u", self.user, password="not-that-one")
