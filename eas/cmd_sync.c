@@ -13,11 +13,24 @@ status_only(struct eas_request *r, unsigned status)
 	return reply_status(r, ROOT, AirSync_Status, status);
 }
 
+/* The commands first. The phone sends all of it once more with another wait (R4462), as there are no Collections beside Limit (R4562): what
+ * was done is found then, as after any answer that got lost. */
 static enum eas_outcome
 out_of_range(struct eas_request *r, const struct sync_request *q)
 {
 	struct wbxml_writer w;
 
+	for (size_t i = 0; i < q->n; i++) {
+		struct sync_result *s = arena_alloc(r->arena, sizeof *s);
+
+		q->list[i].commands_only = true;
+		if (!q->list[i].commands)
+			continue;
+		if (!s)
+			return status_only(r, 16);
+		if (sync_collection_run(r, &q->list[i], 0, s) == ERR_BUSY)
+			return EAS_BUSY;
+	}
 	reply_wbxml(r, &w);
 	wbxml_start(&w, ROOT);
 	wbxml_put_int(&w, AirSync_Status, 14);
@@ -35,23 +48,6 @@ free_commands(void *buf)
 	buf_finish(buf);
 }
 
-/* What is left for a collection of the global window: the later ones keep one each, so that all get on. */
-static unsigned
-window_for(const struct sync_request *q, size_t i, unsigned used)
-{
-	unsigned own = q->list[i].window ? q->list[i].window : 100;
-	unsigned left;
-
-	if (q->window == 0)
-		return own;
-	left = q->window > used ? q->window - used : 0;
-	if (left > q->n - i - 1)
-		left -= (unsigned)(q->n - i - 1);
-	else if (left > 0)
-		left = 1;
-	return left < own ? left : own;
-}
-
 static enum err
 run_all(struct eas_request *r, const struct sync_request *q, struct sync_result **list_r)
 {
@@ -64,7 +60,7 @@ run_all(struct eas_request *r, const struct sync_request *q, struct sync_result 
 	*list_r = list;
 	for (size_t i = 0; i < q->n; i++) {
 		q->list[i].bytes = bytes < ANSWER_BYTES ? ANSWER_BYTES - bytes : 1;
-		enum err err = sync_collection_run(r, &q->list[i], window_for(q, i, used), &list[i]);
+		enum err err = sync_collection_run(r, &q->list[i], sync_window(r, q, i, used), &list[i]);
 
 		if (arena_defer(r->arena, free_commands, &list[i].commands) < 0)
 			return ERR_NOMEM;
@@ -86,7 +82,7 @@ has_fetch(const struct sync_collection *c)
 static bool
 says_something(const struct sync_collection *c, const struct sync_result *s)
 {
-	return s->status != 1 || s->new_key || s->had_commands || s->n || s->first || has_fetch(c);
+	return s->status != 1 || s->new_key || s->had_commands || s->n || s->first || s->no_room || has_fetch(c);
 }
 
 static bool
@@ -103,7 +99,7 @@ static bool
 may_wait(const struct sync_request *q, const struct sync_result *list)
 {
 	for (size_t i = 0; i < q->n; i++) {
-		if (list[i].status != 1 || list[i].new_key || list[i].n || list[i].more || has_fetch(&q->list[i]))
+		if (list[i].status != 1 || list[i].new_key || list[i].n || list[i].more || list[i].no_room || has_fetch(&q->list[i]))
 			return false;
 	}
 	return true;
@@ -229,11 +225,7 @@ cmd_sync(struct eas_request *r, const struct wbxml_node *root)
 		return status_only(r, status == 111 ? 16 : status);
 	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_SYNC | (q.wait ? EAS_WAIT_PING : 0),
 		EAS_WAKE_SUPERSEDED);
-	if (q.out_of_range && !q.has_commands)
+	if (q.out_of_range)
 		return out_of_range(r, &q);
-	if (q.out_of_range) { /* the commands first; the limit is told at the next request without any */
-		q.wait = 0;
-		q.out_of_range = false;
-	}
 	return sync_answer(r, &q, q.wait > 0 && !q.has_commands);
 }

@@ -328,12 +328,12 @@ try_once(struct eas_request *r, const struct sync_collection *c, unsigned window
 		return ERR_OK;
 	}
 	sync_view(r, &s->options, &s->x.view);
-	err = refresh(r, s, e);
+	err = c->looked_at ? ERR_OK : refresh(r, s, e);
 	if (err || s->status != 1)
 		return err;
 	s->had_commands = has_commands(c);
 	err = run_commands(r, c, s, e);
-	if (err)
+	if (err || c->commands_only)
 		return err;
 	if (s->x.failed) {
 		s->status = 16;
@@ -345,6 +345,9 @@ try_once(struct eas_request *r, const struct sync_collection *c, unsigned window
 	s->more = k.more || (k.backend_failed && k.n > 0);
 	s->n = k.n;
 	s->page_after = k.page_after;
+	s->no_room = window == 0 && k.n == 0 && s->more && !s->had_commands;
+	if (s->no_room)
+		s->more = false; /* with the old key it stops phones ("looping") */
 	if (k.backend_failed && k.n == 0 && !s->had_commands) {
 		s->status = 16;
 		return ERR_OK;

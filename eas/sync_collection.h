@@ -14,6 +14,7 @@ struct sync_result {
 	bool had_commands;      /* other than Fetch */
 	bool first;             /* the key is the first of its epoch */
 	bool more;
+	bool no_room;           /* there is more, but nothing was left of the global window: the key stays */
 	unsigned n;             /* changes told */
 	struct execute x;
 	struct state_folder folder;
@@ -31,6 +32,10 @@ enum err sync_collection_run(struct eas_request *r, const struct sync_collection
 /* Writes the Collection element. */
 enum err sync_collection_write(struct eas_request *r, const struct sync_collection *c, struct sync_result *s, struct wbxml_writer *w)
 	NODISCARD;
+
+/* What the i-th collection gets of its own and the global window, of which `used` are gone: each later one that has something to tell keeps
+ * one, so that all get on. */
+unsigned sync_window(struct eas_request *r, const struct sync_request *q, size_t i, unsigned used);
 
 /* The view for items of the folder; the user's address and name are not asked for yet (NULL). */
 void sync_view(struct eas_request *r, const struct item_options *options, struct item_view *v_r);

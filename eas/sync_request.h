@@ -16,6 +16,9 @@ struct sync_collection {
 	bool deletes_as_moves;
 	bool malformed;                     /* Status 4 */
 	bool given;                         /* of what is stored: the key came with that answer, and the phone may not have it */
+	bool asked, tells;                  /* sync_window.c: does it need some of the global window? */
+	bool looked_at;                     /* the mirror was brought up to date for this request already */
+	bool commands_only;                 /* set by cmd_sync: they are run, and nothing is answered */
 	size_t bytes;                       /* set by cmd_sync: its changes may take so many in the answer, but for one item */
 };
 
