@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "eas/arrival.h"
 #include "eas/clock.h"
 #include "eas/hierarchy.h"
 #include "eas/quirk.h"
@@ -10,6 +11,7 @@
 #define TRIES 3
 #define MOVE_ROWS 500           /* a position moves in place after so many rows, or an hour */
 #define MOVE_SECONDS 3600
+#define HOLES_MANY 1000
 
 int64_t
 sync_filter_date(enum backend_class class, unsigned filter)
@@ -185,6 +187,12 @@ run_compose(struct eas_request *r, const struct sync_collection *c, unsigned win
 	for (size_t i = 0; i < s->x.n_done; i++)
 		idset_add(s->x.done[i].kind == 'a' ? added : touched, s->x.done[i].item);
 	buf_init(&s->commands, r->reply.body.max);
+	if (stuck_is_suspect(&s->stuck)) {
+		enum err err = arrival_last(r, &s->stuck.answered, e);
+
+		if (err)
+			return err;
+	}
 	if (stuck_item(&s->stuck))
 		log_warn(&r->log, "item %lld:%lld was sent %u times without an answer: it is set aside until it changes, or for a day",
 			(long long)s->folder.id, (long long)s->stuck.item, s->stuck.times);
@@ -222,7 +230,8 @@ save(struct state_txn *t, void *arg, struct error *e)
 		return err;
 	if (in->seq >= 0 && seq != in->seq)
 		return err_set(e, ERR_CONFLICT, "the folder changed while its filter was applied");
-	return state_collection_save(t, &in->col->was, &in->now);
+	err = in->col->received ? arrival_note(t, in->r) : ERR_OK;
+	return err ? err : state_collection_save(t, &in->col->was, &in->now);
 }
 
 /* Nothing was told: the same key may stand further on, so that the same rows are not looked at (and fetched) again and again. */
@@ -342,6 +351,9 @@ try_once(struct eas_request *r, const struct sync_collection *c, unsigned window
 	err = run_compose(r, c, window, s, &k, e);
 	if (err)
 		return err;
+	if (k.pos.holes.n > HOLES_MANY && s->col.base.holes.n <= HOLES_MANY)
+		log_warn(&r->log, "folder %lld: the phone lacks more than %d items that it was not or cannot be sent (cpush-admin lists them)",
+			(long long)s->folder.id, HOLES_MANY);
 	s->more = k.more || (k.backend_failed && k.n > 0);
 	s->n = k.n;
 	s->page_after = k.page_after;

@@ -90,10 +90,16 @@ stuck_load(struct arena *a, const struct collection *c, struct stuck *s_r)
 	return arena_strndup(a, c->was.options, (size_t)(rest - c->was.options));
 }
 
+bool
+stuck_is_suspect(const struct stuck *s)
+{
+	return s->item && s->times >= TIMES && eas_now() - s->since > SECONDS;
+}
+
 int64_t
 stuck_item(const struct stuck *s)
 {
-	return s->times >= TIMES && eas_now() - s->since > SECONDS ? s->item : 0;
+	return stuck_is_suspect(s) && s->answered > s->since ? s->item : 0;
 }
 
 void
