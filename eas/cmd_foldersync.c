@@ -125,6 +125,8 @@ cmd_foldersync(struct eas_request *r, const struct wbxml_node *root)
 		return fail(r, err, &e);
 	if (err)
 		log_warn(&r->log, "%s; the folders are as they were", e.text);
+	if (changed)
+		r->server->nudge(r->server->ctx, r->user);
 	status = hierarchy_begin(r, key, true, &h);
 	if (status)
 		return reply_status(r, FolderHierarchy_FolderSync, FolderHierarchy_Status, status);

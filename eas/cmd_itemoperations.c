@@ -369,7 +369,7 @@ remove_subfolders(struct operations *o, const char *key, unsigned *failed, struc
 	if (!err)
 		err = hierarchy_refresh(o->r->server, o->r->account, &o->r->log, 0, &changed, e);
 	if (!err && changed)
-		hierarchy_changed(o->r);
+		o->r->server->nudge(o->r->server->ctx, o->r->user);
 	return err;
 }
 

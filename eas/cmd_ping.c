@@ -240,6 +240,8 @@ cmd_ping(struct eas_request *r, const struct wbxml_node *root)
 	if (in.unknown)
 		return answer(r, 7, 0, 0);
 	store(r, &p);
+	if (hierarchy_tell_news(r))
+		return answer(r, 7, 0, 0);
 	err = changed(r, in.folders, in.n, true, &n, &e);
 	if (!err && n)
 		return EAS_DONE;
@@ -258,13 +260,15 @@ ping_due(const struct eas_server *server, const struct eas_park *p, const struct
 	if (!wait_request(server, p, log, &r))
 		return INT64_MAX;
 	pending = arena_array(r.arena, p->n + 1, sizeof *pending);
-	for (size_t i = 0; pending && i < p->n; i++) {
+	if (hierarchy_has_news(&r))
+		due = 0;
+	for (size_t i = 0; due > 0 && pending && i < p->n; i++) {
 		struct error e = { 0 };
 
 		if (wait_look(&r, p->folders[i].id, NULL, &pending[i], &e))
 			pending[i] = (struct wait_pending){ 0 }; /* it cannot be told now: no reason to wake */
 	}
-	if (pending)
+	if (due > 0 && pending)
 		due = wait_due(server->config, pending, p->n, &wait->quiet);
 	wait_request_free(&r);
 	return due;
@@ -276,11 +280,13 @@ ping_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why)
 	struct error e = { 0 };
 	size_t n = 0;
 
-	if (why == EAS_WAKE_HIERARCHY || why == EAS_WAKE_POLICY)
+	if (why == EAS_WAKE_POLICY)
 		return answer(r, 7, 0, 0);
-	if (why != EAS_WAKE_CHANGE && why != EAS_WAKE_DEADLINE)
+	if ((why != EAS_WAKE_CHANGE && why != EAS_WAKE_DEADLINE) || wait_find_device(r, &e))
 		return answer(r, 1, 0, 0);
-	if (wait_find_device(r, &e) || changed(r, p->folders, p->n, false, &n, &e) || n == 0) {
+	if (hierarchy_tell_news(r))
+		return answer(r, 7, 0, 0);
+	if (changed(r, p->folders, p->n, false, &n, &e) || n == 0) {
 		for (size_t i = 0; why == EAS_WAKE_CHANGE && i < p->n; i++) {
 			struct wait_pending pending;
 

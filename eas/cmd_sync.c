@@ -1,6 +1,7 @@
 /* Sync [MS-ASCMD 2.2.1.21]: all collections of the request, in order; or a wait. */
 #include <string.h>
 
+#include "eas/hierarchy.h"
 #include "eas/sync_collection.h"
 #include "eas/sync_wait.h"
 
@@ -196,6 +197,8 @@ sync_answer(struct eas_request *r, const struct sync_request *q, bool park)
 		return status_only(r, 13);
 	if (park && may_wait(q, list)) {
 		store_request(r, q, list);
+		if (hierarchy_tell_news(r))
+			return status_only(r, 12);
 		return sync_park(r, q, list);
 	}
 	store_request(r, q, list);

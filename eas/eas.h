@@ -32,10 +32,9 @@ enum eas_wait_kind { EAS_WAIT_PING = 1, EAS_WAIT_SYNC = 2 };
 
 /* Why a parked request is answered. */
 enum eas_wake {
-	EAS_WAKE_CHANGE,     /* a folder of its list has something for it */
+	EAS_WAKE_CHANGE,     /* a folder of its list has something for it, or the folders themselves changed */
 	EAS_WAKE_DEADLINE,   /* its heartbeat is over */
 	EAS_WAKE_SUPERSEDED, /* a newer request of the device took over */
-	EAS_WAKE_HIERARCHY,  /* folders came, went or were renamed */
 	EAS_WAKE_POLICY,     /* a policy or a wipe was set */
 	EAS_WAKE_SHUTDOWN,
 };
@@ -160,9 +159,8 @@ int64_t eas_due(const struct eas_server *server, const struct eas_park *p, const
 /* Brings the mirror of a folder up to date, for all devices of the user; for a job after watch_noticed(). */
 enum err eas_refresh(const struct eas_server *server, struct account *account, const char *folder_key, const struct log_ctx *log,
 	struct error *e);
-/* Looks whether folders came, went or were renamed, and records it; *changed_r says so. At most every few minutes per user. */
-enum err eas_refresh_folders(const struct eas_server *server, struct account *account, const struct log_ctx *log, bool *changed_r,
-	struct error *e);
+/* Looks whether folders came, went or were renamed, and records it. At most every few minutes per user. */
+enum err eas_refresh_folders(const struct eas_server *server, struct account *account, const struct log_ctx *log, struct error *e);
 /* Completes the reply of r (prepared as for eas_run, without a body): DONE or BUSY. The park stays the caller's. */
 enum eas_outcome eas_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why);
 void eas_park_free(struct eas_park **p);

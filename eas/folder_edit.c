@@ -55,11 +55,13 @@ folder_edit_done(struct eas_request *r, struct hierarchy *h, struct state_folder
 
 	if (err)
 		return folder_edit_failed(r, err, &e, root_tag, 6);
-	hierarchy_changed(r);
 	/* Nothing else has happened since the key: the new one stands behind the phone's own change. Else that comes once more with
 	 * the next FolderSync, which does no harm; to miss another change would. */
 	bool alone = h->user_seq == h->seq && f->hierarchy_seq == h->user_seq + 1;
-	return take_key(r, h, alone ? f->hierarchy_seq : h->seq, f, root_tag);
+	enum eas_outcome outcome = take_key(r, h, alone ? f->hierarchy_seq : h->seq, f, root_tag);
+	/* Once this device's key stands behind it: what waits on the others has news now. */
+	r->server->nudge(r->server->ctx, r->user);
+	return outcome;
 }
 
 enum eas_outcome

@@ -168,9 +168,3 @@ hierarchy_parent(const struct hierarchy *h, const struct state_folder *f)
 
 	return parent ? parent->id : 0;
 }
-
-void
-hierarchy_changed(struct eas_request *r)
-{
-	r->server->nudge(r->server->ctx, r->user);
-}

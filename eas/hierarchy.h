@@ -50,11 +50,15 @@ const struct state_folder *hierarchy_by_key(const struct hierarchy *h, const cha
 /* Id of the folder that f stands in, as ParentId: 0 for the top. */
 int64_t hierarchy_parent(const struct hierarchy *h, const struct state_folder *f);
 
-/* Reads the folders anew from the backends, where the last look of this process is older than `age` seconds. */
+/* Reads the folders anew from the backends, where the last look of this process is older than `age` seconds. *changed_r: what waits is
+ * to be asked anew (eas_server.nudge). */
 enum err hierarchy_refresh(const struct eas_server *server, struct account *account, const struct log_ctx *log, int64_t age,
 	bool *changed_r, struct error *e);
 
-/* A folder that this device made, renamed or deleted: other devices of the user are told. */
-void hierarchy_changed(struct eas_request *r);
+/* Folders came, went or were renamed behind the newest key of the device (r->device), and it was not told in the last minutes. False also
+ * where the store cannot say. */
+bool hierarchy_has_news(struct eas_request *r);
+/* The same, for whoever answers with it at once (Ping 7, Sync 12): it is noted that the device is told now. */
+bool hierarchy_tell_news(struct eas_request *r);
 
 #endif

@@ -368,8 +368,9 @@ hierarchy_refresh(const struct eas_server *server, struct account *account, cons
 }
 
 enum err
-eas_refresh_folders(const struct eas_server *server, struct account *account, const struct log_ctx *log, bool *changed_r,
-	struct error *e)
+eas_refresh_folders(const struct eas_server *server, struct account *account, const struct log_ctx *log, struct error *e)
 {
-	return hierarchy_refresh(server, account, log, 240, changed_r, e);
+	bool changed; /* whoever looks here asks all that waits afterwards */
+
+	return hierarchy_refresh(server, account, log, 240, &changed, e);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "eas/clock.h"
+#include "eas/hierarchy.h"
 
 /* The command's own in the parked block: the request as text, and how long changes of mail have been pending. */
 struct sync_wait {
@@ -58,7 +59,7 @@ sync_due(const struct eas_server *server, const struct eas_park *p, const struct
 	if (!wait_request(server, p, log, &r))
 		return INT64_MAX;
 	pending = arena_array(r.arena, p->n + 1, sizeof *pending);
-	if (!sync_request_from_text(r.arena, wait->text, &q))
+	if (!sync_request_from_text(r.arena, wait->text, &q) || hierarchy_has_news(&r))
 		due = 0;
 	for (size_t i = 0; due > 0 && pending && i < p->n; i++) {
 		struct error e = { 0 };
@@ -97,5 +98,7 @@ sync_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why)
 		return reply_http(r, 200); /* the ended one commits nothing */
 	if (wait_find_device(r, &e) || !sync_request_from_text(r->arena, wait->text, &q) || !still_current(r, &q))
 		return reply_http(r, 200);
+	if (hierarchy_tell_news(r))
+		return reply_status(r, AirSync_Sync, AirSync_Status, 12);
 	return sync_answer(r, &q, false);
 }

@@ -370,9 +370,7 @@ job_done(struct hub *h, struct watch_job *job)
 		else if (r->woken) {
 			r->woken = false;
 			wake(h, r, r->wake);
-		} else if (job->hierarchy_changed)
-			wake(h, r, EAS_WAKE_HIERARCHY);
-		else if (job->due[i] <= now_s())
+		} else if (job->due[i] <= now_s())
 			wake(h, r, EAS_WAKE_CHANGE);
 		else
 			set_due(h, r, job->due[i]);

@@ -129,7 +129,7 @@ look(struct watch_job *job, struct arena *a, const struct keys *keys, const stru
 			refresh(job, account, noticed.list[i], log);
 	}
 	u->opened_anew = false;
-	if (job->hierarchy && eas_refresh_folders(&u->generation->eas, account, log, &job->hierarchy_changed, &e))
+	if (job->hierarchy && eas_refresh_folders(&u->generation->eas, account, log, &e))
 		log_debug(log, "the folders were not looked at: %s", e.text);
 	account_release(&account);
 }

@@ -42,7 +42,6 @@ struct watch_job {
 	bool close;                    /* close the watch and nothing else */
 	bool look;                     /* a descriptor was readable or a poll is due */
 	bool hierarchy;                /* the hierarchy is due */
-	bool hierarchy_changed;        /* out */
 	bool retry;                    /* out: no session or slot was free: once more, a little later */
 };
 

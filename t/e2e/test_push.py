@@ -1,4 +1,5 @@
 """Push: a parked Ping and a parked Sync."""
+import re
 import unittest
 
 import wbxml
@@ -67,6 +68,43 @@ class Push(Case):
         self.assertEqual((text(tree, "Ping:Status"), text(tree, "Ping:HeartbeatInterval")), ("5", "3540"))
         answer = p.post("Sync", p.sync_tree(p.collection(inbox), more=[("AirSync:HeartbeatInterval", "100000")])).tree
         self.assertEqual((text(answer, "AirSync:Status"), text(answer, "AirSync:Limit")), ("14", "3540"))
+
+    def test_folders_that_another_device_changes(self):
+        """Each ends the other device's Ping with 7, its Sync with 12; not what waits on the device itself."""
+        one, two = self.phone(), self.phone()
+        id = None
+        steps = (("FolderCreate", lambda: {"ParentId": "0", "DisplayName": "New", "Type": "12"}),
+                 ("FolderUpdate", lambda: {"ServerId": id, "ParentId": "0", "DisplayName": "Newer"}),
+                 ("FolderDelete", lambda: {"ServerId": id}))
+        for command, fields in steps:
+            with self.subTest(command):
+                for p in (one, two):
+                    self.assertEqual(p.folder_sync(), "1")
+                    p.sync(p.folder(type=2))
+                own, ping = one.start_ping([one.folder(type=2)], 300), two.start_ping([two.folder(type=2)], 300)
+                self.waits(2)
+                tree = one.change_folder(command, **fields())
+                self.assertEqual(text(tree, "FolderHierarchy:Status"), "1")
+                id = text(tree, "FolderHierarchy:ServerId") or id
+                self.assertEqual(text(two.receive(ping).tree, "Ping:Status"), "7")
+                self.assertEqual(two.folder_sync(), "1")
+                self.assertEqual([f.name for f in two.folders.values() if f.id == id],
+                                 [] if command == "FolderDelete" else [fields()["DisplayName"]])
+                self.deliver(f"After {command}")
+                self.assertEqual(text(one.receive(own).tree, "Ping:Status"), "2")
+        inbox = two.folder(type=2)
+        two.sync(inbox)
+        waiting = two.send("Sync", wbxml.encode(two.sync_tree(two.collection(inbox), more=[("AirSync:HeartbeatInterval", "300")])),
+                           timeout=300)
+        self.waits(1)
+        self.assertEqual(text(one.change_folder("FolderCreate", ParentId="0", DisplayName="Last", Type="12"),
+                              "FolderHierarchy:Status"), "1")
+        self.assertEqual(text(two.receive(waiting).tree, "AirSync:Status"), "12")
+
+    def waits(self, n):
+        """Until n more requests of the user wait than when this was asked before."""
+        self.waiting = getattr(self, "waiting", 0) + n
+        wait_for(lambda: len(re.findall(rf"waits user={self.user}\b", self.bench.log_text())) >= self.waiting)
 
     def test_unknown_folder_is_7(self):
         p, inbox = self.ready()

@@ -338,12 +338,49 @@ the_end_of_a_quiet_wait_is_1(void **state)
 }
 
 static void
-changed_folders_and_policies_are_7(void **state)
+policies_are_7(void **state)
 {
 	(void)state;
 	ask_both(600);
-	assert_int_equal(resumed(EAS_WAKE_HIERARCHY, 0), 7);
 	assert_int_equal(resumed(EAS_WAKE_POLICY, 0), 7);
+}
+
+/* Another device's FolderSync finds a new folder: what waits on this one ends, once. */
+static void
+changed_folders_are_7(void **state)
+{
+	(void)state;
+	ask_both(600);
+	assert_int_equal(ping.outcome, EAS_PARK);
+	assert_true(due() == INT64_MAX);
+	mem_folder_add(kit.mem, WORLD_USER, "new", "", "New", BACKEND_MAIL, 0);
+	kit.nudges = 0;
+	world_folder(&kit, "other", version, "New");
+	assert_true(kit.nudges > 0);
+	assert_int_equal(due(), 0);
+	assert_int_equal(resumed(EAS_WAKE_CHANGE, 0), 7);
+	/* Phones that do not ask then would loop. */
+	ask_both(600);
+	assert_int_equal(ping.outcome, EAS_PARK);
+	assert_true(due() == INT64_MAX);
+	/* But the answer may have been lost. */
+	eas_clock_set((int64_t)TODAY * DAY + DAY / 2 + 901);
+	assert_int_equal(due(), 0);
+}
+
+/* The folders changed while the phone did not wait. */
+static void
+folders_that_changed_before_are_7_at_once(void **state)
+{
+	(void)state;
+	mem_folder_drop(kit.mem, WORLD_USER, "archive");
+	world_folder(&kit, "other", version, "Archive");
+	ask_both(600);
+	assert_int_equal(status(&ping), 7);
+	world_folder(&kit, PHONE, version, "Archive");
+	ask_both(600);
+	assert_int_equal(ping.outcome, EAS_PARK);
+	assert_true(due() == INT64_MAX);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_settled, close_all)
@@ -368,7 +405,9 @@ main(void)
 		TEST(the_phones_own_work_does_not_wake_it),
 		TEST(a_folder_that_was_never_synced_does_not_wake),
 		TEST(the_end_of_a_quiet_wait_is_1),
-		TEST(changed_folders_and_policies_are_7),
+		TEST(policies_are_7),
+		TEST(changed_folders_are_7),
+		TEST(folders_that_changed_before_are_7_at_once),
 	};
 
 	if (log_open("stderr", LEVEL_ERROR))

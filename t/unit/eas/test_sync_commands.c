@@ -30,6 +30,7 @@ an_add_is_answered_with_its_id(void **state)
 	int64_t made;
 
 	(void)state;
+	kit.nudges = 0;
 	ask_with_commands(folder, -1);
 	ask_add("c1", 5, 6);
 	send();

@@ -194,7 +194,7 @@ the_end_of_a_quiet_wait_is_empty(void **state)
 static void
 one_that_is_ended_is_empty_and_commits_nothing(void **state)
 {
-	static const enum eas_wake whys[] = { EAS_WAKE_SUPERSEDED, EAS_WAKE_HIERARCHY, EAS_WAKE_POLICY, EAS_WAKE_SHUTDOWN };
+	static const enum eas_wake whys[] = { EAS_WAKE_SUPERSEDED, EAS_WAKE_POLICY, EAS_WAKE_SHUTDOWN };
 	struct store_stats before, after;
 
 	(void)state;
@@ -210,6 +210,23 @@ one_that_is_ended_is_empty_and_commits_nothing(void **state)
 	assert_int_equal(before.rows_written, after.rows_written);
 	sync_one(folder, -1, -1, -1);
 	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+/* Another device's FolderSync finds a new folder. */
+static void
+changed_folders_are_12(void **state)
+{
+	(void)state;
+	wait_with(AirSync_HeartbeatInterval, 600, NULL);
+	mem_folder_add(kit.mem, WORLD_USER, "new", "", "New", BACKEND_MAIL, 0);
+	world_folder(&kit, "other", version, "New");
+	assert_int_equal(eas_due(&kit.server, waiting.r.park, NULL), 0);
+	resume(EAS_WAKE_CHANGE);
+	assert_int_equal(root_status(), 12);
+	/* Some phones send the same again, for ever. */
+	wait_with(AirSync_HeartbeatInterval, 601, NULL);
+	assert_true(asked);
+	assert_true(eas_due(&kit.server, waiting.r.park, NULL) == INT64_MAX);
 }
 
 /* Another request went on from the key meanwhile (on another responder). */
@@ -290,6 +307,7 @@ main(void)
 		TEST(a_change_wakes_it_and_is_told),
 		TEST(the_end_of_a_quiet_wait_is_empty),
 		TEST(one_that_is_ended_is_empty_and_commits_nothing),
+		TEST(changed_folders_are_12),
 		TEST(one_whose_key_went_on_ends_empty),
 		TEST(an_empty_request_waits_again),
 		TEST(it_waits_from_the_answer_that_the_phone_has),
