@@ -149,8 +149,9 @@ store_request(struct eas_request *r, const struct sync_request *q, const struct 
 		log_warn(&r->log, "the request was not stored; an empty one will be answered with Status 13");
 }
 
+/* all: also the collections of which there is nothing to tell. */
 static enum err
-answer(struct eas_request *r, const struct sync_request *q, struct sync_result *list)
+answer(struct eas_request *r, const struct sync_request *q, struct sync_result *list, bool all)
 {
 	struct wbxml_writer w;
 	enum err err = ERR_OK;
@@ -160,7 +161,7 @@ answer(struct eas_request *r, const struct sync_request *q, struct sync_result *
 	wbxml_start(&w, AirSync_Collections);
 	for (size_t i = 0; !err && i < q->n; i++) {
 		/* Nothing to tell of it: left out, as the empty answer leaves out all [MS-ASCMD 3.1.5.4]. */
-		if (says_something(&q->list[i], &list[i]) || r->query.version < 121)
+		if (all || says_something(&q->list[i], &list[i]) || r->query.version < 121)
 			err = sync_collection_write(r, &q->list[i], &list[i], &w);
 		if (list[i].status != 1)
 			r->reply.eas_status = (int)list[i].status;
@@ -186,7 +187,7 @@ enum eas_outcome
 sync_answer(struct eas_request *r, const struct sync_request *q, bool park)
 {
 	struct sync_result *list;
-	bool empty_request = r->body.len == 0 && !r->park;
+	bool empty_request = r->body.len == 0 && !r->park, wait, quiet, begun;
 	enum err err = run_all(r, q, &list);
 
 	if (err == ERR_BUSY)
@@ -195,18 +196,21 @@ sync_answer(struct eas_request *r, const struct sync_request *q, bool park)
 		return status_only(r, 5);
 	if (empty_request && park && !stored_keys_hold(q, list))
 		return status_only(r, 13);
-	if (park && may_wait(q, list)) {
+	wait = park && may_wait(q, list);
+	quiet = all_quiet(q, list);
+	begun = (wait || quiet) && reply_has_begun(r);
+	if (wait && !begun) {
 		store_request(r, q, list);
 		if (hierarchy_tell_news(r))
 			return status_only(r, 12);
 		return sync_park(r, q, list);
 	}
 	store_request(r, q, list);
-	if (all_quiet(q, list)) {
+	if (quiet && !begun) {
 		r->reply.eas_status = 1;
 		return reply_http(r, 200);
 	}
-	err = answer(r, q, list);
+	err = answer(r, q, list, begun);
 	if (err == ERR_BUSY)
 		return EAS_BUSY;
 	if (err || !buf_ok(&r->reply.body)) {

@@ -60,6 +60,9 @@ enum eas_outcome reply_http(struct eas_request *r, unsigned status);
 /* <ROOT><Status>n</Status></ROOT> where the version has in-band statuses for it (14.0 and later), else the HTTP status that
  * stands for the common status (101-180) up to 12.1. status_tag is the command page's Status. */
 enum eas_outcome reply_status(struct eas_request *r, unsigned root_tag, unsigned status_tag, unsigned status);
+/* Lets the answer begin early, for clients that need it. From here on an empty answer has to be a document where reply_has_begun(). */
+void reply_may_begin(struct eas_request *r);
+bool reply_has_begun(struct eas_request *r);
 void reply_header(struct eas_request *r, const char *name, const char *value);
 /* A common status (101..) for what a store or backend error means to the whole request: UNAVAILABLE 111, INTERNAL 110, ...; BUSY must not
  * come here. Logs e once. */

@@ -110,6 +110,11 @@ struct eas_request {
 	const char *content_type; /* "" if none */
 	struct log_ctx log;
 	struct eas_reply reply;
+	/* Of the responder; NULL: never. Called by the command: its answer may begin before it is complete, for a phone that gives up without
+	 * a byte. What fails from here on must be said in the document. */
+	void (*may_begin)(struct eas_request *r);
+	/* Has it? From here on it does not any more, until may_begin() is called again. */
+	bool (*has_begun)(struct eas_request *r);
 	/* set by eas_run() */
 	struct state_device device;
 	struct eas_park *park;
@@ -134,6 +139,8 @@ enum err eas_query_parse(struct arena *a, const char *query, const char *version
 bool eas_needs_turn(enum eas_command command);
 
 enum eas_outcome eas_run(struct eas_request *r);
+/* For an answer that has begun: makes the reply a document if it is none, with a Status that has the phone try again. */
+void eas_in_document(struct eas_request *r);
 
 /* ---- parked requests ---- */
 

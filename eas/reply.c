@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "eas/command.h"
+#include "eas/quirk.h"
 
 #define WBXML_TYPE "application/vnd.ms-sync.wbxml"
 
@@ -55,6 +56,27 @@ reply_status(struct eas_request *r, unsigned root_tag, unsigned status_tag, unsi
 	wbxml_put_int(&w, status_tag, status);
 	wbxml_end(&w);
 	return EAS_DONE;
+}
+
+void
+reply_may_begin(struct eas_request *r)
+{
+	if (r->may_begin && (quirks_of(r->query.device_type, r->user_agent, r->query.version) & QUIRK_EARLY_START))
+		r->may_begin(r);
+}
+
+bool
+reply_has_begun(struct eas_request *r)
+{
+	return r->has_begun && r->has_begun(r);
+}
+
+void
+eas_in_document(struct eas_request *r)
+{
+	if (r->reply.status == 200 && r->reply.body.len)
+		return;
+	reply_status(r, AirSync_Sync, AirSync_Status, 16);
 }
 
 void

@@ -330,6 +330,7 @@ try_once(struct eas_request *r, const struct sync_collection *c, unsigned window
 	}
 	if (err)
 		return err;
+	reply_may_begin(r);
 	s->key = c->key;
 	s->first = s->col.now.base == 1 && s->col.now.n == 1;
 	if (!take_options(r, c, s)) {

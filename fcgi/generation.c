@@ -23,6 +23,7 @@ static const struct conf_row rows[] = {
 	ROW("parked", CONF_UINT, parked_max, "0", 0, 1000000, "waiting phones; 0: as many as the limit on open files allows"),
 	ROW("io_timeout", CONF_SECONDS, io_seconds, "30", 1, 600, "for reading a request from nginx and writing the answer"),
 	ROW("busy_timeout", CONF_SECONDS, busy_seconds, "30", 1, 600, "how long a request waits for a busy backend session"),
+	ROW("early_start", CONF_SECONDS, early_seconds, "10", 1, 600, "slow answers begin so early for phones that give up without a byte"),
 	ROW("linger", CONF_SECONDS, linger_seconds, "90", 1, 3600, "a user stays watched so long between two waits"),
 	ROW("stats", CONF_STRING, stats, COUNT_DIR, 0, 0, "directory in which each process publishes its counters"),
 	ROW("realm", CONF_STRING, realm, "ActiveSync", 0, 0, "of Basic authentication"),

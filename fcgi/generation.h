@@ -16,6 +16,7 @@ struct server_config {
 	uint64_t parked_max;     /* 0: by the limit on open files */
 	uint64_t io_seconds;     /* SO_RCVTIMEO and SO_SNDTIMEO */
 	uint64_t busy_seconds;   /* how long a request may wait for a session */
+	uint64_t early_seconds;  /* after which slow answers begin early */
 	uint64_t linger_seconds; /* how long a user stays watched after the last phone stopped waiting */
 	const char *realm;
 	const char *stats;       /* directory that the counters are published in */

@@ -12,6 +12,7 @@
 
 #include "base/count.h"
 #include "base/hash.h"
+#include "fcgi/early.h"
 #include "fcgi/server.h"
 #include "fcgi/timers.h"
 #include "fcgi/watched.h"
@@ -583,10 +584,23 @@ look_after_users(struct hub *h)
 	return next;
 }
 
+/* Milliseconds until it is time for answers that begin early; one that is allowed to from now on is not overslept by more than half of what
+ * it has. */
+static int64_t
+early_wait(struct hub *h)
+{
+	struct generation *g = server_generation(h->server);
+	int64_t now = now_ms(), next = early_tick(now), most = (int64_t)g->server.early_seconds * 500;
+
+	generation_unref(&g);
+	next = next > now ? next - now : 1;
+	return next < most ? next : most;
+}
+
 static int
 tick(struct hub *h)
 {
-	int64_t now = now_s(), next = h->tidy_at;
+	int64_t now = now_s(), next = h->tidy_at, early;
 	struct request *r;
 	int64_t users;
 
@@ -611,7 +625,9 @@ tick(struct hub *h)
 	if (users < next)
 		next = users;
 	next = next > now ? next - now : 1;
-	return next > TIDY_EVERY ? TIDY_EVERY * 1000 : (int)next * 1000;
+	next = next > TIDY_EVERY ? TIDY_EVERY * 1000 : next * 1000;
+	early = early_wait(h);
+	return (int)(early < next ? early : next);
 }
 
 /* ---- the thread ---- */

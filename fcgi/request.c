@@ -13,6 +13,8 @@
 #include "base/count.h"
 #include "base/text.h"
 #include "fcgi/basic.h"
+#include "fcgi/early.h"
+#include "wbxml/wbxml.h"
 
 #define HEADERS_MAX 16384
 
@@ -101,6 +103,8 @@ begin(struct request *r)
 	if (!r->arena)
 		return false;
 	r->eas.server = &r->generation->eas;
+	r->eas.may_begin = early_allow;
+	r->eas.has_begun = early_has_begun;
 	r->eas.arena = r->arena;
 	r->eas.user_agent = arena_strdup(r->arena, param(r, "HTTP_USER_AGENT"));
 	r->eas.accept_language = param(r, "HTTP_ACCEPT_LANGUAGE");
@@ -177,7 +181,7 @@ request_accept(int fd, struct generation *g)
 		close(fd);
 		return NULL;
 	}
-	r->started = now_ms();
+	r->started = r->run_since = now_ms();
 	r->generation = generation_ref(g);
 	set_timeouts(fd, g->server.io_seconds);
 	FCGX_InitRequest(&r->fcgx, STDIN_FILENO, 0);
@@ -243,6 +247,11 @@ send_reply(struct request *r)
 		log_error(&r->eas.log, "the answer is larger than [eas] response_size allows");
 		request_refuse(r, 500, 0);
 	}
+	if (early_end(r)) { /* the head and the document's header are gone already */
+		eas_in_document(&r->eas);
+		put(out, reply->body.data + WBXML_HEADER_LEN, reply->body.len - WBXML_HEADER_LEN);
+		return;
+	}
 	FCGX_FPrintF(out, "Status: %d %s\r\n", (int)reply->status, reason(reply->status));
 	put(out, reply->headers.data, reply->headers.len);
 	FCGX_FPrintF(out, "MS-Server-ActiveSync: 16.1\r\nCache-Control: private\r\n");
@@ -284,6 +293,7 @@ request_drop(struct request **rp)
 	*rp = NULL;
 	if (!r)
 		return;
+	early_end(r);
 	account_release(&r->eas.account);
 	FCGX_Detach(&r->fcgx);
 	FCGX_Free(&r->fcgx, 1);
@@ -320,6 +330,7 @@ request_slim(struct request *r)
 bool
 request_wake(struct request *r)
 {
+	r->run_since = now_ms();
 	r->arena = arena_new((size_t)eas_arena_max(r->generation->config));
 	r->eas.arena = r->arena;
 	prepare_reply(r);

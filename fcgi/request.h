@@ -25,10 +25,16 @@ struct request {
 	char client[64];               /* address of the phone */
 	struct turn *turn;             /* held, or waited for; NULL: none */
 	int64_t started;               /* CLOCK_MONOTONIC, ms */
+	int64_t run_since;             /* ms: when the phone began to wait for this: accepted, or resumed */
 	int64_t busy_since;            /* ms; 0: not busy */
 	struct eas_park *park;         /* while parked and while it is resumed */
 	enum eas_wake wake;            /* why it is resumed */
 	bool resume;                   /* what a worker does with it: run or resume */
+	struct {                       /* of fcgi/early.c, under its lock */
+		bool listed, begun;
+		int64_t due;           /* ms */
+		LIST_ENTRY(request) link;
+	} early;
 	/* the hub's */
 	struct watched *watched;
 	int64_t due;                   /* CLOCK_MONOTONIC seconds */

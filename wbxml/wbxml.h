@@ -101,6 +101,13 @@ struct wbxml_point {
 	bool failed;
 };
 
+/* What every document begins with: version 1.3, no public id, UTF-8 (106), no string table. */
+#define WBXML_HEADER "\x03\x01\x6A\x00"
+#define WBXML_HEADER_LEN 4
+/* SWITCH_PAGE to the page that is current at the beginning: any number may follow the header before the rest is known. */
+#define WBXML_NO_OP "\x00\x00"
+#define WBXML_NO_OP_LEN 2
+
 /* Writes the header into out. Errors are those of the buf and are sticky there; too deep is a fault of ours and fails it. */
 void wbxml_begin(struct wbxml_writer *w, struct buf *out);
 void wbxml_start(struct wbxml_writer *w, unsigned tag);

@@ -8,10 +8,8 @@ enum { SWITCH_PAGE = 0x00, END = 0x01, STR_I = 0x03, OPAQUE = 0xC3, BIT_CONTENT 
 void
 wbxml_begin(struct wbxml_writer *w, struct buf *out)
 {
-	/* Version 1.3, no public id, UTF-8 (106), no string table. */
-	static const unsigned char header[] = { 0x03, 0x01, 0x6A, 0x00 };
 	*w = (struct wbxml_writer){ .out = out };
-	buf_add(out, header, sizeof header);
+	buf_add(out, WBXML_HEADER, WBXML_HEADER_LEN);
 }
 
 static void

@@ -212,6 +212,41 @@ one_that_is_ended_is_empty_and_commits_nothing(void **state)
 	assert_int_equal(told(folder, AirSync_Add), 1);
 }
 
+static bool has_begun_is;
+
+static bool
+has_begun(struct eas_request *r)
+{
+	(void)r;
+	return has_begun_is;
+}
+
+/* An answer that has begun cannot be empty, and what HTTP would say is said by a Status in it. */
+static void
+an_answer_that_has_begun_is_a_document(void **state)
+{
+	struct wbxml_node *root;
+	struct error e = { 0 };
+
+	(void)state;
+	ask_sync();
+	call.r.has_begun = has_begun;
+	has_begun_is = true;
+	ask_collection(folder, key);
+	close_collection();
+	done();
+	wbxml_put_int(&call.w, AirSync_HeartbeatInterval, 600);
+	run();
+	assert_int_equal(call.outcome, EAS_DONE);
+	assert_int_equal(status_of(folder), 1);
+	assert_false(take_key(folder));
+	reply_http(&call.r, 503);
+	eas_in_document(&call.r);
+	assert_int_equal(call.r.reply.status, 200);
+	assert_int_equal(wbxml_read(call.r.arena, buf_slice(&call.r.reply.body), NULL, &root, &e), ERR_OK);
+	assert_int_equal(wbxml_int(root, AirSync_Status, 0, 0), 16);
+}
+
 /* Another device's FolderSync finds a new folder. */
 static void
 changed_folders_are_12(void **state)
@@ -307,6 +342,7 @@ main(void)
 		TEST(a_change_wakes_it_and_is_told),
 		TEST(the_end_of_a_quiet_wait_is_empty),
 		TEST(one_that_is_ended_is_empty_and_commits_nothing),
+		TEST(an_answer_that_has_begun_is_a_document),
 		TEST(changed_folders_are_12),
 		TEST(one_whose_key_went_on_ends_empty),
 		TEST(an_empty_request_waits_again),
