@@ -207,6 +207,7 @@ setup(void **unused)
 		fprintf(stderr, "%s\n", error.text);
 		return -1;
 	}
+	store->trace = index_remember;
 	return 0;
 }
 

@@ -57,6 +57,9 @@ int64_t make_folder(int64_t user, const char *key);
 int64_t make_item(int64_t folder, const char *key, int64_t seq, int64_t date);
 struct state_item new_item(int64_t folder, const char *key, int64_t seq, int64_t date);
 
+/* A trace of a store: remembers its statements for the suite `index`. */
+void index_remember(void *arg, const char *sql, const struct db_value *v, size_t n);
+
 #define ok(call) check((call), ERR_OK, #call, __FILE__, __LINE__)
 #define fails(err, call) check((call), (err), #call, __FILE__, __LINE__)
 void check(enum err got, enum err wanted, const char *what, const char *file, int line);
@@ -68,6 +71,7 @@ SUITE(collection);
 SUITE(device);
 SUITE(folder);
 SUITE(housekeep);
+SUITE(index);
 SUITE(item);
 SUITE(mariadb);
 SUITE(open);

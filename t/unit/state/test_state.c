@@ -18,5 +18,7 @@ main(int argc, char **argv)
 	int failed =
 		RUN(pack) + RUN(open) + RUN(device) + RUN(folder) + RUN(item) + RUN(collection) + RUN(housekeep) + RUN(run);
 	failed += on_mariadb ? RUN(mariadb) : RUN(sqlite);
+	/* Last: it looks at what the others have asked. */
+	failed += only ? 0 : RUN(index);
 	return failed ? 1 : 0;
 }
