@@ -252,8 +252,9 @@ key_receive(struct eas_request *r, int64_t folder, const char *key, struct colle
 		c_r->was = c_r->now = f.list[i];
 	}
 	if (!answer) {
-		log_notice(&r->log, "sync key refused in folder %lld: %s", (long long)folder, c_r->was.id
-			? "a later one has come back already" : "its epoch is not kept (set up anew, unseen for long, or the store went back)");
+		log_notice(&r->log, "sync key refused in folder %lld: %s", (long long)folder, !c_r->was.id
+			? "its epoch is not kept (set up anew, unseen for long, or the store went back)"
+			: n > c_r->was.n ? "it was never given: the store went back" : "a later one has come back already");
 		return ERR_NOTFOUND;
 	}
 	idset_init(&c_r->disowned, r->arena);

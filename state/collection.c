@@ -1,5 +1,6 @@
 #include "state/collection.h"
 
+#include "base/log.h"
 #include "state/db.h"
 #include "state/mark.h"
 #include "state/pack.h"
@@ -45,8 +46,14 @@ state_collections(struct state_txn *t, struct arena *a, int64_t device, int64_t 
 		bool marks = false;
 		enum err err = read_collection(&r, a, &c, &marks);
 
+		/* Not for ever "try again": its keys are as good as forgotten. */
+		if (err == ERR_INTERNAL) {
+			log_warn(NULL, "the position of device %lld in folder %lld cannot be read: it starts over there", (long long)device,
+				(long long)folder);
+			continue;
+		}
 		if (err && !r.err)
-			r.err = err_set(t->e, err, "collection %lld cannot be read", (long long)c.id);
+			r.err = err;
 		db_add(&r, &list, &c, sizeof c);
 		db_add(&r, &marked, &marks, sizeof marks);
 	}

@@ -140,6 +140,7 @@ struct state {
 	pthread_mutex_t writer;       /* SQLite: one writing transaction of this process at a time, in a queue */
 	int lock_file;                /* SQLite: descriptor; -1 none */
 	int64_t swept;                /* housekeeping: the folder that the last pass ended with */
+	_Atomic bool reckoned;        /* put_back_reckon() is done */
 	/* Tests: told of each statement that is run. */
 	void (*trace)(void *arg, const char *sql, const struct db_value *v, size_t n);
 	void *trace_arg;
@@ -212,6 +213,9 @@ void db_forget(struct db *db);
 enum err schema_prepare(struct state *s, struct db *db, struct error *e) NODISCARD;
 /* What this program knows. */
 #define SCHEMA_VERSION 1
+/* Sees to it that a store which went back (a restored backup) gives no id a second time and takes no old position for what a phone
+ * has. At the start of a responder; where the store cannot be written to then, housekeeping does it later. */
+enum err put_back_reckon(struct state *s, struct error *e) NODISCARD;
 
 /* Retention, in seconds. */
 #define KEEP_MOVED (7 * 86400)

@@ -1,5 +1,6 @@
 #include <time.h>
 
+#include "base/log.h"
 #include "state/collection.h"
 #include "state/db.h"
 #include "state/pack.h"
@@ -262,8 +263,11 @@ state_hierarchy(struct state_txn *t, int64_t device, struct state_hierarchy *h_r
 		bad = unpack_hierarchy(db_bytes(&r, 3), h_r);
 	}
 	enum err err = db_end(&r);
-	if (!err && bad == ERR_INTERNAL)
-		return err_set(t->e, bad, "the hierarchy keys of device %lld cannot be read", (long long)device);
+	if (!err && bad == ERR_INTERNAL) {
+		log_warn(NULL, "the hierarchy keys of device %lld cannot be read: it starts over", (long long)device);
+		h_r->n_keys = 0;
+		bad = ERR_OK;
+	}
 	return err ? err : bad;
 }
 

@@ -168,7 +168,9 @@ state_housekeep(struct state *s, int64_t now, bool *more_r, struct error *e)
 	pthread_mutex_lock(&s->lock);
 	p.after = s->swept;
 	pthread_mutex_unlock(&s->lock);
-	enum err err = state_run(s, STATE_WRITE, old_devices, &p, e);
+	enum err err = s->reckoned ? ERR_OK : put_back_reckon(s, e);
+	if (!err)
+		err = state_run(s, STATE_WRITE, old_devices, &p, e);
 	if (!err)
 		err = state_run(s, STATE_WRITE, old_intents, &p, e);
 	if (!err)

@@ -132,6 +132,10 @@ state_open(struct conf *conf, bool tool, struct state **s_r, struct error *e)
 		err = schema_prepare(s, db, e);
 	if (err)
 		return err;
+	s->reckoned = tool;
+	err = tool ? ERR_OK : put_back_reckon(s, e);
+	if (err && err != ERR_UNAVAILABLE)
+		return err;
 	*s_r = TAKE(s);
 	return ERR_OK;
 }
