@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/internal.h"
+#include "base/failpoint.h"
 
 struct account *
 account_new(struct backends *b, const struct credentials *who, const struct log_ctx *log)
@@ -174,6 +175,17 @@ call_optional(struct account *a, const char *folder, enum account_can what, cons
 	if (!can(a->b->modules[module].ops, what))
 		return err_set(e, ERR_UNSUPPORTED, "%s cannot do that", a->b->modules[module].ops->name);
 	return call_begin(a, module, kind, c, e);
+}
+
+/* Writes: the points at which tests kill the process stand around the operation alone. */
+#define WRITE(point, call) (failpoint(point ".before"), passed(point ".after", call))
+
+static enum err
+passed(const char *point, enum err err)
+{
+	(void)point;
+	failpoint(point);
+	return err;
 }
 
 /* ---- folders ---- */
@@ -374,7 +386,7 @@ account_put(struct account *a, struct arena *arena, const struct backend_put *pu
 	enum err err = call_folder(a, put->folder, "put", &routed.folder, &c, e);
 
 	*stored_r = nothing;
-	return err ? err : call_end(&c, c.ops->put(c.s, arena, &routed, stored_r, e), e);
+	return err ? err : call_end(&c, WRITE("put", c.ops->put(c.s, arena, &routed, stored_r, e)), e);
 }
 
 enum err
@@ -384,7 +396,7 @@ account_remove(struct account *a, const char *folder, const char *key, const cha
 	struct call c;
 	enum err err = call_folder(a, folder, "remove", &routed, &c, e);
 
-	return err ? err : call_end(&c, c.ops->remove(c.s, routed, key, version, e), e);
+	return err ? err : call_end(&c, WRITE("remove", c.ops->remove(c.s, routed, key, version, e)), e);
 }
 
 enum err
@@ -405,7 +417,7 @@ account_move(struct account *a, struct arena *arena, const char *folder, const c
 		return err_set(e, ERR_UNSUPPORTED, "items cannot be moved from %s to %s", a->b->modules[module].ops->name,
 			a->b->modules[other].ops->name);
 	err = call_optional(a, folder, CAN_MOVE, "move", &from, &c, e);
-	return err ? err : call_end(&c, c.ops->move(c.s, arena, from, key, to, stored_r, e), e);
+	return err ? err : call_end(&c, WRITE("move", c.ops->move(c.s, arena, from, key, to, stored_r, e)), e);
 }
 
 enum err
@@ -417,7 +429,7 @@ account_flag(struct account *a, struct arena *arena, const struct backend_flaggi
 	enum err err = call_optional(a, what->folder, CAN_FLAG, "flag", &routed.folder, &c, e);
 
 	*stored_r = nothing;
-	return err ? err : call_end(&c, c.ops->flag(c.s, arena, &routed, stored_r, e), e);
+	return err ? err : call_end(&c, WRITE("flag", c.ops->flag(c.s, arena, &routed, stored_r, e)), e);
 }
 
 enum err
@@ -430,7 +442,7 @@ account_send(struct account *a, const struct backend_mail *mail, enum err (*send
 		if (!can(a->b->modules[i].ops, CAN_SEND))
 			continue;
 		err = call_begin(a, i, "send", &c, e);
-		return err ? err : call_end(&c, c.ops->send(c.s, mail, sending, ctx, e), e);
+		return err ? err : call_end(&c, WRITE("send", c.ops->send(c.s, mail, sending, ctx, e)), e);
 	}
 	return err_set(e, ERR_UNSUPPORTED, "no backend can send mail");
 }

@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include "base/failpoint.h"
+
 static int64_t fixed, fixed_monotonic;
 
 int64_t
@@ -9,7 +11,7 @@ eas_now(void)
 {
 	int64_t now = __atomic_load_n(&fixed, __ATOMIC_RELAXED);
 
-	return now ? now : (int64_t)time(NULL);
+	return now ? now : (int64_t)time(NULL) + failpoint_clock();
 }
 
 int64_t

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/failpoint.h"
 #include "state/db.h"
 
 #define RETRIES 5
@@ -45,10 +46,13 @@ commit(struct state_txn *t)
 	if (t->mode == STATE_WRITE) {
 		cut = next_cut;
 		next_cut = STATE_CUT_NONE;
+		failpoint("commit.before");
 	}
 	enum err err = t->db->ops->commit(t->db, t->mode, cut, t->e);
 	if (!err)
 		count_add(t->mode == STATE_WRITE ? COUNT_STORE_COMMITS : COUNT_STORE_READS, 1);
+	if (!err && t->mode == STATE_WRITE)
+		failpoint("commit.after");
 	return err;
 }
 
