@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "eas/hierarchy.h"
 #include "eas/rule.h"
 
 #define MAIL_AT_ONCE 32   /* mails fetched together: they can be large */
@@ -96,10 +97,17 @@ page_read_row(struct compose *c, int64_t id, struct state_items *rows_r, struct 
 
 /* ---- fetching and rendering ---- */
 
+/* All of it, or what can change alone? An edit that was refused is put back in full; of a draft (16.x) everything can change. */
+static bool
+is_whole(const struct page *p, const struct planned *x)
+{
+	return x->kind == COMPOSE_ADD || (x->after & PAGE_FORCED) || p->c->folder->type == TYPE_DRAFTS;
+}
+
 static enum backend_want
 want_of(const struct page *p, const struct planned *x)
 {
-	return x->kind == COMPOSE_CHANGE && !(x->after & PAGE_FORCED) ? p->c->class->change_want : WANT_BYTES;
+	return is_whole(p, x) ? WANT_BYTES : p->c->class->change_want;
 }
 
 static bool
@@ -142,8 +150,7 @@ render(struct page *p, struct planned *x, const struct backend_item *item)
 	wbxml_start(&w, x->kind == COMPOSE_ADD ? AirSync_Add : AirSync_Change);
 	wbxml_put(&w, AirSync_ServerId, id_item(c->folder->id, x->row.id, id));
 	wbxml_start(&w, AirSync_ApplicationData);
-	err = c->class->render(&c->view, c->r->arena, item, id, x->kind == COMPOSE_ADD || (x->after & PAGE_FORCED) ? RENDER_ADD
-		: RENDER_CHANGE, &w, &e);
+	err = c->class->render(&c->view, c->r->arena, item, id, is_whole(p, x) ? RENDER_ADD : RENDER_CHANGE, &w, &e);
 	if (err) {
 		arena_rewind(c->r->arena, mark);
 		if (err == ERR_NOMEM)

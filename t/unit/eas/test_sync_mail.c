@@ -320,6 +320,29 @@ draft_with(int64_t drafts, int64_t what, const char *client, const char *subject
 	run();
 }
 
+/* Of other mails a Change tells only flags; what a lost answer has confirmed of a draft is its text. */
+static void
+an_edited_draft_is_told_in_full(void **state)
+{
+	int64_t drafts, made;
+	const struct wbxml_node *data;
+
+	(void)state;
+	version = 161;
+	drafts = folder_named("Drafts");
+	snprintf(key, sizeof key, "0");
+	sync_one(drafts, -1, -1, -1);
+	sync_one(drafts, -1, -1, -1);
+	made = add_draft(drafts, "d1", "one");
+	take_key(drafts);
+	draft_with(drafts, made, NULL, "two", false);
+	sync_one(drafts, -1, -1, -1); /* with the key before it, and without the edit */
+	assert_true(is_told(drafts, AirSync_Change, made));
+	data = wbxml_child(wbxml_child(wbxml_child(answered(drafts), AirSync_Commands), AirSync_Change), AirSync_ApplicationData);
+	assert_string_equal(wbxml_text(data, Email_Subject), "two");
+	assert_string_equal(wbxml_text(wbxml_child(data, AirSyncBase_Body), AirSyncBase_Data), "done");
+}
+
 static void
 a_draft_with_send_goes_out_once(void **state)
 {
@@ -527,6 +550,7 @@ main(void)
 		TEST(a_draft_is_appended_once),
 		TEST(a_draft_of_a_process_that_died_is_found),
 		TEST(an_edited_draft_keeps_its_id),
+		TEST(an_edited_draft_is_told_in_full),
 		TEST(a_draft_with_send_goes_out_once),
 		TEST(a_stored_draft_with_send_goes_out_once_and_is_gone),
 		TEST(a_large_folder_comes_newest_first_and_whole),
