@@ -77,8 +77,8 @@ begin(struct appending *in, const struct backend_put *put, struct error *e)
 	return state_run(r->server->state, STATE_WRITE, save_intent, in, e);
 }
 
-enum err
-append_once(struct eas_request *r, const struct backend_put *put, const char *name, struct backend_stored *s_r, struct error *e)
+static enum err
+append_held(struct eas_request *r, const struct backend_put *put, const char *name, struct backend_stored *s_r, struct error *e)
 {
 	struct appending in = { .r = r, .name = name };
 	struct state *state = r->server->state;
@@ -110,4 +110,17 @@ append_once(struct eas_request *r, const struct backend_put *put, const char *na
 	in.i.result = s_r->key;
 	in.i.step = INTENT_DONE;
 	return state_run(state, STATE_WRITE, save_intent, &in, e);
+}
+
+enum err
+append_once(struct eas_request *r, const struct backend_put *put, const char *name, struct backend_stored *s_r, struct error *e)
+{
+	enum err err = state_intents_hold(r->server->state, r->device.id, e);
+
+	*s_r = (struct backend_stored){ .key = "", .version = "" };
+	if (err)
+		return err;
+	err = append_held(r, put, name, s_r, e);
+	state_intents_let_go(r->server->state, r->device.id);
+	return err;
 }

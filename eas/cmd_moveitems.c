@@ -282,7 +282,7 @@ status_of(struct move *m, enum err err, const struct error *e)
 }
 
 static enum err
-move_one(struct move *m, unsigned *status_r)
+move_held(struct move *m, unsigned *status_r)
 {
 	struct error e = { 0 };
 	enum err err = state_run(m->r->server->state, STATE_READ, find, m, &e);
@@ -321,6 +321,22 @@ move_one(struct move *m, unsigned *status_r)
 	}
 	*status_r = *m->stored.key ? write_down(m) : LOCKED;
 	return ERR_OK;
+}
+
+static enum err
+move_one(struct move *m, unsigned *status_r)
+{
+	struct state *s = m->r->server->state;
+	struct error e = { 0 };
+	enum err err = state_intents_hold(s, m->r->device.id, &e);
+
+	if (err) {
+		*status_r = status_of(m, err, &e);
+		return ERR_OK;
+	}
+	err = move_held(m, status_r);
+	state_intents_let_go(s, m->r->device.id);
+	return err;
 }
 
 static enum err

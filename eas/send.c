@@ -380,13 +380,10 @@ compose(struct sending *x, unsigned *status_r, struct error *e)
 }
 
 static enum err
-run(struct sending *x, unsigned *status_r, struct error *e)
+run_held(struct sending *x, unsigned *status_r, struct error *e)
 {
-	enum err err = prepare(x, status_r, e);
+	enum err err = look(x, e);
 
-	if (err || *status_r)
-		return err;
-	err = look(x, e);
 	if (!err)
 		err = want_copy(x, e);
 	if (err)
@@ -410,6 +407,22 @@ run(struct sending *x, unsigned *status_r, struct error *e)
 	if (err || *status_r)
 		return err;
 	return finish(x);
+}
+
+static enum err
+run(struct sending *x, unsigned *status_r, struct error *e)
+{
+	struct eas_request *r = x->s->r;
+	enum err err = prepare(x, status_r, e);
+
+	if (err || *status_r)
+		return err;
+	err = state_intents_hold(r->server->state, r->device.id, e);
+	if (err)
+		return err;
+	err = run_held(x, status_r, e);
+	state_intents_let_go(r->server->state, r->device.id);
+	return err;
 }
 
 enum err

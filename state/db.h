@@ -105,6 +105,9 @@ struct db_ops {
 	/* Nobody else creates or migrates the schema meanwhile. */
 	enum err (*lock_schema)(struct db *db, struct error *e);
 	enum err (*unlock_schema)(struct db *db, bool commit, struct error *e);
+	/* A named lock among all processes, of this connection; at most `seconds` are waited for it. NULL: there is one process only. */
+	enum err (*hold)(struct db *db, int64_t name, unsigned seconds, bool *got_r, struct error *e);
+	enum err (*let_go)(struct db *db, int64_t name, struct error *e);
 	const char *(*type)(const char *word); /* what $word is in this dialect, see schema.c; NULL unknown */
 	void (*thread_end)(void);
 };

@@ -77,3 +77,53 @@ state_intent_save(struct state_txn *t, struct state_intent *i)
 			client ? B(find_client, sizeof find_client) : N(),
 			S(i->message_id), S(i->mark), S(i->result), I(i->step), I(i->created)), &i->id);
 }
+
+/* ---- one at a time ---- */
+
+/* A connection that was found closed is opened again, once. */
+static enum err
+try_hold(struct state *s, int64_t device, bool *got_r, struct error *e)
+{
+	enum err err = ERR_OK;
+
+	for (unsigned tried = 0; tried < 2; tried++) {
+		struct db *db;
+
+		err = db_get(s, &db, e);
+		if (err)
+			return err == ERR_NOMEM ? err : ERR_UNAVAILABLE;
+		if (db->busy)
+			return err_set(e, ERR_INTERNAL, "a wait for other responders inside a transaction");
+		db->fate = DB_FINE;
+		err = s->ops->hold(db, device, (unsigned)s->config.lock_seconds, got_r, e);
+		if (!err)
+			return ERR_OK;
+		if (db->fate < DB_LOST)
+			break;
+		db_drop(s);
+	}
+	return err == ERR_NOMEM ? err : ERR_UNAVAILABLE;
+}
+
+enum err
+state_intents_hold(struct state *s, int64_t device, struct error *e)
+{
+	bool got = false;
+
+	if (!s->ops->hold)
+		return ERR_OK;
+	enum err err = try_hold(s, device, &got, e);
+	if (!err && !got)
+		err = err_set(e, ERR_UNAVAILABLE, "another responder works on a request of this device");
+	return err;
+}
+
+void
+state_intents_let_go(struct state *s, int64_t device)
+{
+	struct db *db;
+
+	/* With a connection that was lost meanwhile the lock has gone, too: it is not this one's. */
+	if (s->ops->let_go && !db_get(s, &db, NULL) && s->ops->let_go(db, device, NULL))
+		db_drop(s);
+}

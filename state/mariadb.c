@@ -1,4 +1,5 @@
 /* MariaDB through Connector/C; the only file that knows it. */
+#include <inttypes.h>
 #include <errno.h>
 #include <mysql.h>
 #include <poll.h>
@@ -570,6 +571,30 @@ unlock_schema(struct db *db, bool done, struct error *e)
 	return ask_number(db, "select release_lock(concat('cpush.', database()))", &got, e);
 }
 
+/* ---- locks that are nobody's rows ---- */
+
+static enum err
+hold(struct db *db, int64_t name, unsigned seconds, bool *got_r, struct error *e)
+{
+	char sql[120];
+	long got = 0;
+
+	snprintf(sql, sizeof sql, "select get_lock(concat('cpush.', crc32(database()), '.', %" PRId64 "), %u)", name, seconds);
+	enum err err = ask_number(db, sql, &got, e);
+	*got_r = !err && got == 1;
+	return err;
+}
+
+static enum err
+let_go(struct db *db, int64_t name, struct error *e)
+{
+	char sql[120];
+	long was;
+
+	snprintf(sql, sizeof sql, "select release_lock(concat('cpush.', crc32(database()), '.', %" PRId64 "))", name);
+	return ask_number(db, sql, &was, e);
+}
+
 static const char *
 type(const char *word)
 {
@@ -608,6 +633,8 @@ const struct db_ops mariadb_ops = {
 	.script = script,
 	.lock_schema = lock_schema,
 	.unlock_schema = unlock_schema,
+	.hold = hold,
+	.let_go = let_go,
 	.type = type,
 	.thread_end = mysql_thread_end,
 };
