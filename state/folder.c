@@ -24,13 +24,15 @@ read_folder(struct db_rows *r, struct arena *a, struct state_folder *f)
 	};
 }
 
+/* Who will write locks the row: what is read now is what is changed then. */
 static enum err
 read_seq(struct state_txn *t, int64_t user, int64_t *seq_r)
 {
 	struct db_rows r;
 	bool found = false;
 
-	db_query(t, &r, "select hierarchy_seq from user where id = ?", ARGS(I(user)));
+	db_query(t, &r, t->mode == STATE_WRITE ? db_either(t, "select hierarchy_seq from user where id = ? for update",
+		"select hierarchy_seq from user where id = ?") : "select hierarchy_seq from user where id = ?", ARGS(I(user)));
 	while (db_next(&r)) {
 		*seq_r = db_int(&r, 0);
 		found = true;

@@ -120,7 +120,8 @@ struct state_folder {
 	bool deleted;
 };
 
-/* All, deleted ones too (those with hierarchy_seq > since; 0: all), by id. *seq_r is the user's hierarchy seq. */
+/* All, deleted ones too (those with hierarchy_seq > since; 0: all), by id. *seq_r is the user's hierarchy seq. A transaction that writes
+ * locks the user's row first: nobody saves a folder between this and its own state_folder_save(). */
 enum err state_folders(struct state_txn *t, struct arena *a, int64_t user, int64_t since, struct state_folder **list_r,
 	size_t *n_r, int64_t *seq_r) NODISCARD;
 /* By id, and only if it is this user's: NOTFOUND else, or if it is deleted. */

@@ -268,6 +268,54 @@ a_write_reads_what_is_committed(void **unused)
 	assert_int_equal(ask("select seq from item"), 3);
 }
 
+/* Two responders that got the same request at once; and one that died in it. */
+static void
+intents_are_one_responders_at_a_time(void **unused)
+{
+	struct state *second;
+
+	(void)unused;
+	ok(open_text(arena_printf(arena, "[state]\ndriver = mariadb\nsocket = %s\npassword = secret\nlock_timeout = 1\n",
+		store->config.socket), true, &second));
+	ok(state_intents_hold(store, 7, &error));
+	fails(ERR_UNAVAILABLE, state_intents_hold(second, 7, &error));
+	ok(state_intents_hold(second, 8, &error));
+	state_intents_let_go(store, 7);
+	ok(state_intents_hold(second, 7, &error));
+	state_close(&second); /* its connection, as when a process dies */
+	ok(state_intents_hold(store, 7, &error));
+	ok(state_intents_hold(store, 8, &error));
+	state_intents_let_go(store, 8);
+	state_intents_let_go(store, 7);
+}
+
+/* Else two responders that see a user's folders for the first time both insert them. */
+static void
+folders_to_be_written_are_read_under_a_lock(void **unused)
+{
+	struct state *second;
+	struct state_folder *list;
+	struct error e = { 0 };
+	int64_t user, seq;
+	size_t n;
+
+	(void)unused;
+	begin(STATE_WRITE);
+	user = make_user("alice");
+	end();
+	ok(open_text(arena_printf(arena, "[state]\ndriver = mariadb\nsocket = %s\npassword = secret\nlock_timeout = 1\n",
+		store->config.socket), true, &second));
+	begin(STATE_WRITE);
+	ok(state_folders(T, arena, user, 0, &list, &n, &seq));
+	struct state_txn t = { .state = second, .mode = STATE_WRITE, .e = &e };
+	ok(db_get(second, &t.db, &e));
+	ok(t.db->ops->begin(t.db, STATE_WRITE, &e));
+	fails(ERR_UNAVAILABLE, state_folders(&t, arena, user, 0, &list, &n, &seq));
+	t.db->ops->rollback(t.db);
+	end();
+	state_close(&second);
+}
+
 const struct CMUnitTest mariadb_tests[] = {
 	STORE_TEST(what_may_pass_is_run_again),
 	STORE_TEST(what_stays_is_told_at_once),
@@ -278,5 +326,7 @@ const struct CMUnitTest mariadb_tests[] = {
 	STORE_TEST(a_server_without_tls),
 	STORE_TEST(the_password_may_be_in_a_file),
 	STORE_TEST(a_write_reads_what_is_committed),
+	STORE_TEST(intents_are_one_responders_at_a_time),
+	STORE_TEST(folders_to_be_written_are_read_under_a_lock),
 };
 SUITE_END(mariadb);
