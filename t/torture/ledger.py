@@ -1,0 +1,46 @@
+"""What must not be lost, and what must not be there twice, whatever became of phone and server: both could agree on a loss."""
+
+
+class Ledger:
+    def __init__(self, user, broken):
+        self.user, self.count = user, 0
+        self.broken = broken    # processes die, servers do not answer
+        self.edited = set()     # tokens of Adds that were edited between two tries
+        self.certain = set()    # tokens of what is known to be there
+        self.gone = set()       # tokens of what somebody has wanted to delete for good
+        self.values = {}        # token: values that `mine` may have
+        self.sent = {}          # token: is it known to be sent? False: tried
+
+    def token(self, kind):
+        self.count += 1
+        return f"{kind}-{self.user}-{self.count}"
+
+    def made(self, token, mine):
+        self.certain.add(token)
+        self.values[token] = {mine}
+
+    def tried(self, token, mine):
+        self.values.setdefault(token, set()).add(mine)
+
+    def acknowledged(self, token, values):
+        """The phone was told that its edit is done; the tries that it made of it are all that can be there now."""
+        self.certain.add(token)
+        self.values[token] = set(values)
+
+    def delete(self, token):
+        self.gone.add(token)
+
+    def most(self, token):
+        """An Add whose process died before it was written down is found again by what it said: after an edit both versions are there."""
+        return len(self.values[token]) if self.broken and token in self.edited else 1
+
+    def check(self, server, sink):
+        """Complaints. server: {folder: contents}; sink: tokens of what was sent."""
+        tokens = [c[0] for contents in server.values() for c in contents]
+        out = [f"{t} is on the server {tokens.count(t)} times" for t in sorted(set(tokens)) if tokens.count(t) > self.most(t)]
+        out += [f"{t} is lost" for t in sorted(self.certain - self.gone - set(tokens))]
+        for folder, contents in server.items():     # of a draft that lies elsewhere `mine` is something else
+            out += [f"{t} is {mine} and not one of {sorted(self.values[t])}" for t, mine, _ in contents
+                    if t in self.values and mine not in self.values[t] and (folder == "Drafts") == t.startswith("draft")]
+        out += [f"{t} was not sent" for t, known in self.sent.items() if known and t not in sink]
+        return out
