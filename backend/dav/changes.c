@@ -1,6 +1,7 @@
 /* What changed in a collection: sync-collection (RFC 6578), and without it the ctag and a listing of ETags.
  *
- * Cursors: "T" token; "L" token, within a listing that comes in parts; "G" ctag; "H" a sum over a listing. */
+ * Cursors: "T" token; "L" token, within a listing that the server cuts; "P" within one that parts.c cuts; "G" ctag; "H" a sum
+ * over a listing. */
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <string.h>
@@ -180,23 +181,31 @@ by_listing(struct look *l, const char *cursor, struct backend_changes *c_r, stru
 	return finish(l, c_r, e);
 }
 
+static enum err
+look(struct look *l, const char *cursor, struct backend_changes *c_r, struct error *e)
+{
+	enum sync_result result = SYNC_REFUSED;
+	if (l->f->c->has_sync) {
+		enum err err = by_sync(l, cursor, c_r, &result, e);
+		if (err || result == SYNC_OK)
+			return err;
+		l->f->c->has_sync = false; /* not even from the beginning: for this session, no more */
+	}
+	return by_listing(l, cursor, c_r, e);
+}
+
 enum err
 dav_changes(struct backend_session *s, struct arena *a, const char *folder, const char *cursor, size_t part,
 	struct backend_changes *c_r, struct error *e)
 {
 	struct dav_folder f;
-	(void)part; /* it is the server that makes parts, or not */
 	dav_http_begin(s->http);
-	enum err err = dav_folder_find(s, folder, &f, e);
-	if (err)
+	enum err err = cursor ? dav_parts_next(s, a, folder, cursor, part, c_r, e) : ERR_NOTFOUND;
+	if (err != ERR_NOTFOUND)
 		return err;
+	err = dav_folder_find(s, folder, &f, e);
 	struct look l = { .s = s, .a = a, .f = &f };
-	enum sync_result result = SYNC_REFUSED;
-	if (f.c->has_sync) {
-		err = by_sync(&l, cursor, c_r, &result, e);
-		if (err || result == SYNC_OK)
-			return err;
-		f.c->has_sync = false; /* not even from the beginning: for this session, no more */
-	}
-	return by_listing(&l, cursor, c_r, e);
+	if (!err)
+		err = look(&l, cursor, c_r, e);
+	return err ? err : dav_parts_hold(s, a, folder, part, c_r, e);
 }

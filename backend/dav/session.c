@@ -38,6 +38,7 @@ dav_logout(struct backend_session **s)
 	if (!*s)
 		return;
 	dav_unwatch(*s);
+	dav_parts_drop(*s);
 	dav_http_close(&(*s)->http);
 	arena_free(&(*s)->listed);
 	arena_free(&(*s)->arena);

@@ -50,6 +50,17 @@ struct dav_watched {
 	char *state; /* malloc; NULL: not known, so it may have changed */
 };
 
+/* A listing of which a part was handed out. */
+struct dav_parts {
+	struct arena *arena; /* NULL: none */
+	char id[17];
+	const char *folder;
+	struct backend_change *list;
+	size_t n;
+	bool more;           /* what follows the last part */
+	const char *cursor;
+};
+
 struct backend_session {
 	struct backend *b;
 	struct dav_http *http;
@@ -63,11 +74,13 @@ struct backend_session {
 	size_t n_homes;
 	const char *default_calendar; /* canonical; NULL: the server names none */
 	bool asked_default;
+	bool told_elsewhere;       /* that hrefs are left out was logged */
 	bool home_is_collection;   /* the one home is a calendar or address book itself */
 
 	struct arena *listed;      /* the collections, replaced by each look at the homes; NULL: none yet */
 	struct dav_collection *collections;
 
+	struct dav_parts parts;
 	size_t batch;              /* hrefs in one multiget: less once answers took too long or were too large */
 	struct arena *watch_arena; /* NULL: nothing is watched */
 	struct dav_watched *watched;
@@ -145,7 +158,16 @@ const char *dav_version(struct arena *a, const char *etag);
 /* Whether a server takes it in If-Match: strong and whole. */
 bool dav_version_strong(const char *version);
 
-/* ---- items ---- */
+/* ---- changes ---- */
+
+/* Leaves about `part` of a listing in c and keeps the rest, in place of what was kept before. Other changes stay whole: their
+ * cursors must be good for other sessions too. */
+enum err dav_parts_hold(struct backend_session *s, struct arena *a, const char *folder, size_t part, struct backend_changes *c,
+	struct error *e) NODISCARD;
+/* The part that the cursor stands for; NOTFOUND: it is no cursor of what is kept. */
+enum err dav_parts_next(struct backend_session *s, struct arena *a, const char *folder, const char *cursor, size_t part,
+	struct backend_changes *c_r, struct error *e) NODISCARD;
+void dav_parts_drop(struct backend_session *s);
 
 struct dav_listed {
 	struct backend_change *list;
@@ -159,6 +181,8 @@ enum err dav_component_filter(struct backend_session *s, struct arena *a, const 
 /* Whether the collection holds anything of this component. */
 enum err dav_component_any(struct backend_session *s, struct arena *a, const struct dav_collection *c,
 	enum dav_component component, bool *any_r, struct error *e) NODISCARD;
+
+/* ---- items ---- */
 
 /* Fetch of keys of a collection, whatever they are. */
 enum err dav_fetch_items(struct backend_session *s, const struct dav_collection *c, const struct backend_fetch *what,

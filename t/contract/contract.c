@@ -109,6 +109,7 @@ usage(void)
 		"  --classes LIST     mail,calendar,tasks,contacts,notes; default: all that the module names\n"
 		"  --folder CLASS=KEY a folder to work in (its items are removed!), where none can be made\n"
 		"  --exact            what is put comes back byte for byte\n"
+		"  --rewrites         ... although there is a version: with its lines in another order (DAV servers that break RFC 4791, 5.3.4)\n"
 		"  --vouches          put, move and flag give versions\n"
 		"  --knows-keys       put and move of mail give keys\n"
 		"  --many N           items in the test with parts (1000)\n"
@@ -116,7 +117,7 @@ usage(void)
 		"  --watch-wait S     a change is noticed within so many seconds (20)\n"
 		"  --send-to ADDRESS  an address of USER: mail that is sent there arrives in the Inbox\n"
 		"  --send-bad ADDRESS an address that is refused for good\n"
-		"  --no-auth --no-keywords --no-slash --no-nested --no-rename --no-watch --no-search\n"
+		"  --no-auth --no-keywords --no-slash --no-percent --no-nested --no-rename --no-move --no-watch --no-search\n"
 		"  --only CLASS       without the tests of session and folders\n");
 	exit(2);
 }
@@ -153,8 +154,8 @@ set_classes(const char *list)
 	}
 }
 
-enum choice { CLASSES = 256, FOLDER, EXACT, VOUCHES, KEYS, MANY, LARGE, WAIT, SEND_TO, SEND_BAD, NO_AUTH, NO_KEYWORDS, NO_SLASH, NO_NESTED,
-	NO_RENAME, NO_WATCH, NO_SEARCH, ONLY };
+enum choice { CLASSES = 256, FOLDER, EXACT, REWRITES, VOUCHES, KEYS, MANY, LARGE, WAIT, SEND_TO, SEND_BAD, NO_AUTH, NO_KEYWORDS, NO_SLASH,
+	NO_PERCENT, NO_NESTED, NO_RENAME, NO_MOVE, NO_WATCH, NO_SEARCH, ONLY };
 
 static void
 take_switch(int option)
@@ -162,6 +163,9 @@ take_switch(int option)
 	switch (option) {
 	case EXACT:
 		can.exact = true;
+		break;
+	case REWRITES:
+		can.rewrites = true;
 		break;
 	case VOUCHES:
 		can.vouches = true;
@@ -178,11 +182,17 @@ take_switch(int option)
 	case NO_SLASH:
 		can.no_slash = true;
 		break;
+	case NO_PERCENT:
+		can.no_percent = true;
+		break;
 	case NO_NESTED:
 		can.no_nested = true;
 		break;
 	case NO_RENAME:
 		can.no_rename = true;
+		break;
+	case NO_MOVE:
+		can.no_move = true;
 		break;
 	case NO_WATCH:
 		can.no_watch = true;
@@ -199,9 +209,11 @@ static void
 parse(int argc, char **argv, const char **file_r, const char **module_r)
 {
 	static const struct option options[] = { { "classes", 1, 0, CLASSES }, { "folder", 1, 0, FOLDER }, { "exact", 0, 0, EXACT },
-		{ "vouches", 0, 0, VOUCHES }, { "knows-keys", 0, 0, KEYS }, { "many", 1, 0, MANY }, { "large", 1, 0, LARGE },
+		{ "rewrites", 0, 0, REWRITES }, { "vouches", 0, 0, VOUCHES }, { "knows-keys", 0, 0, KEYS },
+		{ "many", 1, 0, MANY }, { "large", 1, 0, LARGE },
 		{ "watch-wait", 1, 0, WAIT }, { "send-to", 1, 0, SEND_TO }, { "send-bad", 1, 0, SEND_BAD }, { "no-auth", 0, 0, NO_AUTH },
-		{ "no-keywords", 0, 0, NO_KEYWORDS }, { "no-slash", 0, 0, NO_SLASH }, { "no-nested", 0, 0, NO_NESTED },
+		{ "no-keywords", 0, 0, NO_KEYWORDS }, { "no-slash", 0, 0, NO_SLASH }, { "no-percent", 0, 0, NO_PERCENT },
+		{ "no-move", 0, 0, NO_MOVE }, { "no-nested", 0, 0, NO_NESTED },
 		{ "no-rename", 0, 0, NO_RENAME }, { "no-watch", 0, 0, NO_WATCH }, { "no-search", 0, 0, NO_SEARCH },
 		{ "only", 1, 0, ONLY }, { 0 } };
 	int option;

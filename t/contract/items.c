@@ -17,6 +17,67 @@ names_items(enum backend_class class)
 	return replaceable(class);
 }
 
+/* ---- what comes back ---- */
+
+static int
+by_bytes(const void *x, const void *y)
+{
+	return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+/* The content lines (RFC 5545, 3.1), unfolded and sorted. */
+static const char **
+lines_of(struct slice bytes, size_t *n_r)
+{
+	char *text = arena_strndup(a, (const char *)bytes.ptr, bytes.len), *w = text;
+	const char **lines = arena_array(a, bytes.len + 1, sizeof *lines);
+	size_t n = 0;
+
+	for (const char *p = text; *p; p++) {
+		bool fold = *p == '\n' && (p[1] == ' ' || p[1] == '\t');
+
+		if (fold)
+			p++;
+		else if (*p != '\r')
+			*w++ = *p;
+	}
+	*w = '\0';
+	for (char *line = text; *line; line += strlen(line) + 1) {
+		char *end = strchr(line, '\n');
+
+		if (!end)
+			break;
+		*end = '\0';
+		lines[n++] = line;
+	}
+	qsort(lines, n, sizeof *lines, by_bytes);
+	*n_r = n;
+	return lines;
+}
+
+static bool
+same_lines(struct slice x, struct slice y)
+{
+	size_t n, m;
+	const char **xs = lines_of(x, &n), **ys = lines_of(y, &m);
+
+	for (size_t i = 0; n == m && i < n; i++) {
+		if (strcmp(xs[i], ys[i]) != 0)
+			return false;
+	}
+	return n == m;
+}
+
+/* Whether this may come back for what was put. A version vouches for the very bytes; of servers that give one and yet write the item in
+ * their own order nothing may be missing. */
+static bool
+came_back(enum backend_class class, struct slice got, struct slice put, bool vouched)
+{
+	if (can.rewrites && !slice_eq(got, put))
+		return same_lines(got, put);
+	return slice_eq(got, put) || !(can.exact || vouched || class == BACKEND_MAIL);
+}
+
 static void
 an_empty_folder(const char *folder)
 {
@@ -57,8 +118,8 @@ put_and_fetch(enum backend_class class, const char *folder)
 		return;
 	bytes = sample(class, number, 0, 0);
 	CHECK(got.item.err == ERR_OK, "it comes as %s", err_name(got.item.err));
-	if (can.exact || *stored.version || class == BACKEND_MAIL)
-		CHECK(slice_eq(got.item.bytes, bytes), "%zu bytes came back for %zu, or other ones", got.item.bytes.len, bytes.len);
+	CHECK(came_back(class, got.item.bytes, bytes, *stored.version), "%zu bytes came back for %zu, or other ones",
+		got.item.bytes.len, bytes.len);
 	CHECK(got.item.bytes.len > 0, "it is empty");
 	if (listed)
 		CHECK(!got.item.version || strcmp(got.item.version, listed->version) == 0, "fetch says version %s, changes() %s",
@@ -117,8 +178,7 @@ replacing(enum backend_class class, const char *folder)
 	CHECK(strcmp(first.item.version, second.item.version) != 0, "the version is still %s", first.item.version);
 	CHECK(!*stored.version || strcmp(stored.version, second.item.version) == 0, "put says version %s, fetch %s", stored.version,
 		second.item.version);
-	if (can.exact || *stored.version)
-		CHECK(slice_eq(second.item.bytes, put.bytes), "other bytes came back");
+	CHECK(came_back(class, second.item.bytes, put.bytes, *stored.version), "other bytes came back");
 	put.bytes = sample(class, number, 2, 0);
 	EXPECT(ERR_CONFLICT, ops->put(s, a, &put, &stored, &e));
 	if (get(s, folder, key, WANT_BYTES, &third))
@@ -242,8 +302,8 @@ a_large_item(enum backend_class class, const char *folder)
 	model_free(&m);
 	if (!get(s, folder, all.keys[0], WANT_BYTES, &got))
 		return;
-	if (can.exact || *stored.version || class == BACKEND_MAIL)
-		CHECK(slice_eq(got.item.bytes, put.bytes), "%zu bytes came back for %zu, or other ones", got.item.bytes.len, put.bytes.len);
+	CHECK(came_back(class, got.item.bytes, put.bytes, *stored.version), "%zu bytes came back for %zu, or other ones",
+		got.item.bytes.len, put.bytes.len);
 	CHECK(got.item.bytes.len > can.large, "%zu bytes", got.item.bytes.len);
 	NEED_OK(ops->fetch(s, &what, note, &all, &e));
 	CHECK(all.errs[0] == ERR_LIMIT && all.times[0] == 1, "over bytes_max it comes as %s", err_name(all.errs[0]));
@@ -357,7 +417,7 @@ test_items(enum backend_class class, const char *folder, const char *second)
 	if (can.large)
 		a_large_item(class, folder);
 	following(class, folder);
-	if (ops->move && second)
+	if (ops->move && second && !can.no_move)
 		moving(class, folder, second);
 	else
 		skip("moving", "the module cannot, or there is no second folder");
@@ -432,7 +492,7 @@ test_many(enum backend_class class, const char *folder)
 	added = put_new(other, folder, class, fresh(), 0, NULL, 1800000000, NULL);
 	while (more && model_step(&m, s, folder, 100, &more))
 		;
-	CHECK(can.many < 500 || m.parts > 1, "%u items came in one part, although parts of 100 were asked for", can.many);
+	CHECK(can.many <= 200 || m.parts > 1, "%u items came in one part, although parts of 100 were asked for", can.many);
 	/* What happened meanwhile may come now. */
 	model_follow(&m, s, folder, 100);
 	CHECK(m.n == can.many, "%zu items are known, %u are there", m.n, can.many);

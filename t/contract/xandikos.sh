@@ -28,5 +28,6 @@ module_dir = $build/lib
 [$module]
 url = $XANDIKOS_URL
 poll = 5
+answer = 120
 CONF
 "$build/bin/contract" -c "$dir/cpush.conf" -m "$module" -u alice -p secret --no-auth --vouches "$@"
