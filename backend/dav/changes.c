@@ -29,7 +29,7 @@ on_change(void *ctx, const struct dav_response *r)
 {
 	struct look *l = ctx;
 	const struct dav_collection *c = l->f->c;
-	const char *path = dav_href_path(l->a, l->s->b->http.origin, c->path, r->href);
+	const char *path = dav_answer_path(l->s, l->a, c->path, r->href);
 	if (!path)
 		return ERR_OK;
 	const char *key = dav_item_key(l->a, c, path);
@@ -39,8 +39,9 @@ on_change(void *ctx, const struct dav_response *r)
 			l->truncated = true;
 		return ERR_OK;
 	}
-	if (r->status >= 400 && !is_gone(r->status))
-		return ERR_OK; /* what may not be seen */
+	/* What may not be seen is left out; what the server cannot tell of for now is there, in some version. */
+	if (r->status >= 400 && r->status < 500 && !is_gone(r->status))
+		return ERR_OK;
 	if ((r->types & DAV_TYPE_COLLECTION) || strchr(key, '/'))
 		return ERR_OK;
 	if (l->initial && is_gone(r->status))

@@ -5,9 +5,11 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/text.h"
 
-#define LISTED_MAX (4 * 1024 * 1024) /* bytes of what is known of all collections */
+#define COLLECTIONS_MAX 5000
+#define LISTED_MAX (32 * 1024 * 1024) /* bytes of what is known of all collections */
 #define COLLECTION_PROPS \
 	"<D:resourcetype/><D:displayname/><D:owner/><D:current-user-privilege-set/><D:supported-report-set/>" \
 	"<D:sync-token/><S:getctag/><C:supported-calendar-component-set/>"
@@ -19,6 +21,7 @@ struct listing {
 	struct arena *a;
 	const char *home;
 	struct dav_collection **last;
+	unsigned n;
 };
 
 /* What this module shows: no principals, trash bins, inboxes, outboxes, plain directories, nor journals. */
@@ -62,20 +65,32 @@ with_slash(struct arena *a, const char *path)
 	return text_ends(path, "/") ? path : arena_printf(a, "%s/", path);
 }
 
+static struct dav_collection *
+find(struct backend_session *s, const char *canonical)
+{
+	uint64_t hash = hash_text(HASH_START, canonical);
+	struct dav_collection *c = s->collections;
+	while (c && (c->hash != hash || strcmp(c->canonical, canonical) != 0))
+		c = c->next;
+	return c;
+}
+
 static enum err
 on_collection(void *ctx, const struct dav_response *r)
 {
 	struct listing *l = ctx;
 	struct arena *a = l->a;
-	const char *path = is_ours(l->s, r) ? dav_href_path(a, l->s->b->http.origin, l->home, r->href) : NULL;
+	const char *path = is_ours(l->s, r) ? dav_answer_path(l->s, a, l->home, r->href) : NULL;
 	if (!path || strlen(path) + strlen(DAV_TASKS) + 1 > BACKEND_KEY_MAX)
 		return ERR_OK;
+	if (l->n++ == COLLECTIONS_MAX)
+		return ERR_LIMIT;
 	struct dav_collection *c = arena_alloc(a, sizeof *c);
 	if (!c || !(c->path = with_slash(a, path)) || !(c->canonical = dav_path_canonical(a, path)))
 		return ERR_NOMEM;
-	for (struct dav_collection *o = l->s->collections; o; o = o->next)
-		if (strcmp(o->canonical, c->canonical) == 0)
-			return ERR_OK; /* two homes may show one collection */
+	if (find(l->s, c->canonical))
+		return ERR_OK; /* two homes may show one collection */
+	c->hash = hash_text(HASH_START, c->canonical);
 	c->name = text_or_null(a, r->text[DAV_DISPLAYNAME]);
 	if (!c->name || !text_is_utf8(c->name, strlen(c->name)))
 		c->name = text_to_utf8(a, dav_path_last(a, path), strlen(dav_path_last(a, path)));
@@ -125,15 +140,6 @@ bool
 dav_is_mixed(const struct dav_collection *c)
 {
 	return (c->components & (DAV_VEVENT | DAV_VTODO)) == (DAV_VEVENT | DAV_VTODO);
-}
-
-static struct dav_collection *
-find(struct backend_session *s, const char *canonical)
-{
-	struct dav_collection *c = s->collections;
-	while (c && strcmp(c->canonical, canonical) != 0)
-		c = c->next;
-	return c;
 }
 
 enum err
@@ -244,7 +250,7 @@ dav_folders(struct backend_session *s, struct arena *a, struct backend_folders *
 const char *
 dav_item_path(struct arena *a, const struct dav_collection *c, const char *key)
 {
-	if (!*key || strchr(key, '/') || strcmp(key, ".") == 0 || strcmp(key, "..") == 0)
+	if (!*key || strchr(key, '/') || dav_path_climbs(key))
 		return NULL;
 	return arena_printf(a, "%s%s", c->path, key);
 }
@@ -253,7 +259,7 @@ const char *
 dav_item_key(struct arena *a, const struct dav_collection *c, const char *path)
 {
 	const char *key = dav_path_in(a, c->canonical, path);
-	if (!key || strchr(key, '/') || strlen(key) > BACKEND_KEY_MAX || strcmp(key, "..") == 0)
+	if (!key || strchr(key, '/') || strlen(key) > BACKEND_KEY_MAX || dav_path_climbs(key))
 		return NULL;
 	return key;
 }

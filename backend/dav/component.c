@@ -99,7 +99,7 @@ static enum err
 on_match(void *ctx, const struct dav_response *r)
 {
 	struct query *q = ctx;
-	const char *path = dav_href_path(q->a, q->s->b->http.origin, q->c->path, r->href);
+	const char *path = dav_answer_path(q->s, q->a, q->c->path, r->href);
 	const char *key = path ? dav_item_key(q->a, q->c, path) : NULL;
 	if (r->status == 507)
 		q->truncated = true;

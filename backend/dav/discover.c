@@ -196,7 +196,7 @@ enum err
 dav_discover_default(struct backend_session *s, struct error *e)
 {
 	struct dav_response r;
-	if (s->asked_default || !s->inbox)
+	if (s->asked_default || !s->inbox || s->b->kind->id != DAV_CALENDARS)
 		return ERR_OK;
 	enum err err = dav_propget(s, s->arena, s->inbox, "<C:schedule-default-calendar-URL/>", &r, e);
 	if (err && !may_go_on(err))

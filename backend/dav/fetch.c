@@ -93,7 +93,7 @@ on_item(void *ctx, const struct dav_response *r)
 {
 	struct fetching *f = ctx;
 	struct arena_mark m = arena_mark(f->a);
-	const char *path = dav_href_path(f->a, f->s->b->http.origin, f->c->path, r->href);
+	const char *path = dav_answer_path(f->s, f->a, f->c->path, r->href);
 	const char *key = path ? dav_item_key(f->a, f->c, path) : NULL;
 	struct wanted sought = { .canonical = key ? dav_path_canonical(f->a, key) : NULL };
 	struct wanted *w = NULL;

@@ -69,11 +69,9 @@ has_scheme(const char *href)
 	return n > 0 && href[n] == ':' && href[n + 1] == '/';
 }
 
-const char *
-dav_href_path(struct arena *a, const char *origin, const char *base, const char *href)
+static const char *
+resolve(struct arena *a, const char *origin, const char *base, const char *href)
 {
-	if (!*href)
-		return NULL;
 	if (href[0] == '/' && href[1] != '/')
 		return arena_strndup(a, href, strcspn(href, "#"));
 	if (has_scheme(href) || href[0] == '/') {
@@ -98,6 +96,43 @@ hex(char c)
 		return c - '0';
 	c = (char)(c | 0x20);
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte at *p, unescaped; moves *p behind it. */
+static unsigned char
+next_byte(const char **p)
+{
+	const char *s = *p;
+	bool escaped = s[0] == '%' && hex(s[1]) >= 0 && hex(s[2]) >= 0;
+	*p = s + (escaped ? 3 : 1);
+	return (unsigned char)(escaped ? hex(s[1]) << 4 | hex(s[2]) : s[0]);
+}
+
+bool
+dav_path_climbs(const char *path)
+{
+	size_t n = 0, dots = 0; /* of the segment so far */
+	for (const char *p = path;;) {
+		bool end = !*p;
+		unsigned char c = end ? '/' : next_byte(&p);
+		if (c == '/' || c == '\\') {
+			if (n == dots && (n == 1 || n == 2))
+				return true;
+			n = dots = 0;
+		} else {
+			n++;
+			dots += c == '.';
+		}
+		if (end)
+			return false;
+	}
+}
+
+const char *
+dav_href_path(struct arena *a, const char *origin, const char *base, const char *href)
+{
+	const char *path = *href ? resolve(a, origin, base, href) : NULL;
+	return path && !dav_path_climbs(path) ? path : NULL;
 }
 
 char

@@ -19,8 +19,12 @@ const char *dav_url_path(const char *url);
 /* 'u', 'l' or 'd' where %u, %l or %d stands at p; 0 for anything else, also for an escape such as %20 or %da. */
 char dav_template_at(const char *p);
 
+/* Whether a segment of the path is "." or "..", in whatever way that is written (%2e, or behind an escaped slash or backslash):
+ * somebody on the way would make another path of it. */
+bool dav_path_climbs(const char *path);
+
 /* The path that the href means, as it is written, when it stands in an answer to a request for the path `base` of this origin.
- * NULL where it belongs to another origin or is none. */
+ * NULL where it belongs to another origin, climbs or is none. */
 const char *dav_href_path(struct arena *a, const char *origin, const char *base, const char *href);
 
 /* The one way to write this path: two paths are the same if and only if these are. The slash at the end does not count. */

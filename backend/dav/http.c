@@ -436,14 +436,17 @@ transfer_all(struct exchange *x, struct error *e)
 		if (status == 401) {
 			if (!dav_link_digest(h->link) && x->digest_offered && !x->basic_offered) {
 				dav_link_set_digest(h->link);
-			} else if (cookies && tries++ == 0) {
-				/* A session that has expired is no wrong password: ask again without it. */
+			} else if ((cookies || dav_link_proven(h->link)) && tries++ == 0) {
+				/* A session that has expired is no wrong password, nor is a server that cannot look it up for once:
+				 * ask again, without cookies. */
 				curl_easy_setopt(h->curl, CURLOPT_COOKIELIST, "ALL");
 			} else {
 				return err_set(e, ERR_AUTH, "%s: %s refused user or password", h->set->name, h->set->origin);
 			}
 			continue;
 		}
+		if (status >= 200 && status < 300)
+			dav_link_prove(h->link);
 		if (!(status == 301 || status == 302 || status == 307 || status == 308) || !x->location)
 			return ERR_OK;
 		const char *to = dav_href_path(x->a, h->set->origin, path, x->location);

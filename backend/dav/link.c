@@ -17,7 +17,7 @@ struct dav_link {
 	CURLSH *share;
 	pthread_mutex_t locks[CURL_LOCK_DATA_LAST];
 	_Atomic int64_t hold;
-	atomic_bool digest;
+	atomic_bool digest, proven;
 };
 
 /* Sessions of two modules and of many threads meet here. */
@@ -160,6 +160,18 @@ int64_t
 dav_link_held(const struct dav_link *l)
 {
 	return atomic_load(&l->hold);
+}
+
+void
+dav_link_prove(struct dav_link *l)
+{
+	atomic_store(&l->proven, true);
+}
+
+bool
+dav_link_proven(const struct dav_link *l)
+{
+	return atomic_load(&l->proven);
 }
 
 void

@@ -32,6 +32,9 @@ CURLSH *dav_link_share(struct dav_link *l);
 /* Retry-After: no request before then (CLOCK_MONOTONIC milliseconds; 0: now). */
 void dav_link_hold(struct dav_link *l, int64_t until);
 int64_t dav_link_held(const struct dav_link *l);
+/* The server took user and password: a refusal after that may be a hiccup of its own. */
+void dav_link_prove(struct dav_link *l);
+bool dav_link_proven(const struct dav_link *l);
 /* The server wants Digest, not Basic. */
 void dav_link_set_digest(struct dav_link *l);
 bool dav_link_digest(const struct dav_link *l);

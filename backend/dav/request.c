@@ -93,6 +93,18 @@ dav_propfind(struct backend_session *s, struct arena *a, const char *path, int d
 	return err;
 }
 
+const char *
+dav_answer_path(struct backend_session *s, struct arena *a, const char *base, const char *href)
+{
+	const char *path = dav_href_path(a, s->b->http.origin, base, href);
+	if (!path && !s->told_elsewhere) {
+		log_warn(&(struct log_ctx){ .user = s->user }, "%s: %s names what is elsewhere (%.80s): left out", s->b->kind->name,
+			s->b->http.origin, href);
+		s->told_elsewhere = true;
+	}
+	return path;
+}
+
 /* False where memory is short. */
 static bool
 keep(struct arena *a, const char **text)
@@ -132,7 +144,7 @@ on_one(void *ctx, const struct dav_response *r)
 	struct one *o = ctx;
 	if (o->found)
 		return ERR_OK;
-	const char *path = dav_href_path(o->a, o->s->b->http.origin, o->path, r->href);
+	const char *path = dav_answer_path(o->s, o->a, o->path, r->href);
 	if (!path)
 		return ERR_OK;
 	o->found = true;

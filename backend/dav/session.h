@@ -37,6 +37,7 @@ struct dav_collection {
 	struct dav_collection *next;
 	const char *path;      /* as the server writes it, with its slash at the end */
 	const char *canonical;
+	uint64_t hash;         /* of it */
 	const char *name;
 	const char *ctag, *sync_token; /* when it was listed; NULL: none */
 	unsigned components;   /* enum dav_component; of address books 0 */
@@ -110,6 +111,10 @@ enum err dav_propfind(struct backend_session *s, struct arena *a, const char *pa
 /* The same of one resource; NOTFOUND where there is none. response_r lives in the arena; its href is a path. */
 enum err dav_propget(struct backend_session *s, struct arena *a, const char *path, const char *props,
 	struct dav_response *response_r, struct error *e) NODISCARD;
+
+/* The path of an href in an answer about `base`, as dav_href_path() has it. The first of a session that leads elsewhere is
+ * logged. */
+const char *dav_answer_path(struct backend_session *s, struct arena *a, const char *base, const char *href);
 
 /* A copy of a response in the arena, without its data. NOMEM. */
 enum err dav_response_keep(struct arena *a, const struct dav_response *r, struct dav_response *copy_r);

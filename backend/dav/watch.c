@@ -7,7 +7,7 @@
 #include "base/text.h"
 
 #define WATCH_MAX (1024 * 1024)
-#define LOOK_MAX (4 * 1024 * 1024)
+#define LOOK_MAX (32 * 1024 * 1024)
 
 struct seen {
 	struct seen *next;
@@ -26,7 +26,7 @@ static enum err
 on_state(void *ctx, const struct dav_response *r)
 {
 	struct look *l = ctx;
-	const char *path = dav_href_path(l->a, l->s->b->http.origin, l->home, r->href);
+	const char *path = dav_answer_path(l->s, l->a, l->home, r->href);
 	if (!path || r->status >= 400)
 		return ERR_OK;
 	struct seen *seen = arena_alloc(l->a, sizeof *seen);

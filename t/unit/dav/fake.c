@@ -82,6 +82,10 @@ send_body(struct fake *f, int fd, const struct fake_reply *r, const char *body, 
 			if (!send_all(fd, body + i, 1))
 				return false;
 		return true;
+	case FAKE_ENDLESS:
+		while (send_all(fd, body, n))
+			;
+		return false;
 	case FAKE_CUT:
 		send_all(fd, body, n / 2);
 		return false;
@@ -107,7 +111,7 @@ answer(struct fake *f, int fd, const struct fake_reply *r)
 		return false;
 	if (r->how == FAKE_CHUNKED)
 		snprintf(length, sizeof length, "Transfer-Encoding: chunked\r\n");
-	else if (r->how == FAKE_UNTIL_CLOSE)
+	else if (r->how == FAKE_UNTIL_CLOSE || r->how == FAKE_ENDLESS)
 		snprintf(length, sizeof length, "Connection: close\r\n");
 	else
 		snprintf(length, sizeof length, "Content-Length: %zu\r\n", n);

@@ -13,6 +13,7 @@ enum fake_how {
 	FAKE_CUT,      /* Content-Length, but closed in the middle of the body */
 	FAKE_HANG,     /* no answer until the client goes away */
 	FAKE_HANG_BODY, /* half of the body, then nothing until the client goes away */
+	FAKE_ENDLESS,  /* the body again and again, until the client goes away */
 	FAKE_DROP,     /* closed without an answer */
 };
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HOME "/dav/calendars/alice/"
 #define BOOKS "/dav/addressbooks/users/alice/"
@@ -83,8 +84,12 @@ kit_teardown(void **state)
 	if (k->b)
 		k->ops->close(&k->b);
 	conf_unref(&k->conf);
+	fake_stop(k->fake); /* before the arena, from which it may still send */
 	arena_free(&k->a);
-	fake_stop(k->fake);
+	if (*k->log) {
+		assert_int_equal(log_open("stderr", LEVEL_NOTICE), 0);
+		unlink(k->log);
+	}
 	free(k);
 	return 0;
 }
@@ -134,6 +139,62 @@ kit_session(struct kit *k, const char *module, const char *more)
 		fail_msg("%s", k->e.text);
 	assert_true(fake_done(k->fake));
 	fake_forget(k->fake);
+}
+
+void
+kit_ready(struct kit *k, const char *module, const char *listing, const char *more)
+{
+	struct backend_folders f;
+	kit_session(k, module, more);
+	fake_xml(k->fake, 207, listing);
+	if (strcmp(module, "caldav") == 0)
+		fake_xml(k->fake, 207, MULTI(RESPONSE(HOME "inbox/", "")));
+	kit_expect(k, k->ops->folders(k->s, k->a, &f, &k->e), ERR_OK);
+	fake_forget(k->fake);
+}
+
+void
+kit_log(struct kit *k)
+{
+	snprintf(k->log, sizeof k->log, "/tmp/cpush-test-dav.XXXXXX");
+	int fd = mkstemp(k->log);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(log_open(k->log, LEVEL_DEBUG), 0);
+}
+
+unsigned
+kit_logged(struct kit *k, const char *text)
+{
+	char line[4096];
+	unsigned n = 0;
+	FILE *f = fopen(k->log, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof line, f)) {
+		assert_null(strstr(line, "secret"));
+		assert_null(strstr(line, "SECRET"));
+		n += strstr(line, text) != NULL;
+	}
+	fclose(f);
+	return n;
+}
+
+void
+kit_expect(struct kit *k, enum err got, enum err want)
+{
+	if (got != want)
+		fail_msg("%s instead of %s: %s", err_name(got), err_name(want), k->e.text);
+	if (!fake_done(k->fake))
+		fail_msg("not what was to be asked");
+}
+
+void
+kit_asked(struct kit *k, long i, const char *method, const char *path)
+{
+	const struct fake_request *r = fake_request(k->fake, i);
+	assert_non_null(r);
+	assert_string_equal(r->method, method);
+	assert_string_equal(r->path, path);
 }
 
 enum err

@@ -19,7 +19,13 @@ struct kit {
 	struct backend_session *s;
 	struct arena *a;
 	struct error e;
+	char log[64]; /* path of its file; "": not kept */
 };
+
+#define KIT_TEST(fn) cmocka_unit_test_setup_teardown(fn, kit_setup, kit_teardown)
+#define WORK "/dav/calendars/alice/work/"
+#define PLAIN "/dav/calendars/alice/plain/"
+#define TAGGED "/dav/calendars/alice/tagged/"
 
 /* Setup and teardown of cmocka: a fake server, nothing opened yet. */
 int kit_setup(void **state);
@@ -34,6 +40,18 @@ enum err kit_login(struct kit *k);
 /* A session for alice of a server like Nextcloud with the home /dav/calendars/alice/ or /dav/addressbooks/alice/, all requests
  * of the login forgotten. */
 void kit_session(struct kit *k, const char *module, const char *more);
+
+/* The same with its collections (kit_calendars, ...) listed already. */
+void kit_ready(struct kit *k, const char *module, const char *listing, const char *more);
+
+/* From now on what is logged is kept. */
+void kit_log(struct kit *k);
+/* How often the text stands in the log; neither the password nor a body of the tests ("SECRET") may. */
+unsigned kit_logged(struct kit *k, const char *text);
+
+/* The result is this one, and every answer that was queued was asked for. */
+void kit_expect(struct kit *k, enum err got, enum err want);
+void kit_asked(struct kit *k, long i, const char *method, const char *path);
 
 /* The collections of that home: sync-collection everywhere. */
 extern const char kit_calendars[];      /* work (events, default), mixed (both), tasks, shared and read-only ones ... */

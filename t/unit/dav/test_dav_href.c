@@ -76,10 +76,29 @@ hrefs_of_other_origins_are_none(void **state)
 		{ "https://h@evil/a", NULL },
 		{ "https://x@h/a", NULL },
 		{ "ftp://h/a", NULL },
+		{ "/dav/home/../other/a", NULL },
+		{ "../other/a", NULL },
+		{ "https://h/dav/%2e%2E/a", NULL },
 		{ "", NULL },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		assert_text(dav_href_path(*state, "https://h", "/dav/home", rows[i].href), rows[i].path);
+}
+
+static void
+paths_that_climb_are_seen_through(void **state)
+{
+	(void)state;
+	static const char *const climbs[] = { "..", ".", "/a/..", "/a/../b", "/./a", "/a/%2e%2e/b", "/a/.%2E", "/a/%2e",
+		"/a/..%2fb", "/a/x%2f..%2F..%2fb", "/a/..%5cb", "/a/x%5C%2e%2e", "..%2Fx.ics" };
+	static const char *const stays[] = { "", "/", "/a/b.ics", "/a/...", "/a/..b", "/a/b..", "/a/x%2Fy.ics",
+		"/a/%252e%252e/b", "/a/%2", "/a/.b/", "/a//b" };
+	for (size_t i = 0; i < ARRAY_LEN(climbs); i++)
+		if (!dav_path_climbs(climbs[i]))
+			fail_msg("%s stays", climbs[i]);
+	for (size_t i = 0; i < ARRAY_LEN(stays); i++)
+		if (dav_path_climbs(stays[i]))
+			fail_msg("%s climbs", stays[i]);
 }
 
 static void
@@ -166,6 +185,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(escapes_do_not_count_for_sameness, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_what_stands_directly_in_a_collection_is_in_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_last_segment_is_decoded, setup, teardown),
+		cmocka_unit_test(paths_that_climb_are_seen_through),
 		cmocka_unit_test(templates_are_not_mistaken_for_escapes),
 		cmocka_unit_test(names_are_found),
 	};

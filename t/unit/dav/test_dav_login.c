@@ -16,19 +16,7 @@ reply(int status, const char *headers, const char *body)
 static void
 assert_login(struct kit *k, enum err want)
 {
-	enum err err = kit_login(k);
-	if (err != want)
-		fail_msg("%s instead of %s: %s", err_name(err), err_name(want), k->e.text);
-	assert_true(fake_done(k->fake));
-}
-
-static void
-assert_asked(struct kit *k, long i, const char *method, const char *path)
-{
-	const struct fake_request *r = fake_request(k->fake, i);
-	assert_non_null(r);
-	assert_string_equal(r->method, method);
-	assert_string_equal(r->path, path);
+	kit_expect(k, kit_login(k), want);
 }
 
 static void
@@ -91,7 +79,7 @@ finds_the_home_by_the_principal(void **state)
 	fake_xml(k->fake, 207, MULTI(RESPONSE("/dav/calendars/alice/inbox/", "")));
 	struct backend_folders f;
 	assert_int_equal(k->ops->folders(k->s, k->a, &f, &k->e), ERR_OK);
-	assert_asked(k, 0, "PROPFIND", "/dav/calendars/alice/");
+	kit_asked(k, 0, "PROPFIND", "/dav/calendars/alice/");
 	assert_string_equal(fake_header(fake_request(k->fake, 0), "Depth"), "1");
 }
 
@@ -117,8 +105,8 @@ goes_by_the_well_known_address(void **state)
 	fake_xml(k->fake, 207, MULTI(RESPONSE("/remote.php/dav/", PRINCIPAL_IS("/remote.php/dav/principals/users/alice/"))));
 	fake_xml(k->fake, 207, MULTI(RESPONSE("/remote.php/dav/principals/users/alice/", HOME_IS("calendars/"))));
 	assert_login(k, ERR_OK);
-	assert_asked(k, 1, "PROPFIND", "/.well-known/caldav");
-	assert_asked(k, 2, "PROPFIND", "/remote.php/dav/");
+	kit_asked(k, 1, "PROPFIND", "/.well-known/caldav");
+	kit_asked(k, 2, "PROPFIND", "/remote.php/dav/");
 	assert_true(strstr(fake_request(k->fake, 2)->body, "current-user-principal") != NULL);
 }
 
@@ -144,12 +132,12 @@ a_template_is_the_home(void **state)
 	fake_xml(k->fake, 207, MULTI(RESPONSE("/cal/alice@example.org/alice%20x/w/",
 		"<d:resourcetype><d:collection/><cal:calendar/></d:resourcetype>")));
 	assert_login(k, ERR_OK);
-	assert_asked(k, 0, "PROPFIND", "/cal/alice@example.org/alice%20x/");
+	kit_asked(k, 0, "PROPFIND", "/cal/alice@example.org/alice%20x/");
 	fake_forget(k->fake);
 	fake_xml(k->fake, 207, MULTI(RESPONSE("/cal/alice%40example.org/alice%20x/w/",
 		"<d:resourcetype><d:collection/><cal:calendar/></d:resourcetype>")));
 	assert_int_equal(k->ops->folders(k->s, k->a, &f, &k->e), ERR_OK);
-	assert_asked(k, 0, "PROPFIND", "/cal/alice@example.org/alice%20x/");
+	kit_asked(k, 0, "PROPFIND", "/cal/alice@example.org/alice%20x/");
 	assert_int_equal(f.n, 2);
 }
 
@@ -228,7 +216,7 @@ redirects_within_the_origin_are_followed(void **state)
 	fake_queue(k->fake, reply(302, "Location: deeper/\r\n", ""));
 	fake_xml(k->fake, 207, MULTI(RESPONSE("/dav/deeper/", HOME_IS("/h/"))));
 	assert_login(k, ERR_OK);
-	assert_asked(k, 2, "PROPFIND", "/dav/deeper/");
+	kit_asked(k, 2, "PROPFIND", "/dav/deeper/");
 	assert_true(fake_request(k->fake, 2)->body_len > 0);
 	fake_forget(k->fake);
 	for (int i = 0; i < 10; i++)
@@ -273,6 +261,54 @@ an_expired_session_is_no_refusal(void **state)
 	struct backend_folders f;
 	assert_int_equal(k->ops->folders(k->s, k->a, &f, &k->e), ERR_AUTH);
 	assert_int_equal(fake_count(k->fake), 2);
+}
+
+/* Behind a server that cannot look the password up for once is no phone that asks its user for it. */
+static void
+what_was_right_before_is_asked_again_once(void **state)
+{
+	struct kit *k = *state;
+	struct backend_folders f;
+	kit_ready(k, "carddav", kit_addressbooks, "");
+	fake_queue(k->fake, reply(401, "WWW-Authenticate: Basic realm=\"x\"\r\n", ""));
+	fake_xml(k->fake, 207, kit_addressbooks);
+	kit_expect(k, k->ops->folders(k->s, k->a, &f, &k->e), ERR_OK);
+	assert_int_equal(f.n, 2);
+	fake_forget(k->fake);
+	fake_queue(k->fake, reply(401, NULL, ""));
+	fake_queue(k->fake, reply(401, NULL, ""));
+	kit_expect(k, k->ops->folders(k->s, k->a, &f, &k->e), ERR_AUTH);
+}
+
+/* Another password is another matter, although the session with the right one is there. */
+static void
+a_wrong_password_beside_a_right_one_is_refused_at_once(void **state)
+{
+	struct kit *k = *state;
+	struct backend_login who = { .user = "alice@example.org", .password = "other" };
+	struct backend_session *second = NULL;
+	kit_session(k, "caldav", "");
+	fake_queue(k->fake, reply(401, NULL, ""));
+	kit_expect(k, k->ops->login(k->b, &who, &second, &k->e), ERR_AUTH);
+	assert_null(second);
+}
+
+static void
+connection_and_cookies_are_kept(void **state)
+{
+	struct kit *k = *state;
+	struct backend_folders f;
+	kit_ready(k, "carddav", kit_addressbooks, "");
+	fake_queue(k->fake, reply(207, "Set-Cookie: session=abc; path=/; HttpOnly\r\n", kit_addressbooks));
+	fake_xml(k->fake, 207, kit_addressbooks);
+	fake_xml(k->fake, 207, kit_addressbooks);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(k->ops->folders(k->s, k->a, &f, &k->e), ERR_OK);
+	assert_true(fake_done(k->fake));
+	assert_string_equal(fake_header(fake_request(k->fake, 0), "Cookie"), "");
+	assert_string_equal(fake_header(fake_request(k->fake, 1), "Cookie"), "session=abc");
+	assert_string_equal(fake_header(fake_request(k->fake, 2), "Cookie"), "session=abc");
+	assert_int_equal(fake_connections(k->fake), 1);
 }
 
 static void
@@ -430,36 +466,37 @@ describes_what_it_found(void **state)
 	assert_int_equal(said.bad, 0); /* plain HTTP, but to this very host: it crosses no network */
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, kit_setup, kit_teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(faults_of_the_configuration_name_their_line),
-		TEST(host_is_the_origin),
-		TEST(finds_the_home_by_the_principal),
-		TEST(asks_with_credentials_from_the_first_request),
-		TEST(goes_by_the_well_known_address),
-		TEST(a_page_for_people_is_no_dav),
-		TEST(a_template_is_the_home),
-		TEST(a_template_that_leads_nowhere_is_told),
-		TEST(the_address_may_be_one_calendar),
-		TEST(a_home_at_another_server_is_not_followed),
-		TEST(credentials_never_follow_a_redirect_elsewhere),
-		TEST(redirects_within_the_origin_are_followed),
-		TEST(a_refusal_is_a_refusal_at_once),
-		TEST(an_expired_session_is_no_refusal),
-		TEST(digest_is_met),
-		TEST(down_is_not_wrong),
-		TEST(a_server_in_maintenance_is_left_alone_for_a_while),
-		TEST(nobody_there_is_unavailable),
-		TEST(silence_ends_at_the_deadline),
-		TEST(a_connection_that_ends_early_is_unavailable),
-		TEST(bombs_do_not_go_off),
-		TEST(an_answer_has_a_limit),
-		TEST(an_empty_name_is_nobodys),
-		TEST(describes_what_it_found),
+		KIT_TEST(faults_of_the_configuration_name_their_line),
+		KIT_TEST(host_is_the_origin),
+		KIT_TEST(finds_the_home_by_the_principal),
+		KIT_TEST(asks_with_credentials_from_the_first_request),
+		KIT_TEST(goes_by_the_well_known_address),
+		KIT_TEST(a_page_for_people_is_no_dav),
+		KIT_TEST(a_template_is_the_home),
+		KIT_TEST(a_template_that_leads_nowhere_is_told),
+		KIT_TEST(the_address_may_be_one_calendar),
+		KIT_TEST(a_home_at_another_server_is_not_followed),
+		KIT_TEST(credentials_never_follow_a_redirect_elsewhere),
+		KIT_TEST(redirects_within_the_origin_are_followed),
+		KIT_TEST(a_refusal_is_a_refusal_at_once),
+		KIT_TEST(an_expired_session_is_no_refusal),
+		KIT_TEST(what_was_right_before_is_asked_again_once),
+		KIT_TEST(a_wrong_password_beside_a_right_one_is_refused_at_once),
+		KIT_TEST(connection_and_cookies_are_kept),
+		KIT_TEST(digest_is_met),
+		KIT_TEST(down_is_not_wrong),
+		KIT_TEST(a_server_in_maintenance_is_left_alone_for_a_while),
+		KIT_TEST(nobody_there_is_unavailable),
+		KIT_TEST(silence_ends_at_the_deadline),
+		KIT_TEST(a_connection_that_ends_early_is_unavailable),
+		KIT_TEST(bombs_do_not_go_off),
+		KIT_TEST(an_answer_has_a_limit),
+		KIT_TEST(an_empty_name_is_nobodys),
+		KIT_TEST(describes_what_it_found),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,269 @@
+/* A server that means ill, or somebody who can write what it shows: bombs, hrefs and redirects that lead elsewhere, answers
+ * without end. Whatever it is, it is refused and the log says so; nothing goes to anybody else. */
+#include "kit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOKEN "<d:sync-token>http://x/1</d:sync-token>"
+#define ITEM(href) RESPONSE(href, ETAG("1") "<cal:calendar-data>BEGIN:VCALENDAR\nEND:VCALENDAR\n</cal:calendar-data>")
+
+/* ---- documents ---- */
+
+static const char laughs[] =
+	"<?xml version=\"1.0\"?><!DOCTYPE m [<!ENTITY a \"aaaaaaaaaaaaaaaaaaaaaaaa\">"
+	"<!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;\">"
+	"<!ENTITY d \"&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;\"><!ENTITY e \"&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;\">"
+	"<!ENTITY f \"&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;\"><!ENTITY g \"&f;&f;&f;&f;&f;&f;&f;&f;&f;&f;\">]>"
+	"<multistatus xmlns=\"DAV:\"><response><href>&g;</href></response></multistatus>";
+
+/* Each way to ask for XML, refused with the reason. */
+static void
+assert_refused(struct kit *k, const char *document)
+{
+	static const char *const watched[] = { WORK };
+	struct backend_changes c;
+	struct backend_folders f;
+	struct backend_watch w;
+	struct kit_items items = { .a = k->a };
+	const char *key = "1.ics";
+	struct backend_fetch what = { .folder = WORK, .keys = &key, .n = 1, .want = WANT_BYTES };
+	fake_xml(k->fake, 207, document);
+	kit_expect(k, k->ops->changes(k->s, k->a, WORK, NULL, 100, &c, &k->e), ERR_PEER);
+	assert_non_null(strstr(k->e.text, "document type declaration"));
+	fake_xml(k->fake, 207, document);
+	kit_expect(k, k->ops->folders(k->s, k->a, &f, &k->e), ERR_PEER);
+	assert_non_null(strstr(k->e.text, "document type declaration"));
+	fake_xml(k->fake, 207, document);
+	kit_expect(k, k->ops->watch(k->s, watched, 1, &w, &k->e), ERR_PEER);
+	assert_non_null(strstr(k->e.text, "document type declaration"));
+	/* Items can be had without XML. */
+	fake_xml(k->fake, 207, document);
+	fake_queue(k->fake, (struct fake_reply){ .status = 200, .headers = "ETag: \"1\"\r\n", .body = "BEGIN:VCALENDAR\r\n" });
+	kit_expect(k, k->ops->fetch(k->s, &what, kit_take, &items, &k->e), ERR_OK);
+	assert_int_equal(kit_item(&items, key)->err, ERR_OK);
+}
+
+static void
+document_types_are_refused_wherever_xml_is_read(void **state)
+{
+	struct kit *k = *state;
+	struct fake *other = fake_start();
+	char outer[512], subset[512];
+	snprintf(outer, sizeof outer, "<!DOCTYPE m [<!ENTITY x SYSTEM \"http://127.0.0.1:%u/x\">]>"
+		"<multistatus xmlns=\"DAV:\"><response><href>&x;</href></response></multistatus>", fake_port(other));
+	snprintf(subset, sizeof subset, "<!DOCTYPE m SYSTEM \"http://127.0.0.1:%u/x.dtd\"><multistatus xmlns=\"DAV:\"/>",
+		fake_port(other));
+	kit_ready(k, "caldav", kit_calendars, "");
+	assert_refused(k, laughs);
+	assert_refused(k, outer);
+	assert_refused(k, subset);
+	assert_refused(k, "<!DOCTYPE m [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>"
+			  "<multistatus xmlns=\"DAV:\"><response><href>&x;</href></response></multistatus>");
+	assert_int_equal(fake_connections(other), 0);
+	fake_stop(other);
+}
+
+/* ---- hrefs ---- */
+
+#define ELSEWHERE \
+	ITEM("http://elsewhere.example" WORK "1.ics") ITEM("//elsewhere.example" WORK "1.ics") \
+	ITEM("ftp://127.0.0.1" WORK "1.ics") ITEM("/dav/calendars/bob/work/1.ics") ITEM("/dav/calendars/alice/1.ics") \
+	ITEM(WORK "sub/1.ics") ITEM(WORK) ITEM(WORK "../things/1.ics") ITEM(WORK "%2e%2e/1.ics") ITEM(WORK "..") \
+	ITEM(WORK "%2e%2e") ITEM(WORK ".") ITEM(WORK "..%2f1.ics") ITEM(WORK "1.ics/..") ITEM("/etc/passwd") ITEM("")
+
+static void
+hrefs_that_lead_elsewhere_are_left_out(void **state)
+{
+	struct kit *k = *state;
+	struct backend_changes c;
+	struct kit_items items = { .a = k->a };
+	const char *keys[] = { "1.ics", ".." };
+	struct backend_fetch what = { .folder = WORK, .keys = keys, .n = 2, .want = WANT_BYTES };
+	kit_log(k);
+	kit_ready(k, "caldav", kit_calendars_bare, ""); /* whose listing leads nowhere else */
+	assert_int_equal(kit_logged(k, "names what is elsewhere"), 0);
+	kit_ready(k, "caldav", kit_calendars, "");
+	assert_int_equal(kit_logged(k, "names what is elsewhere"), 1);
+	fake_xml(k->fake, 207, MULTI(ELSEWHERE ITEM(WORK "real.ics") TOKEN));
+	kit_expect(k, k->ops->changes(k->s, k->a, WORK, NULL, 100, &c, &k->e), ERR_OK);
+	assert_int_equal(c.n, 1);
+	assert_string_equal(c.list[0].key, "real.ics");
+	/* Nor do they count as the answer for an item that was asked for. */
+	fake_xml(k->fake, 207, MULTI(ELSEWHERE));
+	fake_queue(k->fake, (struct fake_reply){ .status = 404 });
+	kit_expect(k, k->ops->fetch(k->s, &what, kit_take, &items, &k->e), ERR_OK);
+	assert_int_equal(items.n, 2);
+	assert_int_equal(kit_item(&items, "1.ics")->err, ERR_NOTFOUND);
+	assert_int_equal(kit_item(&items, "..")->err, ERR_NOTFOUND);
+	kit_asked(k, -1, "GET", WORK "1.ics");
+	/* Once for each session, however many there are. */
+	assert_int_equal(kit_logged(k, "names what is elsewhere"), 1);
+}
+
+/* Gone is only what is named as such, where it stands. */
+static void
+nobody_elsewhere_says_what_is_gone(void **state)
+{
+	struct kit *k = *state;
+	struct backend_changes c;
+	kit_ready(k, "caldav", kit_calendars, "");
+	fake_xml(k->fake, 207, MULTI(STATUS("http://elsewhere.example" WORK "1.ics", "404 X")
+		STATUS(WORK "../work/1.ics", "404 X") STATUS(WORK, "404 X") STATUS(WORK "%2e%2e/work/1.ics", "404 X") TOKEN));
+	kit_expect(k, k->ops->changes(k->s, k->a, WORK, "Thttp://x/0", 100, &c, &k->e), ERR_OK);
+	assert_int_equal(c.n, 0);
+}
+
+static void
+homes_that_lead_elsewhere_are_left_out(void **state)
+{
+	struct kit *k = *state;
+	assert_int_equal(kit_open(k, "caldav", "/", ""), ERR_OK);
+	fake_xml(k->fake, 207, MULTI(RESPONSE("/", "<cal:calendar-home-set><d:href>http://elsewhere.example/</d:href>"
+		"<d:href>/a/../b/</d:href></cal:calendar-home-set>")));
+	fake_xml(k->fake, 404, "");
+	kit_expect(k, kit_login(k), ERR_PEER);
+	assert_null(k->s);
+}
+
+/* ---- redirects ---- */
+
+static void
+nothing_follows_a_redirect_to_another_origin(void **state)
+{
+	static const int statuses[] = { 301, 302, 307, 308 };
+	struct kit *k = *state;
+	struct fake *other = fake_start();
+	char location[256];
+	struct backend_changes c;
+	struct backend_stored stored;
+	struct backend_put put = { .folder = WORK, .name = "new", .bytes = slice_str("X:SECRET\r\n"), .date = BACKEND_NO_DATE };
+	snprintf(location, sizeof location, "Location: http://127.0.0.1:%u" WORK "\r\n", fake_port(other));
+	kit_ready(k, "caldav", kit_calendars, "");
+	for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
+		fake_queue(k->fake, (struct fake_reply){ .status = statuses[i], .headers = location });
+		kit_expect(k, k->ops->changes(k->s, k->a, WORK, NULL, 100, &c, &k->e), ERR_PEER);
+		assert_non_null(strstr(k->e.text, "redirects elsewhere"));
+		fake_queue(k->fake, (struct fake_reply){ .status = statuses[i], .headers = location });
+		kit_expect(k, k->ops->put(k->s, k->a, &put, &stored, &k->e), ERR_PEER);
+		fake_queue(k->fake, (struct fake_reply){ .status = statuses[i], .headers = location });
+		kit_expect(k, k->ops->remove(k->s, WORK, "1.ics", NULL, &k->e), ERR_PEER);
+	}
+	/* Not even within the origin upwards. */
+	fake_queue(k->fake, (struct fake_reply){ .status = 307, .headers = "Location: " WORK "..%2f..%2f\r\n" });
+	kit_expect(k, k->ops->remove(k->s, WORK, "1.ics", NULL, &k->e), ERR_PEER);
+	assert_int_equal(fake_connections(other), 0);
+	fake_stop(other);
+}
+
+/* ---- without end ---- */
+
+static void
+an_endless_answer_ends_at_the_limit(void **state)
+{
+	struct kit *k = *state;
+	struct backend_changes c;
+	static const char *const units[] = { " ", "<multistatus xmlns=\"DAV:\">", "<a b=\"", "x" };
+	static const int statuses[] = { 207, 200, 404, 500 };
+	const char *bodies[ARRAY_LEN(units)];
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		bodies[i] = units[i];
+		while (strlen(bodies[i]) < 4096)
+			bodies[i] = arena_printf(k->a, "%s%s", bodies[i], bodies[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		for (size_t j = 0; j < ARRAY_LEN(statuses); j++) {
+			kit_ready(k, "caldav", kit_calendars_bare, "response_max = 64k");
+			fake_queue(k->fake, (struct fake_reply){ .status = statuses[j], .body = bodies[i], .how = FAKE_ENDLESS });
+			enum err err = k->ops->changes(k->s, k->a, PLAIN, NULL, 100, &c, &k->e);
+			if (err != ERR_LIMIT && err != ERR_PEER)
+				fail_msg("%s for \"%s\" with %d", err_name(err), units[i], statuses[j]);
+			fake_forget(k->fake);
+		}
+	}
+}
+
+/* One that says how long it will be is not even begun with. */
+static void
+an_answer_that_is_announced_as_too_long_is_not_read(void **state)
+{
+	struct kit *k = *state;
+	struct backend_changes c;
+	kit_ready(k, "caldav", kit_calendars_bare, "response_max = 64k");
+	fake_queue(k->fake, (struct fake_reply){ .status = 207, .headers = "Content-Length: 99999999999\r\n", .body = " ",
+		.how = FAKE_ENDLESS });
+	kit_expect(k, k->ops->changes(k->s, k->a, PLAIN, NULL, 100, &c, &k->e), ERR_LIMIT);
+	assert_non_null(strstr(k->e.text, "too long"));
+}
+
+/* ---- thousands ---- */
+
+static char *
+collections(struct kit *k, unsigned n)
+{
+	struct buf b;
+	buf_init(&b, 0);
+	buf_add_str(&b, "<d:multistatus xmlns:d=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\">");
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(&b, "<d:response><d:href>/dav/calendars/alice/a-calendar-with-a-rather-long-name-%u/</d:href>"
+			"<d:propstat><d:prop>"
+			"<d:resourcetype><d:collection/><c:calendar/></d:resourcetype><d:displayname>Number %u</d:displayname>"
+			"<d:owner><d:href>/dav/principals/users/alice/</d:href></d:owner><d:sync-token>%u</d:sync-token>"
+			"<c:supported-calendar-component-set><c:comp name=\"VEVENT\"/></c:supported-calendar-component-set>"
+			"</d:prop></d:propstat></d:response>", i, i, i);
+	buf_add_str(&b, "</d:multistatus>");
+	char *text = arena_strdup(k->a, buf_str(&b));
+	buf_finish(&b);
+	return text;
+}
+
+static void
+thousands_of_collections_are_listed_and_watched(void **state)
+{
+	struct kit *k = *state;
+	struct backend_folders f;
+	struct backend_watch w;
+	struct backend_keys keys;
+	const char *all = collections(k, 3000), *last = "/dav/calendars/alice/a-calendar-with-a-rather-long-name-2999/";
+	kit_session(k, "caldav", "");
+	fake_xml(k->fake, 207, all);
+	fake_xml(k->fake, 404, "");
+	kit_expect(k, k->ops->folders(k->s, k->a, &f, &k->e), ERR_OK);
+	assert_int_equal(f.n, 3000);
+	assert_non_null(kit_folder(&f, last));
+	fake_xml(k->fake, 207, all);
+	kit_expect(k, k->ops->watch(k->s, &last, 1, &w, &k->e), ERR_OK);
+	fake_xml(k->fake, 207, all);
+	kit_expect(k, k->ops->noticed(k->s, k->a, &keys, &w, &k->e), ERR_OK);
+	assert_int_equal(keys.n, 0);
+}
+
+/* Beyond all reason: refused as such, without a folder less than before. */
+static void
+too_many_collections_are_refused(void **state)
+{
+	struct kit *k = *state;
+	struct backend_folders f;
+	kit_ready(k, "caldav", kit_calendars, "");
+	fake_xml(k->fake, 207, collections(k, 5001));
+	kit_expect(k, k->ops->folders(k->s, k->a, &f, &k->e), ERR_LIMIT);
+	assert_non_null(strstr(k->e.text, "too long"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		KIT_TEST(document_types_are_refused_wherever_xml_is_read),
+		KIT_TEST(hrefs_that_lead_elsewhere_are_left_out),
+		KIT_TEST(nobody_elsewhere_says_what_is_gone),
+		KIT_TEST(homes_that_lead_elsewhere_are_left_out),
+		KIT_TEST(nothing_follows_a_redirect_to_another_origin),
+		KIT_TEST(an_endless_answer_ends_at_the_limit),
+		KIT_TEST(an_answer_that_is_announced_as_too_long_is_not_read),
+		KIT_TEST(thousands_of_collections_are_listed_and_watched),
+		KIT_TEST(too_many_collections_are_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
