@@ -1,0 +1,2 @@
+# The parser is a part of the library that both DAV modules share.
+set(LIBS dav)
