@@ -121,6 +121,7 @@ bool cal_same_address(const char *a, const char *b);
 /* "mailto:a@b" or "Name <a@b>" to the address alone. */
 const char *cal_address(struct ical_mem *m, const char *s);
 extern const char *const cal_location_lines[CAL_LOCATION_PARTS]; /* property names; NULL where it is a part of another */
+extern const unsigned cal_location_tags[CAL_LOCATION_PARTS];
 
 /* ---- calendar_exception.c ---- */
 
@@ -157,7 +158,6 @@ enum err cal_write(struct cal *c, const struct cal_event *ev, struct wbxml_write
 
 /* What was sent. INVALID. */
 enum err cal_take(struct cal *c, const struct wbxml_node *data, struct cal_event *ev_r, struct error *e) NODISCARD;
-bool cal_take_time(const struct wbxml_node *node, unsigned tag, int64_t *t_r, bool *present_r);
 
 /* ---- calendar_diff.c, calendar_apply.c, calendar_people.c ---- */
 

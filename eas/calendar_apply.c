@@ -73,12 +73,10 @@ until_text(struct cal *c, const struct cal_event *want, const struct cal_times *
 static void
 put_recurrence(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want, unsigned fields)
 {
-	static const char *const all[] = { "RRULE", "RDATE", "EXRULE", "EXDATE" };
 	struct cal_times t;
 
 	if (!want->recurring) {
-		for (unsigned i = 0; i < ARRAY_LEN(all); i++)
-			ical_remove_lines(component, all[i]);
+		ical_remove_series(component);
 		return;
 	}
 	cal_new_times(c, now, want, fields, &t);
@@ -132,16 +130,10 @@ put_reminder(struct cal *c, struct ical *component, const struct cal_event *now,
 			ical_remove(alarm);
 		return;
 	}
-	if (!alarm) {
-		alarm = ical_new_component(&c->m, "VALARM");
-		if (!alarm)
-			return;
-		const char *subject = ical_text(&c->m, ical_line(component, "SUMMARY"));
-		ical_put(&c->m, alarm, "ACTION", "", "DISPLAY");
-		ical_put_text(&c->m, alarm, "DESCRIPTION", subject && *subject ? subject : "Reminder");
-		ical_append(component, alarm);
-	}
-	ical_put(&c->m, alarm, "TRIGGER", "", trigger);
+	if (!alarm)
+		alarm = ical_new_alarm(&c->m, component, ical_text(&c->m, ical_line(component, "SUMMARY")));
+	if (alarm)
+		ical_put(&c->m, alarm, "TRIGGER", "", trigger);
 }
 
 static void

@@ -24,19 +24,6 @@ nomem(struct error *e)
 
 /* ---- what was sent ---- */
 
-static bool
-ghosted(const struct item_edit *edit, unsigned tag)
-{
-	const struct item_supported *s = edit->supported;
-
-	if (!s || !s->sent)
-		return false;
-	for (size_t i = 0; i < s->n; i++)
-		if (s->tags[i] == tag)
-			return false;
-	return true;
-}
-
 /* Up to 14.1 what is absent is removed unless it is ghosted; Location never is (MS-ASCMD R879, MS-ASCAL R301). */
 static unsigned
 removed(const struct merge *m)
@@ -55,7 +42,7 @@ removed(const struct merge *m)
 	if (m->c.modern)
 		return 0;
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
-		if (!ghosted(m->edit, rows[i].tag))
+		if (!item_is_ghosted(m->edit->supported, rows[i].tag))
 			fields |= rows[i].field;
 	return fields;
 }
@@ -369,26 +356,6 @@ blank(struct cal_event *ev)
 		ev->location[i] = "";
 }
 
-static bool
-skeleton(struct merge *m, const char *uid)
-{
-	struct cal *c = &m->c;
-	struct ical_time now = { .utc = true, .t = ical_now() };
-
-	c->root = ical_new_component(&c->m, "");
-	c->calendar = ical_new_component(&c->m, "VCALENDAR");
-	c->master = ical_new_component(&c->m, "VEVENT");
-	if (c->m.failed)
-		return false;
-	ical_append(c->root, c->calendar);
-	ical_put(&c->m, c->calendar, "VERSION", "", "2.0");
-	ical_put(&c->m, c->calendar, "PRODID", "", "-//cpush//cpush " CPUSH_VERSION "//EN");
-	ical_append(c->calendar, c->master);
-	ical_put_text(&c->m, c->master, "UID", uid);
-	ical_put_time(&c->m, c->master, "DTSTAMP", &now);
-	return !c->m.failed;
-}
-
 static enum err
 merge_add(struct merge *m, const char **uid_r)
 {
@@ -398,10 +365,12 @@ merge_add(struct merge *m, const char **uid_r)
 	int64_t start;
 	bool present;
 
-	if (!cal_take_time(m->edit->data, Calendar_StartTime, &start, &present) || !present)
+	if (!ical_take_time(m->edit->data, Calendar_StartTime, &start, &present) || !present)
 		return err_set(m->e, ERR_INVALID, "event: no usable StartTime");
-	if (!skeleton(m, uid))
+	m->c.master = ical_new_object(&m->c.m, "VEVENT", uid, &m->c.root);
+	if (!m->c.master)
 		return nomem(m->e);
+	m->c.calendar = m->c.master->parent;
 	*uid_r = uid;
 	blank(&now);
 	enum err err = merge_master(m, &now, false);
@@ -413,11 +382,9 @@ enum err
 cal_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e)
 {
 	struct merge m = { .c = { .view = v, .m = { .a = a }, .modern = v->version >= 160, .day_zone = zone_default() }, .edit = edit, .e = e };
-	AUTO(buf_finish) struct buf out = { 0 };
 	enum err err;
 
 	*m_r = (struct item_merged){ 0 };
-	buf_init(&out, 0);
 	if (edit->stored.len == 0) {
 		if (!edit->data || edit->instance_id)
 			return err_set(e, edit->instance_id ? ERR_NOTFOUND : ERR_INVALID, "event: nothing to change");
@@ -433,9 +400,5 @@ cal_merge(const struct item_view *v, struct arena *a, const struct item_edit *ed
 		return err;
 	m_r->unchanged = !m.changed;
 	m_r->altered = m.altered;
-	if (!m.changed)
-		return ERR_OK;
-	ical_write(m.c.root, &out);
-	m_r->bytes = slice(buf_ok(&out) ? arena_memdup(a, out.data, out.len) : NULL, out.len);
-	return m_r->bytes.ptr ? ERR_OK : nomem(e);
+	return m.changed && ical_result(&m.c.m, m.c.root, m_r) ? nomem(e) : ERR_OK;
 }

@@ -17,6 +17,22 @@ const char *const cal_location_lines[CAL_LOCATION_PARTS] = {
 	[CAL_ALTITUDE_ACCURACY] = "X-GEO-ALTITUDE-ACCURACY",
 };
 
+const unsigned cal_location_tags[CAL_LOCATION_PARTS] = {
+	[CAL_PLACE] = AirSyncBase_DisplayName,
+	[CAL_ANNOTATION] = AirSyncBase_Annotation,
+	[CAL_STREET] = AirSyncBase_Street,
+	[CAL_CITY] = AirSyncBase_City,
+	[CAL_STATE] = AirSyncBase_State,
+	[CAL_COUNTRY] = AirSyncBase_Country,
+	[CAL_POSTAL_CODE] = AirSyncBase_PostalCode,
+	[CAL_LATITUDE] = AirSyncBase_Latitude,
+	[CAL_LONGITUDE] = AirSyncBase_Longitude,
+	[CAL_ACCURACY] = AirSyncBase_Accuracy,
+	[CAL_ALTITUDE] = AirSyncBase_Altitude,
+	[CAL_ALTITUDE_ACCURACY] = AirSyncBase_AltitudeAccuracy,
+	[CAL_URI] = AirSyncBase_LocationUri,
+};
+
 int64_t
 cal_wire(const struct cal *c, const struct ical_time *t, const struct zone *z)
 {

@@ -4,52 +4,6 @@
 #include "base/text.h"
 #include "eas/calendar.h"
 
-static const unsigned location_tags[CAL_LOCATION_PARTS] = {
-	[CAL_PLACE] = AirSyncBase_DisplayName,
-	[CAL_ANNOTATION] = AirSyncBase_Annotation,
-	[CAL_STREET] = AirSyncBase_Street,
-	[CAL_CITY] = AirSyncBase_City,
-	[CAL_STATE] = AirSyncBase_State,
-	[CAL_COUNTRY] = AirSyncBase_Country,
-	[CAL_POSTAL_CODE] = AirSyncBase_PostalCode,
-	[CAL_LATITUDE] = AirSyncBase_Latitude,
-	[CAL_LONGITUDE] = AirSyncBase_Longitude,
-	[CAL_ACCURACY] = AirSyncBase_Accuracy,
-	[CAL_ALTITUDE] = AirSyncBase_Altitude,
-	[CAL_ALTITUDE_ACCURACY] = AirSyncBase_AltitudeAccuracy,
-	[CAL_URI] = AirSyncBase_LocationUri,
-};
-
-bool
-cal_take_time(const struct wbxml_node *node, unsigned tag, int64_t *t_r, bool *present_r)
-{
-	const char *s = wbxml_text(node, tag);
-	struct ical_time t;
-
-	*present_r = s && *s;
-	if (!*present_r)
-		return true;
-	if (!ical_time_parse(s, &t))
-		return false;
-	*t_r = t.t;
-	return true;
-}
-
-/* A number of a small range; false: it is there and none of these. */
-static bool
-take_int(const struct wbxml_node *data, unsigned tag, unsigned field, int max, struct cal_event *ev, int *v_r)
-{
-	int64_t v = wbxml_int(data, tag, 0, -1);
-
-	if (!wbxml_has(data, tag))
-		return true;
-	if (v < 0 || v > max)
-		return false;
-	ev->has |= field;
-	*v_r = (int)v;
-	return true;
-}
-
 static void
 take_location(struct cal *c, const struct wbxml_node *data, struct cal_event *ev)
 {
@@ -61,7 +15,7 @@ take_location(struct cal *c, const struct wbxml_node *data, struct cal_event *ev
 	if (c->modern && place) {
 		ev->has |= CAL_LOCATION;
 		for (unsigned i = 0; i < CAL_LOCATION_PARTS; i++) {
-			const char *part = wbxml_text(place, location_tags[i]);
+			const char *part = wbxml_text(place, cal_location_tags[i]);
 			ev->location[i] = part ? part : "";
 		}
 	} else if (s) {
@@ -131,7 +85,7 @@ take_times(struct cal *c, const struct wbxml_node *data, struct cal_event *ev)
 	const char *zone = wbxml_text(data, Calendar_Timezone);
 
 	(void)c;
-	if (!cal_take_time(data, Calendar_StartTime, &ev->start, &start) || !cal_take_time(data, Calendar_EndTime, &ev->end, &end))
+	if (!ical_take_time(data, Calendar_StartTime, &ev->start, &start) || !ical_take_time(data, Calendar_EndTime, &ev->end, &end))
 		return false;
 	ev->has |= start ? CAL_START : 0;
 	ev->has |= end ? CAL_END : 0;
@@ -166,9 +120,9 @@ static bool
 take_numbers(const struct wbxml_node *data, struct cal_event *ev)
 {
 	ev->busy = 2;
-	if (!take_int(data, Calendar_BusyStatus, CAL_BUSY, 4, ev, &ev->busy) ||
-	    !take_int(data, Calendar_Sensitivity, CAL_SENSITIVITY, 3, ev, &ev->sensitivity) ||
-	    !take_int(data, Calendar_MeetingStatus, CAL_MEETING, 15, ev, &ev->meeting) || !take_reminder(data, ev))
+	if (!ical_take_int(data, Calendar_BusyStatus, 4, &ev->busy, &ev->has, CAL_BUSY) ||
+	    !ical_take_int(data, Calendar_Sensitivity, 3, &ev->sensitivity, &ev->has, CAL_SENSITIVITY) ||
+	    !ical_take_int(data, Calendar_MeetingStatus, 15, &ev->meeting, &ev->has, CAL_MEETING) || !take_reminder(data, ev))
 		return false;
 	if (wbxml_has(data, Calendar_ResponseRequested)) {
 		ev->has |= CAL_RESPONSE_REQUESTED;
@@ -213,7 +167,7 @@ take_exceptions(struct cal *c, const struct wbxml_node *data, struct cal_event *
 	for (const struct wbxml_node *n = wbxml_child(list, Calendar_Exception); n && ev->n_exceptions < room; n = wbxml_next(n, Calendar_Exception)) {
 		struct cal_exception *x = &ev->exceptions[ev->n_exceptions];
 		unsigned tag = wbxml_has(n, AirSyncBase_InstanceId) ? AirSyncBase_InstanceId : Calendar_ExceptionStartTime;
-		if (!cal_take_time(n, tag, &x->original, &present) || !present)
+		if (!ical_take_time(n, tag, &x->original, &present) || !present)
 			return false;
 		x->deleted = wbxml_bool(n, Calendar_Deleted, false);
 		if (!x->deleted && !take_event(c, n, &x->event))

@@ -1,36 +1,7 @@
 /* What an event says as the elements of the Calendar class [MS-ASCAL 2.2.2]. */
-#include <stdio.h>
 #include <string.h>
 
 #include "eas/calendar.h"
-
-static const unsigned location_tags[CAL_LOCATION_PARTS] = {
-	[CAL_PLACE] = AirSyncBase_DisplayName,
-	[CAL_ANNOTATION] = AirSyncBase_Annotation,
-	[CAL_STREET] = AirSyncBase_Street,
-	[CAL_CITY] = AirSyncBase_City,
-	[CAL_STATE] = AirSyncBase_State,
-	[CAL_COUNTRY] = AirSyncBase_Country,
-	[CAL_POSTAL_CODE] = AirSyncBase_PostalCode,
-	[CAL_LATITUDE] = AirSyncBase_Latitude,
-	[CAL_LONGITUDE] = AirSyncBase_Longitude,
-	[CAL_ACCURACY] = AirSyncBase_Accuracy,
-	[CAL_ALTITUDE] = AirSyncBase_Altitude,
-	[CAL_ALTITUDE_ACCURACY] = AirSyncBase_AltitudeAccuracy,
-	[CAL_URI] = AirSyncBase_LocationUri,
-};
-
-static void
-put_time(struct wbxml_writer *w, unsigned tag, int64_t t)
-{
-	struct ical_civil c;
-	char s[40];
-
-	ical_civil(t, &c);
-	(void)snprintf(s, sizeof s, "%04d%02u%02uT%02u%02u%02uZ", (int)(c.year < 1 ? 1 : c.year > 9999 ? 9999 : c.year), c.month,
-		c.day, c.hour, c.minute, c.second);
-	wbxml_put(w, tag, s);
-}
 
 static void
 put_text(struct wbxml_writer *w, unsigned tag, const char *s)
@@ -56,7 +27,7 @@ put_location(const struct cal *c, const struct cal_event *ev, bool empty, struct
 		return;
 	wbxml_start(w, AirSyncBase_Location);
 	for (unsigned i = 0; i < CAL_LOCATION_PARTS; i++)
-		put_text(w, location_tags[i], ev->location[i]);
+		put_text(w, cal_location_tags[i], ev->location[i]);
 	wbxml_end(w);
 }
 
@@ -75,17 +46,6 @@ put_attendees(const struct cal_event *ev, struct wbxml_writer *w)
 		wbxml_put_int(w, Calendar_AttendeeType, a->type);
 		wbxml_end(w);
 	}
-	wbxml_end(w);
-}
-
-static void
-put_categories(const struct cal_event *ev, struct wbxml_writer *w)
-{
-	if (!ev->categories.n)
-		return;
-	wbxml_start(w, Calendar_Categories);
-	for (size_t i = 0; i < ev->categories.n; i++)
-		wbxml_put(w, Calendar_Category, ev->categories.v[i]);
 	wbxml_end(w);
 }
 
@@ -122,8 +82,8 @@ put_difference(struct cal *c, const struct cal_event *series, const struct cal_e
 
 	if (strcmp(ev->subject, series->subject) != 0)
 		wbxml_put(w, Calendar_Subject, ev->subject);
-	put_time(w, Calendar_StartTime, ev->start);
-	put_time(w, Calendar_EndTime, ev->end);
+	ical_write_time(w, Calendar_StartTime, ev->start, false);
+	ical_write_time(w, Calendar_EndTime, ev->end, false);
 	if (!same_location(ev, series))
 		put_location(c, ev, true, w);
 	if (!ical_same_body(c->view, &ev->body, &series->body))
@@ -143,7 +103,7 @@ put_difference(struct cal *c, const struct cal_event *series, const struct cal_e
 	if (!ical_same_words(&ev->categories, &series->categories)) {
 		if (!ev->categories.n)
 			wbxml_empty(w, Calendar_Categories);
-		put_categories(ev, w);
+		ical_write_categories(w, Calendar_Categories, Calendar_Category, &ev->categories);
 	}
 	if (version >= 140 && !same_attendees(ev, series))
 		put_attendees(ev, w);
@@ -166,7 +126,7 @@ put_exceptions(struct cal *c, const struct cal_event *ev, struct wbxml_writer *w
 		wbxml_start(w, Calendar_Exception);
 		if (x->deleted)
 			wbxml_put_int(w, Calendar_Deleted, 1);
-		put_time(w, c->modern ? AirSyncBase_InstanceId : Calendar_ExceptionStartTime, x->original);
+		ical_write_time(w, c->modern ? AirSyncBase_InstanceId : Calendar_ExceptionStartTime, x->original, false);
 		if (!x->deleted)
 			err = put_difference(c, ev, &x->event, w);
 		wbxml_end(w);
@@ -201,14 +161,14 @@ cal_write(struct cal *c, const struct cal_event *ev, struct wbxml_writer *w)
 
 	wbxml_put(w, Calendar_Timezone, zone);
 	wbxml_put(w, Calendar_DtStamp, ev->stamp);
-	put_time(w, Calendar_StartTime, ev->start);
+	ical_write_time(w, Calendar_StartTime, ev->start, false);
 	wbxml_put(w, Calendar_Subject, ev->subject);
 	put_text(w, Calendar_UID, ev->uid);
 	put_text(w, Calendar_OrganizerName, *ev->organizer_name ? ev->organizer_name : ev->organizer_email);
 	put_text(w, Calendar_OrganizerEmail, ev->organizer_email);
 	put_attendees(ev, w);
 	put_location(c, ev, false, w);
-	put_time(w, Calendar_EndTime, ev->end);
+	ical_write_time(w, Calendar_EndTime, ev->end, false);
 	enum err err = ical_write_body(c->view, c->m.a, &ev->body, true, w);
 	wbxml_put_int(w, Calendar_Sensitivity, ev->sensitivity);
 	wbxml_put_int(w, Calendar_BusyStatus, ev->busy);
@@ -216,7 +176,7 @@ cal_write(struct cal *c, const struct cal_event *ev, struct wbxml_writer *w)
 	if (ev->reminder >= 0)
 		wbxml_put_int(w, Calendar_Reminder, ev->reminder);
 	wbxml_put_int(w, Calendar_MeetingStatus, ev->meeting);
-	put_categories(ev, w);
+	ical_write_categories(w, Calendar_Categories, Calendar_Category, &ev->categories);
 	if (ev->recurring)
 		recurrence_write(w, &ev->recurrence, false, c->view->version);
 	if (err == ERR_OK)

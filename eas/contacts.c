@@ -75,18 +75,6 @@ render(const struct item_view *view, struct arena *a, const struct backend_item 
 	return body_write(view, a, &source, w);
 }
 
-/* Supported was sent and leaves it out: absent means unchanged (MS-ASCMD R873..R881). */
-static bool
-is_ghosted(const struct item_supported *s, unsigned tag)
-{
-	if (!s || !s->sent)
-		return false;
-	for (size_t i = 0; i < s->n; i++)
-		if (s->tags[i] == tag)
-			return false;
-	return true;
-}
-
 /* An ApplicationData with nothing of a contact in it but its picture or body says nothing about the rest. */
 static bool
 says_something(const struct wbxml_node *data)
@@ -146,10 +134,10 @@ want_lists(struct arena *a, const struct item_edit *edit, const struct contact *
 {
 	static const char *nothing[1];
 	const struct wbxml_node *node = wbxml_child(edit->data, Contacts_Categories);
-	if (node || !is_ghosted(edit->supported, Contacts_Categories))
+	if (node || !item_is_ghosted(edit->supported, Contacts_Categories))
 		want->categories = sent_list(a, node, Contacts_Category, beyond(old->categories));
 	node = wbxml_child(edit->data, Contacts_Children);
-	if (node || !is_ghosted(edit->supported, Contacts_Children))
+	if (node || !item_is_ghosted(edit->supported, Contacts_Children))
 		want->children = sent_list(a, node, Contacts_Child, nothing);
 	return want->categories && want->children ? ERR_OK : ERR_NOMEM;
 }
@@ -201,7 +189,7 @@ want_fields(struct arena *a, const struct item_edit *edit, struct contact *want,
 		enum err err = text ? sent_text(a, f, text, &want->text[i]) : ERR_OK;
 		if (err)
 			return err_set(e, err, err == ERR_NOMEM ? "no memory for a contact" : "a date of a contact is malformed");
-		if (!text && f->kind != FIELD_FILEAS && !is_ghosted(edit->supported, f->tag))
+		if (!text && f->kind != FIELD_FILEAS && !item_is_ghosted(edit->supported, f->tag))
 			want->text[i] = ""; /* the filing string can be made of the rest: phones that know none send none */
 	}
 	return ERR_OK;

@@ -1,5 +1,6 @@
 #include "eas/ical_item.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -223,20 +224,56 @@ ical_write_body(const struct item_view *v, struct arena *a, const struct ical_bo
 	return body_write(v, a, &source, w);
 }
 
-/* ---- that it was changed ---- */
+/* ---- elements ---- */
+
+bool
+ical_take_time(const struct wbxml_node *data, unsigned tag, int64_t *t_r, bool *there_r)
+{
+	const char *s = wbxml_text(data, tag);
+	struct ical_time t;
+
+	*there_r = s && *s;
+	if (!*there_r)
+		return true;
+	if (!ical_time_parse(s, &t))
+		return false;
+	*t_r = t.t;
+	return true;
+}
+
+bool
+ical_take_int(const struct wbxml_node *data, unsigned tag, int max, int *v_r, unsigned *has_r, unsigned field)
+{
+	int64_t v = wbxml_int(data, tag, 0, -1);
+
+	if (!wbxml_has(data, tag))
+		return true;
+	if (v < 0 || v > max)
+		return false;
+	*has_r |= field;
+	*v_r = (int)v;
+	return true;
+}
 
 void
-ical_touch(struct ical_mem *m, struct ical *component, bool own)
+ical_write_time(struct wbxml_writer *w, unsigned tag, int64_t t, bool extended)
 {
-	struct ical_time now = { .utc = true, .t = ical_now() };
-	const char *sequence = ical_value(component, "SEQUENCE");
-	uint64_t n = 0;
+	struct ical_civil c;
+	char s[40];
 
-	ical_put_time(m, component, "LAST-MODIFIED", &now);
-	if (!own)
+	ical_civil(t, &c);
+	(void)snprintf(s, sizeof s, extended ? "%04d-%02u-%02uT%02u:%02u:%02u.000Z" : "%04d%02u%02uT%02u%02u%02uZ",
+		(int)(c.year < 1 ? 1 : c.year > 9999 ? 9999 : c.year), c.month, c.day, c.hour, c.minute, c.second);
+	wbxml_put(w, tag, s);
+}
+
+void
+ical_write_categories(struct wbxml_writer *w, unsigned outer, unsigned inner, const struct ical_words *words)
+{
+	if (!words->n)
 		return;
-	ical_put_time(m, component, "DTSTAMP", &now);
-	if (sequence && (!text_to_u64(sequence, &n) || n >= INT32_MAX))
-		return;
-	ical_put(m, component, "SEQUENCE", NULL, ical_printf(m, "%llu", (unsigned long long)n + 1));
+	wbxml_start(w, outer);
+	for (size_t i = 0; i < words->n; i++)
+		wbxml_put(w, inner, words->v[i]);
+	wbxml_end(w);
 }

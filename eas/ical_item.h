@@ -37,6 +37,26 @@ bool ical_same_body(const struct item_view *v, const struct ical_body *now, cons
 void ical_put_body(struct ical_mem *m, struct ical *component, const struct ical_body *want);
 enum err ical_write_body(const struct item_view *v, struct arena *a, const struct ical_body *b, bool native, struct wbxml_writer *w);
 
+/* ---- elements that both classes have ---- */
+
+/* A time. False: it is there and none; *t_r is set only if *there_r. */
+bool ical_take_time(const struct wbxml_node *data, unsigned tag, int64_t *t_r, bool *there_r);
+/* A number from 0 to max; *has_r |= field where it is there. False: it is there and none of these. */
+bool ical_take_int(const struct wbxml_node *data, unsigned tag, int max, int *v_r, unsigned *has_r, unsigned field);
+/* 2026-11-24T10:00:00.000Z where extended, else 20261124T100000Z [MS-ASDTYPE 2.7]. */
+void ical_write_time(struct wbxml_writer *w, unsigned tag, int64_t t, bool extended);
+void ical_write_categories(struct wbxml_writer *w, unsigned outer, unsigned inner, const struct ical_words *words);
+
+/* ---- objects (eas/ical_object.c) ---- */
+
+/* A VCALENDAR of ours with one component of that name, which is returned. NULL where memory is short. */
+struct ical *ical_new_object(struct ical_mem *m, const char *name, const char *uid, struct ical **root_r);
+/* A VALARM without TRIGGER at the end of the component. NULL where memory is short. */
+struct ical *ical_new_alarm(struct ical_mem *m, struct ical *component, const char *description);
+/* Its rules and dates. */
+void ical_remove_series(struct ical *component);
+/* The object as the bytes of m_r. ERR_NOMEM. */
+enum err ical_result(struct ical_mem *m, const struct ical *root, struct item_merged *m_r) NODISCARD;
 /* LAST-MODIFIED; with `own` DTSTAMP and SEQUENCE, too. */
 void ical_touch(struct ical_mem *m, struct ical *component, bool own);
 

@@ -17,3 +17,14 @@ item_class(enum backend_class class)
 	}
 	return NULL;
 }
+
+bool
+item_is_ghosted(const struct item_supported *s, unsigned tag)
+{
+	if (!s || !s->sent)
+		return false;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->tags[i] == tag)
+			return false;
+	return true;
+}

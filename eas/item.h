@@ -69,6 +69,9 @@ struct item_supported {
 	size_t n;
 };
 
+/* Does a phone that leaves the element out mean that it stays as it is (MS-ASCMD R873..R881)? s may be NULL. */
+bool item_is_ghosted(const struct item_supported *s, unsigned tag);
+
 /* An Add or Change of the phone. */
 struct item_edit {
 	const struct wbxml_node *data;    /* ApplicationData; NULL where an instance is deleted */

@@ -1,7 +1,6 @@
 /* The Recurrence element of calendar and tasks [MS-ASCAL 2.2.2.35, MS-ASTASK 2.2.2.18]. */
+#include "eas/ical_item.h"
 #include "eas/recurrence.h"
-
-#include <stdio.h>
 
 /* The same elements in two code pages. */
 struct tags {
@@ -119,18 +118,6 @@ recurrence_read(const struct wbxml_node *node, bool tasks, int64_t start, struct
 }
 
 static void
-put_time(struct wbxml_writer *w, unsigned tag, int64_t t, bool extended)
-{
-	struct ical_civil c;
-	char s[40];
-
-	ical_civil(t, &c);
-	(void)snprintf(s, sizeof s, extended ? "%04d-%02u-%02uT%02u:%02u:%02u.000Z" : "%04d%02u%02uT%02u%02u%02uZ",
-		(int)(c.year < 1 ? 1 : c.year > 9999 ? 9999 : c.year), c.month, c.day, c.hour, c.minute, c.second);
-	wbxml_put(w, tag, s);
-}
-
-static void
 put_pattern(struct wbxml_writer *w, const struct recurrence *rec, const struct tags *t)
 {
 	if (rec->type == 2 || rec->type == 5)
@@ -151,13 +138,13 @@ recurrence_write(struct wbxml_writer *w, const struct recurrence *rec, bool task
 	wbxml_start(w, tasks ? Tasks_Recurrence : Calendar_Recurrence);
 	wbxml_put_int(w, t->type, rec->type);
 	if (tasks)
-		put_time(w, Tasks_Start, rec->start, true);
+		ical_write_time(w, Tasks_Start, rec->start, true);
 	wbxml_put_int(w, t->interval, rec->interval);
 	put_pattern(w, rec, t);
 	if (rec->occurrences)
 		wbxml_put_int(w, t->occurrences, rec->occurrences);
 	else if (rec->has_until)
-		put_time(w, t->until, rec->until, tasks);
+		ical_write_time(w, t->until, rec->until, tasks);
 	if (version >= 140 && rec->type >= 2)
 		wbxml_put_int(w, t->calendar, 1);
 	if (version >= 141 && rec->type == 1)

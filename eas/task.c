@@ -1,7 +1,6 @@
 /* The Tasks class: a VTODO as ApplicationData. */
 #include "eas/task.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -170,35 +169,12 @@ task_read(struct tasks *c, struct task *t_r, struct error *e)
 /* ---- rendering ---- */
 
 static void
-put_time(struct wbxml_writer *w, unsigned tag, int64_t t)
-{
-	struct ical_civil c;
-	char s[40];
-
-	ical_civil(t, &c);
-	(void)snprintf(s, sizeof s, "%04d-%02u-%02uT%02u:%02u:%02u.000Z", (int)(c.year < 1 ? 1 : c.year > 9999 ? 9999 : c.year),
-		c.month, c.day, c.hour, c.minute, c.second);
-	wbxml_put(w, tag, s);
-}
-
-static void
 put_date(struct wbxml_writer *w, unsigned utc, unsigned local, const struct task_date *d)
 {
 	if (!d->there)
 		return;
-	put_time(w, utc, d->utc);
-	put_time(w, local, d->local);
-}
-
-static void
-put_categories(struct wbxml_writer *w, const struct task *t)
-{
-	if (!t->categories.n)
-		return;
-	wbxml_start(w, Tasks_Categories);
-	for (size_t i = 0; i < t->categories.n; i++)
-		wbxml_put(w, Tasks_Category, t->categories.v[i]);
-	wbxml_end(w);
+	ical_write_time(w, utc, d->utc, true);
+	ical_write_time(w, local, d->local, true);
 }
 
 static void
@@ -208,7 +184,7 @@ put_completion(struct wbxml_writer *w, const struct task *t)
 	if (!t->complete)
 		return;
 	/* Required; where it is not known the day it was due, else long ago. */
-	put_time(w, Tasks_DateCompleted, t->has_completed ? t->completed : t->due.there ? t->due.utc : 0);
+	ical_write_time(w, Tasks_DateCompleted, t->has_completed ? t->completed : t->due.there ? t->due.utc : 0, true);
 }
 
 static enum err
@@ -233,14 +209,14 @@ render(const struct item_view *v, struct arena *a, const struct backend_item *it
 	wbxml_put_int(w, Tasks_Importance, t.importance);
 	put_date(w, Tasks_UtcStartDate, Tasks_StartDate, &t.start);
 	put_date(w, Tasks_UtcDueDate, Tasks_DueDate, &t.due);
-	put_categories(w, &t);
+	ical_write_categories(w, Tasks_Categories, Tasks_Category, &t.categories);
 	if (t.recurring)
 		recurrence_write(w, &t.recurrence, true, v->version);
 	put_completion(w, &t);
 	wbxml_put_int(w, Tasks_Sensitivity, t.sensitivity);
 	wbxml_put_int(w, Tasks_ReminderSet, t.has_reminder);
 	if (t.has_reminder)
-		put_time(w, Tasks_ReminderTime, t.reminder);
+		ical_write_time(w, Tasks_ReminderTime, t.reminder, true);
 	if (*t.ordinal)
 		wbxml_put(w, Tasks_OrdinalDate, t.ordinal);
 	if (*t.sub_ordinal)

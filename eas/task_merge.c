@@ -17,28 +17,13 @@ struct merge {
 
 /* ---- what was sent ---- */
 
-static bool
-take_time(const struct wbxml_node *data, unsigned tag, int64_t *t_r, bool *there_r)
-{
-	const char *s = wbxml_text(data, tag);
-	struct ical_time t;
-
-	*there_r = s && *s;
-	if (!*there_r)
-		return true;
-	if (!ical_time_parse(s, &t))
-		return false;
-	*t_r = t.t;
-	return true;
-}
-
 /* Both forms, or the one that was sent and the other by the default zone. A midnight of the wall clock is a day. */
 static bool
 take_date(const struct wbxml_node *data, unsigned utc, unsigned local, unsigned field, struct task *t, struct task_date *d)
 {
 	bool has_utc, has_local;
 
-	if (!take_time(data, utc, &d->utc, &has_utc) || !take_time(data, local, &d->local, &has_local))
+	if (!ical_take_time(data, utc, &d->utc, &has_utc) || !ical_take_time(data, local, &d->local, &has_local))
 		return false;
 	if (wbxml_has(data, utc) || wbxml_has(data, local))
 		t->has |= field;
@@ -52,26 +37,12 @@ take_date(const struct wbxml_node *data, unsigned utc, unsigned local, unsigned 
 }
 
 static bool
-take_int(const struct wbxml_node *data, unsigned tag, unsigned field, int max, struct task *t, int *v_r)
-{
-	int64_t v = wbxml_int(data, tag, 0, -1);
-
-	if (!wbxml_has(data, tag))
-		return true;
-	if (v < 0 || v > max)
-		return false;
-	t->has |= field;
-	*v_r = (int)v;
-	return true;
-}
-
-static bool
 take_reminder(const struct wbxml_node *data, struct task *t)
 {
 	int set = 0;
 
-	if (!take_int(data, Tasks_ReminderSet, TASK_REMINDER, 1, t, &set) ||
-	    !take_time(data, Tasks_ReminderTime, &t->reminder, &t->has_reminder_time))
+	if (!ical_take_int(data, Tasks_ReminderSet, 1, &set, &t->has, TASK_REMINDER) ||
+	    !ical_take_time(data, Tasks_ReminderTime, &t->reminder, &t->has_reminder_time))
 		return false;
 	t->has_reminder = set;
 	return true;
@@ -113,10 +84,10 @@ take(struct merge *m, struct task *t)
 	}
 	if (!take_date(data, Tasks_UtcStartDate, Tasks_StartDate, TASK_START, t, &t->start) ||
 	    !take_date(data, Tasks_UtcDueDate, Tasks_DueDate, TASK_DUE, t, &t->due) ||
-	    !take_int(data, Tasks_Complete, TASK_COMPLETE, 1, t, &complete) ||
-	    !take_int(data, Tasks_Importance, TASK_IMPORTANCE, 2, t, &t->importance) ||
-	    !take_int(data, Tasks_Sensitivity, TASK_SENSITIVITY, 3, t, &t->sensitivity) || !take_reminder(data, t) ||
-	    !take_time(data, Tasks_DateCompleted, &t->completed, &t->has_completed) || !take_recurrence(data, t))
+	    !ical_take_int(data, Tasks_Complete, 1, &complete, &t->has, TASK_COMPLETE) ||
+	    !ical_take_int(data, Tasks_Importance, 2, &t->importance, &t->has, TASK_IMPORTANCE) ||
+	    !ical_take_int(data, Tasks_Sensitivity, 3, &t->sensitivity, &t->has, TASK_SENSITIVITY) || !take_reminder(data, t) ||
+	    !ical_take_time(data, Tasks_DateCompleted, &t->completed, &t->has_completed) || !take_recurrence(data, t))
 		return false;
 	t->complete = complete;
 	t->has |= t->has_completed ? TASK_COMPLETED : 0u;
@@ -250,27 +221,21 @@ put_reminder(struct merge *m, const struct task *want)
 	}
 	if (!want->has_reminder_time)
 		return;
-	if (!alarm) {
-		alarm = ical_new_component(&m->c.m, "VALARM");
-		if (!alarm)
-			return;
-		ical_put(&m->c.m, alarm, "ACTION", "", "DISPLAY");
-		ical_put_text(&m->c.m, alarm, "DESCRIPTION", *want->subject ? want->subject : "Reminder");
-		ical_append(m->c.todo, alarm);
-	}
-	ical_put(&m->c.m, alarm, "TRIGGER", ";VALUE=DATE-TIME", ical_time_text(&m->c.m, &at));
+	if (!alarm)
+		alarm = ical_new_alarm(&m->c.m, m->c.todo, want->subject);
+	if (alarm)
+		ical_put(&m->c.m, alarm, "TRIGGER", ";VALUE=DATE-TIME", ical_time_text(&m->c.m, &at));
 }
 
 static void
 put_recurrence(struct merge *m, const struct task *want)
 {
-	static const char *const all[] = { "RRULE", "RDATE", "EXRULE", "EXDATE", "X-REGENERATE" };
 	struct ical *todo = m->c.todo;
 	struct ical_time start, until = { .date = true, .t = ical_midnight(want->recurrence.until) };
 
 	if (!want->recurring) {
-		for (unsigned i = 0; i < ARRAY_LEN(all); i++)
-			ical_remove_lines(todo, all[i]);
+		ical_remove_series(todo);
+		ical_remove_lines(todo, "X-REGENERATE");
 		return;
 	}
 	/* A rule needs a DTSTART (RFC 5545 3.8.5.3), of the form that DUE has. */
@@ -353,33 +318,15 @@ merge_fields(struct merge *m, const struct task *now)
 	return err;
 }
 
-static bool
-skeleton(struct merge *m, const char *uid)
-{
-	struct tasks *c = &m->c;
-	struct ical_time now = { .utc = true, .t = ical_now() };
-
-	c->root = ical_new_component(&c->m, "");
-	c->calendar = ical_new_component(&c->m, "VCALENDAR");
-	c->todo = ical_new_component(&c->m, "VTODO");
-	if (c->m.failed)
-		return false;
-	ical_append(c->root, c->calendar);
-	ical_put(&c->m, c->calendar, "VERSION", "", "2.0");
-	ical_put(&c->m, c->calendar, "PRODID", "", "-//cpush//cpush " CPUSH_VERSION "//EN");
-	ical_append(c->calendar, c->todo);
-	ical_put_text(&c->m, c->todo, "UID", uid);
-	ical_put_time(&c->m, c->todo, "DTSTAMP", &now);
-	return !c->m.failed;
-}
-
 static enum err
 merge_add(struct merge *m)
 {
 	static const struct task blank = { .subject = "", .body = { .plain = "" }, .importance = 1, .ordinal = "", .sub_ordinal = "" };
 
-	if (!skeleton(m, m->edit->uid ? m->edit->uid : ""))
+	m->c.todo = ical_new_object(&m->c.m, "VTODO", m->edit->uid ? m->edit->uid : "", &m->c.root);
+	if (!m->c.todo)
 		return ERR_NOMEM;
+	m->c.calendar = m->c.todo->parent;
 	enum err err = merge_fields(m, &blank);
 	m->changed = true;
 	return err;
@@ -400,10 +347,8 @@ enum err
 task_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e)
 {
 	struct merge m = { .c = { .view = v, .m = { .a = a } }, .edit = edit, .e = e };
-	AUTO(buf_finish) struct buf out;
 
 	*m_r = (struct item_merged){ 0 };
-	buf_init(&out, 0);
 	if (edit->instance_id)
 		return err_set(e, ERR_NOTFOUND, "task: instances are not edited");
 	if (!edit->data)
@@ -415,9 +360,5 @@ task_merge(const struct item_view *v, struct arena *a, const struct item_edit *e
 		return err;
 	m_r->unchanged = !m.changed;
 	m_r->altered = m.altered;
-	if (!m.changed)
-		return ERR_OK;
-	ical_write(m.c.root, &out);
-	m_r->bytes = slice(buf_ok(&out) ? arena_memdup(a, out.data, out.len) : NULL, out.len);
-	return m_r->bytes.ptr ? ERR_OK : err_set(e, ERR_NOMEM, "task: out of memory");
+	return m.changed && ical_result(&m.c.m, m.c.root, m_r) ? err_set(e, ERR_NOMEM, "task: out of memory") : ERR_OK;
 }
