@@ -16,7 +16,7 @@
 #include "eas/timezone.h"
 
 #define CAL_DAY INT64_C(86400)
-#define CAL_EXCEPTIONS_READ 4096 /* of an object; further ones are kept, but not shown */
+#define CAL_EXCEPTIONS_READ 4096 /* of a series; one with more is set aside: what is deleted would be shown */
 #define CAL_EXCEPTIONS_SENT 256  /* [MS-ASCAL 2.2.2.21], the latest */
 #define CAL_ATTENDEES_MAX 2000   /* further lines are kept, but not shown */
 
@@ -111,7 +111,7 @@ int64_t cal_date(struct arena *a, struct slice bytes);
 
 /* ---- calendar_read.c ---- */
 
-/* INVALID: no usable DTSTART. Recurrence and exceptions only for the master. */
+/* INVALID: no usable DTSTART. LIMIT: more than CAL_EXCEPTIONS_READ exceptions. Recurrence and exceptions only for the master. */
 enum err cal_read_event(struct cal *c, const struct ical *component, struct cal_event *ev_r, struct error *e) NODISCARD;
 bool cal_read_times(struct cal *c, const struct ical *component, struct cal_times *t_r);
 int64_t cal_wire(const struct cal *c, const struct ical_time *t, const struct zone *z);
@@ -125,7 +125,8 @@ extern const unsigned cal_location_tags[CAL_LOCATION_PARTS];
 
 /* ---- calendar_exception.c ---- */
 
-void cal_read_exceptions(struct cal *c, const struct ical *master, struct cal_event *ev);
+/* LIMIT. */
+enum err cal_read_exceptions(struct cal *c, const struct ical *master, struct cal_event *ev, struct error *e) NODISCARD;
 /* A time that names an instance, as a wall clock of the series. */
 struct ical_time cal_key(struct cal *c, const struct ical_time *t, const struct cal_times *series);
 /* The key that a phone means by an ExceptionStartTime or InstanceId. */

@@ -70,7 +70,7 @@ count(struct cal *c, const struct ical *master)
 		for (const char *p = line->value; *p; p++)
 			n += *p == ',';
 	}
-	return n < CAL_EXCEPTIONS_READ ? n : CAL_EXCEPTIONS_READ;
+	return n;
 }
 
 /* The next value of a list of times; *p moves behind it. False at the end; t_r->t is set only if *valid_r. */
@@ -140,16 +140,16 @@ read_exdates(struct cal *c, const struct ical *master, struct cal_event *ev, siz
 	}
 }
 
-void
-cal_read_exceptions(struct cal *c, const struct ical *master, struct cal_event *ev)
+enum err
+cal_read_exceptions(struct cal *c, const struct ical *master, struct cal_event *ev, struct error *e)
 {
 	size_t room = count(c, master), n = 0;
 
-	if (room == 0)
-		return;
-	ev->exceptions = ical_alloc(&c->m, room, sizeof *ev->exceptions);
+	if (room > CAL_EXCEPTIONS_READ)
+		return err_set(e, ERR_LIMIT, "event: more than %d exceptions", CAL_EXCEPTIONS_READ);
+	ev->exceptions = room ? ical_alloc(&c->m, room, sizeof *ev->exceptions) : NULL;
 	if (!ev->exceptions)
-		return;
+		return ERR_OK;
 	read_overrides(c, master, ev, room);
 	read_exdates(c, master, ev, room);
 	qsort(ev->exceptions, ev->n_exceptions, sizeof *ev->exceptions, by_key);
@@ -157,6 +157,7 @@ cal_read_exceptions(struct cal *c, const struct ical *master, struct cal_event *
 		if (n == 0 || ev->exceptions[n - 1].key.t != ev->exceptions[i].key.t)
 			ev->exceptions[n++] = ev->exceptions[i];
 	ev->n_exceptions = n;
+	return ERR_OK;
 }
 
 /* ---- changing ---- */

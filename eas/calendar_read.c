@@ -273,7 +273,9 @@ cal_read_event(struct cal *c, const struct ical *component, struct cal_event *ev
 	cal_read_people(c, component, ev_r);
 	if (component == c->master && !ical_line(component, "RECURRENCE-ID")) {
 		read_recurrence(c, component, ev_r);
-		cal_read_exceptions(c, component, ev_r);
+		enum err err = cal_read_exceptions(c, component, ev_r, e);
+		if (err)
+			return err;
 	}
 	return c->m.failed ? err_set(e, ERR_NOMEM, "event: out of memory") : ERR_OK;
 }

@@ -81,7 +81,7 @@ has_nocase(const char *s, size_t n, const char *what)
 
 /* vCalendar 1.0: a quoted-printable value whose line ends in = goes on in the next line, which need not begin with a space. */
 static bool
-soft_break(const char *line, size_t n)
+has_soft_breaks(const char *line, size_t n)
 {
 	const char *colon = memchr(line, ':', n);
 	return n > 0 && line[n - 1] == '=' && colon && has_nocase(line, (size_t)(colon - line), "QUOTED-PRINTABLE");
@@ -114,7 +114,7 @@ logical_line(struct reader *r, char **line_r, struct slice *raw_r)
 		len += n - skip;
 		p = next;
 	}
-	while (p < r->end && soft_break(line, len)) {
+	for (bool soft = has_soft_breaks(line, len); soft && p < r->end && line[len - 1] == '=';) {
 		size_t n = physical_line(p, r->end, &next);
 		char *longer = ical_alloc(r->m, len + n, 1);
 		if (!longer)

@@ -29,6 +29,7 @@ struct ical_mem {
 	bool failed;
 	struct zone_memo *zones; /* eas/timezone.c: what the object's TZIDs turned out to be */
 	unsigned n_zones;
+	unsigned zone_looks;     /* eas/timezone_compile.c: days looked at for the rules of its VTIMEZONEs */
 };
 
 /* A component, or a content line (property). A line that is neither has the name "" and is kept. */

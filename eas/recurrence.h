@@ -58,7 +58,8 @@ struct rrule_walk {
 /* The rule must be one that rrule_expandable() allows. */
 void rrule_walk_begin(struct rrule_walk *w, const struct rrule *r, int64_t start);
 /* The next wall clock, ascending, from the start on (which is only among them if the rule names it). False at the end: the year 9999, or
- * after looking at two million days. */
+ * after looking at RRULE_LOOKS_MAX days and times, which for a rule with one day a year is 500 years. */
+#define RRULE_LOOKS_MAX 200000
 bool rrule_walk_next(struct rrule_walk *w, int64_t *local_r);
 
 /* Recurrence of EAS */

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #define DAY INT64_C(86400)
-#define LOOKS_MAX 2000000 /* days looked at: 5,000 years */
 #define YEAR_MAX 9999
 
 static bool
@@ -196,7 +195,7 @@ next_period(struct rrule_walk *w)
 	if (begin > ical_days(YEAR_MAX, 12, 31))
 		return false;
 	for (int64_t number = begin; number < begin + length; number++) {
-		if (w->looks++ >= LOOKS_MAX)
+		if (w->looks++ >= RRULE_LOOKS_MAX)
 			return false;
 		describe(number, &d);
 		if (matches(w, &d))
@@ -225,7 +224,7 @@ rrule_walk_next(struct rrule_walk *w, int64_t *local_r)
 {
 	if (w->rule->freq == RRULE_HOURLY) {
 		*local_r = w->start + (int64_t)w->period++ * w->rule->interval * 3600;
-		return w->period < LOOKS_MAX;
+		return w->period < RRULE_LOOKS_MAX;
 	}
 	for (;;) {
 		unsigned total = w->n_days * w->n_times;
@@ -235,8 +234,11 @@ rrule_walk_next(struct rrule_walk *w, int64_t *local_r)
 			continue;
 		}
 		unsigned at = w->at++;
-		if (w->rule->by_pos.n && !list_has_nth(&w->rule->by_pos, (int)at + 1, (int)total))
+		if (w->rule->by_pos.n && !list_has_nth(&w->rule->by_pos, (int)at + 1, (int)total)) {
+			if (w->looks++ >= RRULE_LOOKS_MAX)
+				return false;
 			continue;
+		}
 		*local_r = w->days[at / w->n_times] * DAY + w->times[at % w->n_times];
 		if (*local_r >= w->start)
 			return true;

@@ -7,7 +7,7 @@
 
 #define CHANGES_MAX 8192
 #define RULE_MAX 250           /* instances of one rule: 1900 to 2100 and some */
-#define LOOKS_MAX 500000       /* days looked at for the rules of one zone */
+#define CHECK (28 * 366)        /* days that rrule_expandable() may look at */
 #define LAST_YEAR_END INT64_C(4102444800)
 
 struct compile {
@@ -16,7 +16,6 @@ struct compile {
 	size_t n, room;
 	int64_t earliest;
 	int32_t first;
-	unsigned looks;
 };
 
 /* Exchange begins its rules in 1601; nobody's events do. */
@@ -86,10 +85,13 @@ add_rule(struct compile *c, const char *text, int64_t start, int32_t from, int32
 	int64_t at;
 
 	/* Only rules of years and months make sense here. */
-	if (!rrule_parse(text, &rule) || rule.freq < RRULE_MONTHLY || !rrule_expandable(&rule))
+	if (!rrule_parse(text, &rule) || rule.freq < RRULE_MONTHLY || c->m->zone_looks >= ZONE_LOOKS_MAX)
+		return;
+	c->m->zone_looks += rule.by_month_day.n || rule.by_year_day.n || rule.by_week.n ? CHECK : 1;
+	if (!rrule_expandable(&rule))
 		return;
 	rrule_walk_begin(&walk, &rule, later_start(&rule, start));
-	for (unsigned n = 1; n < RULE_MAX && c->looks + walk.looks < LOOKS_MAX && (!rule.count || n < rule.count) &&
+	for (unsigned n = 1; n < RULE_MAX && c->m->zone_looks + walk.looks < ZONE_LOOKS_MAX && (!rule.count || n < rule.count) &&
 	    rrule_walk_next(&walk, &at);) {
 		if (at <= start)
 			continue;
@@ -99,7 +101,7 @@ add_rule(struct compile *c, const char *text, int64_t start, int32_t from, int32
 			break;
 		n++;
 	}
-	c->looks += walk.looks;
+	c->m->zone_looks += walk.looks;
 }
 
 static void

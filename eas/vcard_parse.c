@@ -244,7 +244,7 @@ parse_prop(struct vcard *v, struct cursor *c, struct buf *head, struct vcard_pro
 	const unsigned char *next, *value = NULL;
 	bool nested = line_is(line_at(c, c->p, &next), "BEGIN:VCARD");
 	enum err e = nested ? ERR_OK : unfold_head(c, c->p, true, head, &value);
-	if (!e && !nested && !value)
+	if (!nested && (e == ERR_LIMIT || (!e && !value))) /* a quote that never ends hides the colon */
 		e = unfold_head(c, c->p, false, head, &value);
 	if (!e && value) {
 		const char *text = buf_str(head);

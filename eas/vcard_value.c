@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "eas/vcard.h"
 
+#define GROUP_MAX 64 /* each property may be compared with each label */
+
 struct vcard_prop *
 vcard_next(const struct vcard_prop *p, const char *name)
 {
@@ -56,7 +58,7 @@ vcard_has_type(const struct vcard_prop *p, const char *type)
 const char *
 vcard_label(struct vcard *v, const struct vcard_prop *p)
 {
-	if (!*p->group)
+	if (!*p->group || strlen(p->group) > GROUP_MAX)
 		return "";
 	struct vcard_prop *l = vcard_find(v, "X-ABLABEL");
 	while (l && text_casecmp(l->group, p->group) != 0)

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "eas/ical.h"
 #include "eas/recurrence.h"
+#include "eas/timezone.h"
 #include "items_kit.h"
 
 static const unsigned versions[] = { 121, 140, 141, 160, 161 };
@@ -186,12 +187,15 @@ repeat(struct kit *k, const char *head, const char *line, unsigned n, const char
 		struct arena_mark mark = arena_mark(k->a);
 		struct ical_time t = { .utc = true, .t = 1772359200 + (int64_t)i * 86400 };
 		for (const char *p = line; *p; p++) {
+			size_t plain = strcspn(p, "@#");
+			buf_add(&b, p, plain);
+			p += plain;
 			if (*p == '@')
 				buf_add_str(&b, ical_time_text(&m, &t));
 			else if (*p == '#')
 				buf_printf(&b, "%u", i);
 			else
-				buf_add_byte(&b, (unsigned char)*p);
+				break;
 		}
 		arena_rewind(k->a, mark);
 	}
@@ -213,12 +217,16 @@ objects_without_measure(void **state)
 		bool readable;
 	} rows[] = {
 		{ repeat(k, SERIES, "EXDATE:@\n", 100000, TAIL), false },
-		{ repeat(k, SERIES, "EXDATE:@\n", 40000, TAIL), true },
-		{ repeat(k, SERIES "EXDATE:", "@,", 100000, "\n" TAIL), true },
+		{ repeat(k, SERIES, "EXDATE:@\n", 40000, TAIL), false },
+		{ repeat(k, SERIES "EXDATE:", "@,", 100000, "\n" TAIL), false },
+		{ repeat(k, SERIES, "EXDATE:@\n", 4000, TAIL), true },
+		{ repeat(k, SERIES "EXDATE:", "@,", 4000, "\n" TAIL), true },
 		{ repeat(k, SERIES "RDATE:", "@,", 100000, "\n" TAIL), true },
 		{ repeat(k, SERIES TAIL "BEGIN:VCALENDAR\n", "BEGIN:VEVENT\nUID:u\nRECURRENCE-ID:@\nDTSTART:20260301T120000Z\nEND:VEVENT\n", 8000,
 			"END:VCALENDAR\n"), true },
 		{ repeat(k, "BEGIN:VCALENDAR\n", "BEGIN:VEVENT\nUID:u\nRECURRENCE-ID:@\nDTSTART:20260301T120000Z\nEND:VEVENT\n", 8000,
+			"BEGIN:VEVENT\nUID:u\nDTSTART:20260301T100000Z\nRRULE:FREQ=DAILY\nEND:VEVENT\nEND:VCALENDAR\n"), false },
+		{ repeat(k, "BEGIN:VCALENDAR\n", "BEGIN:VEVENT\nUID:u\nRECURRENCE-ID:@\nDTSTART:20260301T120000Z\nEND:VEVENT\n", 4000,
 			"BEGIN:VEVENT\nUID:u\nDTSTART:20260301T100000Z\nRRULE:FREQ=DAILY\nEND:VEVENT\nEND:VCALENDAR\n"), true },
 		{ repeat(k, SERIES, "ATTENDEE:mailto:@.#\n", 20000, TAIL), true },
 		{ repeat(k, SERIES, "CATEGORIES:@,#\n", 20000, TAIL), true },
@@ -227,16 +235,16 @@ objects_without_measure(void **state)
 		{ repeat(k, SERIES "DESCRIPTION:", "@\n ", 40000, "\n" TAIL), true },
 		{ repeat(k, "BEGIN:VCALENDAR\n", "BEGIN:VTIMEZONE\nTZID:@\nEND:VTIMEZONE\n", 10000,
 			"BEGIN:VEVENT\nDTSTART;TZID=None:20260301T100000\n" TAIL), true },
-		{ repeat(k, "BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:Z\n", "BEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0100\n"
+		{ repeat(k, "BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:Own\n", "BEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0100\n"
 			"TZOFFSETTO:+0200\nRRULE:FREQ=YEARLY;BYMONTH=1\nX:@\nEND:STANDARD\n", 6000,
-			"END:VTIMEZONE\nBEGIN:VEVENT\nDTSTART;TZID=Z:20260301T100000\n" TAIL), true },
-		{ repeat(k, "BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:Z\n", "BEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0100\n"
+			"END:VTIMEZONE\nBEGIN:VEVENT\nDTSTART;TZID=Own:20260301T100000\n" TAIL), true },
+		{ repeat(k, "BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:Own\n", "BEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0100\n"
 			"TZOFFSETTO:+0200\nRRULE:FREQ=YEARLY;BYYEARDAY=-1\nX:@\nEND:STANDARD\n", 2000, "END:VTIMEZONE\n"
-			"BEGIN:VEVENT\nUID:u\nDTSTART;TZID=Z:20260301T100000\nRRULE:FREQ=DAILY;COUNT=9\nEND:VEVENT\nEND:VCALENDAR\n"), true },
-		{ repeat(k, "BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:Z\nBEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0100\n"
+			"BEGIN:VEVENT\nUID:u\nDTSTART;TZID=Own:20260301T100000\nRRULE:FREQ=DAILY;COUNT=9\nEND:VEVENT\nEND:VCALENDAR\n"), true },
+		{ repeat(k, "BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:Own\nBEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0100\n"
 			"TZOFFSETTO:+0200\nRRULE:FREQ=YEARLY;BYYEARDAY=-1\nEND:STANDARD\nEND:VTIMEZONE\nBEGIN:VEVENT\nUID:u\n"
-			"DTSTART;TZID=Z:20260301T100000\nRRULE:FREQ=DAILY\nEND:VEVENT\n", "BEGIN:VEVENT\nUID:u\nRECURRENCE-ID:@\n"
-			"DTSTART;TZID=Z:20260301T120000\nDTEND;TZID=Y#:20260301T120000\nEND:VEVENT\n", 6000, "END:VCALENDAR\n"), true },
+			"DTSTART;TZID=Own:20260301T100000\nRRULE:FREQ=DAILY\nEND:VEVENT\n", "BEGIN:VEVENT\nUID:u\nRECURRENCE-ID:@\n"
+			"DTSTART;TZID=Own:20260301T120000\nDTEND;TZID=Y#:20260301T120000\nEND:VEVENT\n", 4000, "END:VCALENDAR\n"), true },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -258,6 +266,62 @@ objects_without_measure(void **state)
 			assert_false(m.unchanged);
 		}
 		arena_rewind(k->a, mark);
+	}
+}
+
+/* What is set aside says why, and costs no more memory than a request may have. */
+static void
+what_is_over_a_limit_says_so(void **state)
+{
+	struct kit *k = *state;
+	const struct {
+		struct slice bytes;
+		const char *why;
+	} rows[] = {
+		{ repeat(k, SERIES, "EXDATE:@\n", 4097, TAIL), "event: more than 4096 exceptions" },
+		{ repeat(k, SERIES "EXDATE:20260301T100000Z", ",20260301T100000Z", 900000, "\n" TAIL), "event: more than 4096 exceptions" },
+		{ repeat(k, SERIES, "ATTENDEE:mailto:a#@x\n", 100000, TAIL), "iCalendar: more than 50000 lines" },
+		{ repeat(k, "", "BEGIN:X\n", 10000, ""), "iCalendar: components are nested more than 8 deep" },
+		{ repeat(k, SERIES "DESCRIPTION:", "0123456789abcdef", 1u << 20, "\n" TAIL), "iCalendar: 16777" },
+		{ repeat(k, "BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:Own\n", "BEGIN:STANDARD\nRRULE:FREQ=YEARLY;BYMONTHDAY=31;BYMONTH=2\nEND:STANDARD\n",
+			20000, "END:VTIMEZONE\nEND:VCALENDAR\n"), "iCalendar: more than 50000 lines" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO(arena_free) struct arena *a = arena_new(64u << 20);
+		struct backend_item item = { .bytes = rows[i].bytes };
+		struct error e = { 0 };
+		struct wbxml_writer w;
+		struct buf b;
+		buf_init(&b, 0);
+		wbxml_begin(&w, &b);
+		enum err err = item_calendar.render(&k->view, a, &item, "7:1", RENDER_ADD, &w, &e);
+		buf_finish(&b);
+		if (err != ERR_LIMIT || !text_starts(e.text, rows[i].why))
+			fail_msg("object %zu: %s: %s", i, err_name(err), e.text);
+	}
+}
+
+/* A VTIMEZONE of thousands of rules, each of which would be looked through for 28 years or more: counted, not timed. */
+static void
+zones_without_measure(void **state)
+{
+	static const char *const rules[] = { "FREQ=YEARLY;BYMONTHDAY=31;BYMONTH=2,4", "FREQ=YEARLY;BYYEARDAY=-1", "FREQ=MONTHLY;BYSETPOS=9;BYDAY=MO",
+		"FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU" };
+	struct kit *k = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		struct ical_mem m = { .a = k->a };
+		struct ical *root;
+		const char *rule = arena_printf(k->a, "BEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0100\nTZOFFSETTO:+0200\nRRULE:%s\n"
+			"END:STANDARD\n", rules[i]);
+		struct slice bytes = repeat(k, "BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:Own\n", rule, 8000, "END:VTIMEZONE\nEND:VCALENDAR\n");
+		assert_int_equal(ical_read(&m, bytes, &root, NULL), ERR_OK);
+		for (unsigned n = 0; n < 100; n++) {
+			const struct ical_time t = { .t = 1772359200 + n * INT64_C(86400), .tzid = n % 2 ? "Own" : arena_printf(k->a, "Z%u", n) };
+			assert_non_null(zone_of_time(&m, root, &t));
+		}
+		assert_in_range(m.zone_looks, 1, 4000000 + 28 * 366 + RRULE_LOOKS_MAX);
 	}
 }
 
@@ -296,6 +360,8 @@ main(void)
 		TEST(an_edit_touches_only_its_own_lines),
 		TEST(what_was_rendered_can_be_added),
 		TEST(objects_without_measure),
+		TEST(what_is_over_a_limit_says_so),
+		TEST(zones_without_measure),
 		TEST(at_most_256_exceptions_are_sent_and_all_are_kept),
 	};
 

@@ -586,6 +586,71 @@ what_makes_no_contact(void **state)
 	assert_int_equal(kit_merge_tree(k, &item_contacts, slice_str(CARD("3.0", NAME)), kit_parse(k, NAME_SENT), &m), ERR_INVALID);
 }
 
+/* ---- too much of everything ---- */
+
+static const char *
+repeated(struct kit *k, const char *head, const char *piece, unsigned n, const char *tail)
+{
+	struct buf b;
+
+	buf_init(&b, 0);
+	buf_add_str(&b, head);
+	for (unsigned i = 0; i < n; i++)
+		buf_add_str(&b, piece);
+	buf_add_str(&b, tail);
+	const char *s = arena_strdup(k->a, buf_str(&b));
+	buf_finish(&b);
+	assert_non_null(s);
+	return s;
+}
+
+#define BEGIN "BEGIN:VCARD\nVERSION:3.0\n" NAME
+#define END "END:VCARD\n"
+
+/* None costs more memory than a request may have; what is over a limit says so. why NULL: it is shown, and an edit leaves it all. */
+static void
+cards_without_measure(void **state)
+{
+	struct kit *k = *state;
+	const struct {
+		const char *vcf, *why;
+	} rows[] = {
+		{ repeated(k, BEGIN, "TEL:1\n", 100000, END), "the vCard has too many or too long properties" },
+		{ repeated(k, BEGIN "TEL", ";TYPE=x", 1000, ":1\n" END), "the vCard has too many or too long properties" },
+		{ repeated(k, BEGIN "TEL;X=", "aaaaaaaa", 10000, ":1\n" END), "the vCard has too many or too long properties" },
+		{ repeated(k, BEGIN "NOTE:", "aaaaaaaaaaaaaaaa", 1u << 20, "\n" END), "the vCard is larger than 16777216 bytes" },
+		{ repeated(k, BEGIN, "BEGIN:VCARD\n", 10000, END), NULL },
+		{ repeated(k, BEGIN, "TEL:1\n", 3900, END), NULL },
+		{ repeated(k, BEGIN, "g.X-ABLabel:work\ng.TEL:1\n", 1900, END), NULL },
+		{ repeated(k, BEGIN "NOTE:", "aaaaaaaa", 20000, "\n" END), NULL },
+		{ repeated(k, BEGIN "NOTE:", "aa\n aa", 20000, "\n" END), NULL },
+		{ repeated(k, BEGIN "CATEGORIES:", "a,", 20000, "\n" END), NULL },
+		{ repeated(k, BEGIN "X-ODD;P=\"", ";", 60000, "\":1\n" END), NULL },
+		/* A quote that never ends does not make the value a part of the head. */
+		{ repeated(k, BEGIN "NOTE;X=\"never closed:", "aaaaaaaa", 20000, "\n" END), NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO(arena_free) struct arena *a = arena_new(64u << 20);
+		struct backend_item item = { .bytes = slice_str(rows[i].vcf) };
+		struct item_merged m;
+		struct error e = { 0 };
+		struct wbxml_writer w;
+		struct buf b;
+		buf_init(&b, 0);
+		wbxml_begin(&w, &b);
+		enum err err = item_contacts.render(&k->view, a, &item, "7:1", RENDER_ADD, &w, &e);
+		buf_finish(&b);
+		if (err != (rows[i].why ? ERR_LIMIT : ERR_OK) || (rows[i].why && strcmp(e.text, rows[i].why) != 0))
+			fail_msg("card %zu: %s: %s", i, err_name(err), e.text);
+		if (err)
+			continue;
+		assert_stable(k, rows[i].vcf);
+		const char *out = edit(k, rows[i].vcf, NAME_SENT "<N:JobTitle>x</N:JobTitle>", &m);
+		assert_line(out, "TITLE:x\n");
+	}
+}
+
 static void
 every_failed_allocation_is_told(void **state)
 {
@@ -635,6 +700,7 @@ main(void)
 		TEST(a_new_card),
 		TEST(a_card_of_2_1),
 		TEST(what_makes_no_contact),
+		TEST(cards_without_measure),
 		TEST(every_failed_allocation_is_told),
 	};
 

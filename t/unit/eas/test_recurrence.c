@@ -267,6 +267,35 @@ rules_that_are_not_understood(void **state)
 	assert_true(rrule_parse("freq=daily;x-own=1;;interval=2;", &r));
 }
 
+/* Every walk ends after so many looks, whatever the rule: days that are none of its own, and turns that BYSETPOS does not take. */
+static void
+walks_are_bounded(void **state)
+{
+	static const char *const rules[] = {
+		"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO", "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=300", "FREQ=DAILY;INTERVAL=30000;BYDAY=SU",
+		"FREQ=WEEKLY", "FREQ=HOURLY", "FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYHOUR=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15;BYMINUTE="
+		"0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15;BYSETPOS=366", "FREQ=YEARLY;INTERVAL=30000", "FREQ=YEARLY;BYWEEKNO=53;BYDAY=SU",
+	};
+	struct ical_time start;
+
+	(void)state;
+	assert_true(ical_time_parse("20260302T100000", &start));
+	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+		struct rrule_walk w;
+		struct rrule rule;
+		int64_t at, before = INT64_MIN;
+		unsigned n = 0;
+		assert_true(rrule_parse(rules[i], &rule) && rrule_expandable(&rule));
+		rrule_walk_begin(&w, &rule, start.t);
+		for (; n < RRULE_LOOKS_MAX && rrule_walk_next(&w, &at); n++) {
+			assert_true(at > before);
+			before = at;
+		}
+		if (w.looks > RRULE_LOOKS_MAX + 1)
+			fail_msg("%s: %u looks for %u instances", rules[i], w.looks, n);
+	}
+}
+
 /* Rules that would keep a library busy for long are not expanded; the others end. */
 static void
 rules_that_never_end(void **state)
@@ -348,6 +377,7 @@ main(void)
 		TEST(rules_and_words),
 		TEST(rules_that_are_not_understood),
 		TEST(rules_that_never_end),
+		TEST(walks_are_bounded),
 		TEST(series_of_components),
 	};
 
