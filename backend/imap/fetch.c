@@ -215,27 +215,25 @@ ask_all(struct fetching *f, size_t batch_max, struct error *e)
 	return ERR_OK;
 }
 
-static bool
-any_missing(const struct fetching *f)
+/* What another connection has seen already, and asks for therefore, this one may have still to be told, if it has the folder open. */
+static enum err
+select_fresh(struct fetching *f, struct error *e)
 {
-	for (size_t i = 0; i < f->n; i++) {
-		if (f->wishes[i].uid && !f->wishes[i].seen && !f->wishes[i].told)
-			return true;
-	}
-	return false;
+	enum err err = imap_session_conn(f->s, &f->c, e);
+	if (err)
+		return err;
+	bool open = f->c->box.name && strcmp(f->c->box.name, f->what->folder) == 0;
+	if ((err = imap_session_select(f->s, f->what->folder, &f->c, e)) || !open)
+		return err;
+	struct imap_done done;
+	return imap_run(f->c, "NOOP", NULL, &done, e);
 }
 
 static enum err
 run(struct fetching *f, struct error *e)
 {
-	enum err err = ready(f, e);
+	enum err err = select_fresh(f, e);
 	err = err ? err : ask_all(f, META_BATCH, e);
-	if (!err && any_missing(f)) {
-		/* What another connection has seen already, this one may have still to be told. */
-		struct imap_done done;
-		err = imap_run(f->c, "NOOP", NULL, &done, e);
-		err = err ? err : ask_all(f, META_BATCH, e);
-	}
 	if (!err && f->what->want == WANT_BYTES) {
 		f->bytes = true;
 		err = ask_all(f, BYTES_BATCH, e);

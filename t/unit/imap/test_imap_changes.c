@@ -297,7 +297,7 @@ a_reconnect_never_takes_other_mails_for_ours(void **state)
 }
 
 static void
-what_the_session_was_not_told_yet_is_found(void **state)
+a_session_that_has_the_folder_open_is_told_first(void **state)
 {
 	static const char *const keys[] = { "4" };
 	static const struct fake_rule rules[] = { REPLY("SELECT", PLAINBOX(0, 9, 4)), ONCE("UID FETCH 4", "$ OK done\r\n"),
@@ -307,6 +307,10 @@ what_the_session_was_not_told_yet_is_found(void **state)
 	struct kit *k = *state;
 	kit_login(k, rules, 0, "");
 	assert_int_equal(kit_fetch(k, "INBOX", keys, 1, 0), ERR_OK);
+	assert_int_equal(k->items[0].err, ERR_NOTFOUND);
+	assert_int_equal(fake_count(k->f, "NOOP"), 0);
+	assert_int_equal(kit_fetch(k, "INBOX", keys, 1, 0), ERR_OK);
+	assert_int_equal(fake_count(k->f, "NOOP"), 1);
 	assert_int_equal(k->items[0].err, ERR_OK);
 	assert_string_equal(k->items[0].text, "4444");
 }
@@ -393,7 +397,7 @@ main(void)
 		TEST(the_callback_can_stop_it),
 		TEST(one_mail_that_cannot_be_given_does_not_hide_the_others),
 		TEST(a_reconnect_never_takes_other_mails_for_ours),
-		TEST(what_the_session_was_not_told_yet_is_found),
+		TEST(a_session_that_has_the_folder_open_is_told_first),
 		TEST(every_break_is_survived),
 		TEST(silence_and_chatter_end),
 		TEST(unasked_responses_are_noted),
