@@ -104,7 +104,7 @@ answer(struct fake *f, int fd, const struct fake_reply *r)
 {
 	char head[4096], length[64] = "";
 	const char *body = r->body ? r->body : "";
-	size_t n = strlen(body);
+	size_t n = r->body_len ? r->body_len : strlen(body);
 	if (r->how == FAKE_HANG)
 		wait_for_end(f, fd);
 	if (r->how == FAKE_HANG || r->how == FAKE_DROP)

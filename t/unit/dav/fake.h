@@ -21,6 +21,7 @@ struct fake_reply {
 	int status;
 	const char *headers; /* lines that end with CRLF; NULL: none but Content-Type: application/xml */
 	const char *body;    /* NULL: empty */
+	size_t body_len;     /* 0: that of the text */
 	enum fake_how how;
 };
 

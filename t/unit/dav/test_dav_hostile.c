@@ -184,6 +184,25 @@ an_endless_answer_ends_at_the_limit(void **state)
 	}
 }
 
+/* 230 bytes that are 200,000 spaces: what counts is what they become. */
+static void
+a_small_answer_that_becomes_a_large_one_is_large(void **state)
+{
+	static const unsigned char head[] = { 0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xed, 0xc1, 0x31,
+		0x01, 0x00, 0x00, 0x00, 0xc2, 0xa0, 0x2a, 0xeb, 0x9f, 0xd2, 0x0c, 0xfe, 0x40, 0x01 };
+	static const unsigned char tail[] = { 0xaf, 0x01, 0x31, 0x61, 0x62, 0x10, 0x40, 0x0d, 0x03, 0x00 };
+	char body[sizeof head + 193 + sizeof tail] = { 0 };
+	struct kit *k = *state;
+	struct backend_changes c;
+	memcpy(body, head, sizeof head);
+	memcpy(body + sizeof body - sizeof tail, tail, sizeof tail);
+	kit_ready(k, "caldav", kit_calendars_bare, "response_max = 64k");
+	fake_queue(k->fake, (struct fake_reply){ .status = 207, .headers = "Content-Encoding: gzip\r\n",
+		.body = arena_memdup(k->a, body, sizeof body), .body_len = sizeof body });
+	kit_expect(k, k->ops->changes(k->s, k->a, PLAIN, NULL, 100, &c, &k->e), ERR_LIMIT);
+	assert_non_null(strstr(k->e.text, "too long"));
+}
+
 /* One that says how long it will be is not even begun with. */
 static void
 an_answer_that_is_announced_as_too_long_is_not_read(void **state)
@@ -261,6 +280,7 @@ main(void)
 		KIT_TEST(homes_that_lead_elsewhere_are_left_out),
 		KIT_TEST(nothing_follows_a_redirect_to_another_origin),
 		KIT_TEST(an_endless_answer_ends_at_the_limit),
+		KIT_TEST(a_small_answer_that_becomes_a_large_one_is_large),
 		KIT_TEST(an_answer_that_is_announced_as_too_long_is_not_read),
 		KIT_TEST(thousands_of_collections_are_listed_and_watched),
 		KIT_TEST(too_many_collections_are_refused),
