@@ -1,4 +1,4 @@
-/* Items made, replaced, deleted and moved. */
+/* Items made, replaced and deleted. */
 #include <openssl/rand.h>
 #include <string.h>
 
@@ -88,9 +88,8 @@ new_key(struct backend_session *s, struct arena *a, const char *name)
 	return arena_printf(a, "%s%s", name ? name : hex, s->b->kind->extension);
 }
 
-/* What the server says of the item that it has stored: where, and whether byte for byte (RFC 4791, 5.3.4). */
-static void
-stored(struct arena *a, const struct dav_collection *c, const char *key, const struct dav_answer *answer,
+void
+dav_stored(struct arena *a, const struct dav_collection *c, const char *key, const struct dav_answer *answer,
 	struct backend_stored *stored_r)
 {
 	const char *elsewhere = answer->location ? dav_item_key(a, c, answer->location) : NULL;
@@ -152,7 +151,7 @@ dav_put(struct backend_session *s, struct arena *a, const struct backend_put *pu
 		return err;
 	if (answer.status != 200 && answer.status != 201 && answer.status != 204)
 		return put_refused(s, a, f.c, put, key, &answer, stored_r, e);
-	stored(a, f.c, key, &answer, stored_r);
+	dav_stored(a, f.c, key, &answer, stored_r);
 	return ERR_OK;
 }
 
@@ -175,88 +174,4 @@ dav_remove(struct backend_session *s, const char *folder, const char *key, const
 		err = dav_unexpected(s, "DELETE", &answer, e);
 	arena_free(&a);
 	return err;
-}
-
-/* ---- move ---- */
-
-static enum err
-move_refused(struct backend_session *s, struct arena *a, const char *path, const struct dav_answer *answer, struct error *e)
-{
-	const char *version;
-	enum err err = ERR_OK;
-	switch (answer->status) {
-	case 404:
-	case 409:
-	case 410:
-		if (answer->conditions)
-			break;
-		/* It may be the item or the target that is not there. */
-		err = dav_version_now(s, a, path, &version, e);
-		return err ? err : err_set(e, ERR_NOFOLDER, "%s: MOVE: no such target", s->b->kind->name);
-	case 405:
-	case 501:
-	case 502:
-		return err_set(e, ERR_UNSUPPORTED, "%s: MOVE: the server cannot", s->b->kind->name);
-	default:
-		break;
-	}
-	return dav_unexpected(s, "MOVE", answer, e);
-}
-
-/* Both folders at once: looking for the second may read the list anew, after which the first is found without. */
-static enum err
-move_folders(struct backend_session *s, const char *folder, const char *target, struct dav_folder *from_r,
-	struct dav_folder *to_r, struct error *e)
-{
-	enum err err = dav_folder_find(s, target, to_r, e);
-	if (!err)
-		err = dav_folder_find(s, folder, from_r, e) ? err_set(e, ERR_NOTFOUND, "%s: no such folder", s->b->kind->name) :
-							     ERR_OK;
-	return err ? err : dav_folder_find(s, target, to_r, e);
-}
-
-/* Servers look at the two ends in either order: what is gone from here may be what is there. */
-static enum err
-move_taken(struct backend_session *s, struct arena *a, const char *path, const char *key, struct backend_stored *stored_r,
-	struct error *e)
-{
-	const char *version;
-	enum err err = dav_version_now(s, a, path, &version, e);
-	if (err)
-		return err;
-	stored_r->key = key;
-	return err_set(e, ERR_EXISTS, "%s: MOVE: the target has an item of this name", s->b->kind->name);
-}
-
-enum err
-dav_move(struct backend_session *s, struct arena *a, const char *folder, const char *key, const char *target,
-	struct backend_stored *stored_r, struct error *e)
-{
-	struct dav_folder from, to;
-	struct dav_answer answer;
-	*stored_r = (struct backend_stored){ "", "" };
-	dav_http_begin(s->http);
-	enum err err = move_folders(s, folder, target, &from, &to, e);
-	if (err)
-		return err;
-	if (from.c == to.c)
-		return err_set(e, ERR_UNSUPPORTED, "%s: MOVE: both folders are one collection", s->b->kind->name);
-	struct dav_request r = {
-		.method = "MOVE",
-		.depth = DAV_NO_DEPTH,
-		.path = dav_item_path(a, from.c, key),
-		.destination = dav_item_path(a, to.c, key),
-	};
-	if (!r.path || !r.destination)
-		return err_set(e, ERR_NOTFOUND, "%s: MOVE: no such name", s->b->kind->name);
-	err = dav_http_run(s->http, a, &r, &answer, e);
-	if (err)
-		return err;
-	if (answer.status == 412)
-		return move_taken(s, a, r.path, key, stored_r, e);
-	if (answer.status < 200 || answer.status > 299 || answer.status == 207)
-		return move_refused(s, a, r.path, &answer, e);
-	stored(a, to.c, key, &answer, stored_r);
-	stored_r->version = ""; /* whether the server rewrote it, the next look tells */
-	return ERR_OK;
 }

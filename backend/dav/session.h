@@ -193,6 +193,11 @@ enum err dav_component_any(struct backend_session *s, struct arena *a, const str
 enum err dav_fetch_items(struct backend_session *s, const struct dav_collection *c, const struct backend_fetch *what,
 	backend_item_fn fn, void *ctx, struct error *e) NODISCARD;
 
+/* What the answer to a PUT or MOVE says of the item that was stored as `key`: where it is, and whether byte for byte (RFC 4791,
+ * 5.3.4). */
+void dav_stored(struct arena *a, const struct dav_collection *c, const char *key, const struct dav_answer *answer,
+	struct backend_stored *stored_r);
+
 /* The ETag that is stored now, as a version. NOTFOUND. */
 enum err dav_version_now(struct backend_session *s, struct arena *a, const char *path, const char **version_r,
 	struct error *e) NODISCARD;

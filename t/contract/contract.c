@@ -117,7 +117,7 @@ usage(void)
 		"  --watch-wait S     a change is noticed within so many seconds (20)\n"
 		"  --send-to ADDRESS  an address of USER: mail that is sent there arrives in the Inbox\n"
 		"  --send-bad ADDRESS an address that is refused for good\n"
-		"  --no-auth --no-keywords --no-slash --no-percent --no-nested --no-rename --no-move --no-watch --no-search\n"
+		"  --no-auth --no-keywords --no-slash --no-percent --no-nested --no-rename --no-watch --no-search\n"
 		"  --only CLASS       without the tests of session and folders\n");
 	exit(2);
 }
@@ -155,7 +155,7 @@ set_classes(const char *list)
 }
 
 enum choice { CLASSES = 256, FOLDER, EXACT, REWRITES, VOUCHES, KEYS, MANY, LARGE, WAIT, SEND_TO, SEND_BAD, NO_AUTH, NO_KEYWORDS, NO_SLASH,
-	NO_PERCENT, NO_NESTED, NO_RENAME, NO_MOVE, NO_WATCH, NO_SEARCH, ONLY };
+	NO_PERCENT, NO_NESTED, NO_RENAME, NO_WATCH, NO_SEARCH, ONLY };
 
 static void
 take_switch(int option)
@@ -191,9 +191,6 @@ take_switch(int option)
 	case NO_RENAME:
 		can.no_rename = true;
 		break;
-	case NO_MOVE:
-		can.no_move = true;
-		break;
 	case NO_WATCH:
 		can.no_watch = true;
 		break;
@@ -213,8 +210,7 @@ parse(int argc, char **argv, const char **file_r, const char **module_r)
 		{ "many", 1, 0, MANY }, { "large", 1, 0, LARGE },
 		{ "watch-wait", 1, 0, WAIT }, { "send-to", 1, 0, SEND_TO }, { "send-bad", 1, 0, SEND_BAD }, { "no-auth", 0, 0, NO_AUTH },
 		{ "no-keywords", 0, 0, NO_KEYWORDS }, { "no-slash", 0, 0, NO_SLASH }, { "no-percent", 0, 0, NO_PERCENT },
-		{ "no-move", 0, 0, NO_MOVE }, { "no-nested", 0, 0, NO_NESTED },
-		{ "no-rename", 0, 0, NO_RENAME }, { "no-watch", 0, 0, NO_WATCH }, { "no-search", 0, 0, NO_SEARCH },
+		{ "no-nested", 0, 0, NO_NESTED }, { "no-rename", 0, 0, NO_RENAME }, { "no-watch", 0, 0, NO_WATCH }, { "no-search", 0, 0, NO_SEARCH },
 		{ "only", 1, 0, ONLY }, { 0 } };
 	int option;
 

@@ -417,7 +417,7 @@ test_items(enum backend_class class, const char *folder, const char *second)
 	if (can.large)
 		a_large_item(class, folder);
 	following(class, folder);
-	if (ops->move && second && !can.no_move)
+	if (ops->move && second)
 		moving(class, folder, second);
 	else
 		skip("moving", "the module cannot, or there is no second folder");

@@ -21,7 +21,7 @@ struct can {
 	bool rewrites;            /* it gives a version for what it stores in an order of its own */
 	bool vouches;             /* put, move and flag give versions */
 	bool knows_keys;          /* put and move of mail give keys */
-	bool no_keywords, no_slash, no_percent, no_nested, no_watch, no_search, no_rename, no_move;
+	bool no_keywords, no_slash, no_percent, no_nested, no_watch, no_search, no_rename;
 	unsigned many;            /* items of the test with parts */
 	unsigned large;           /* bytes of the large item; 0: none */
 	unsigned watch_wait;      /* seconds until a change must have been noticed */

@@ -276,8 +276,7 @@ a_move_that_fails_says_what_is_missing(void **state)
 	static const struct {
 		int status;
 		enum err err;
-	} rows[] = { { 403, ERR_DENIED }, { 405, ERR_UNSUPPORTED }, { 423, ERR_UNAVAILABLE }, { 500, ERR_PEER },
-		{ 501, ERR_UNSUPPORTED }, { 503, ERR_UNAVAILABLE }, { 507, ERR_QUOTA } };
+	} rows[] = { { 403, ERR_DENIED }, { 423, ERR_UNAVAILABLE }, { 500, ERR_PEER }, { 503, ERR_UNAVAILABLE }, { 507, ERR_QUOTA } };
 	struct kit *k = *state;
 	struct backend_stored stored;
 	kit_ready(k, "caldav", kit_calendars, "");
@@ -291,6 +290,82 @@ a_move_that_fails_says_what_is_missing(void **state)
 	queue(k, 404, NULL, "");
 	queue(k, 404, NULL, "");
 	kit_expect(k, move(k, &stored), ERR_NOTFOUND);
+}
+
+/* A server without MOVE: what is there after any of its steps is the item, in one place or in both. */
+static void
+a_server_without_move_gets_a_copy(void **state)
+{
+	static const char *const etag = "ETag: \"1\"\r\n";
+	struct kit *k = *state;
+	struct backend_stored stored;
+	kit_ready(k, "caldav", kit_calendars, "");
+	queue(k, 405, NULL, "");
+	queue(k, 200, etag, "ITEM");
+	queue(k, 201, "Location: " THINGS "new.ics\r\n", "");
+	queue(k, 204, NULL, "");
+	kit_expect(k, move(k, &stored), ERR_OK);
+	assert_string_equal(stored.key, "new.ics");
+	assert_string_equal(stored.version, "");
+	kit_asked(k, 2, "PUT", THINGS "1.ics");
+	assert_string_equal(fake_request(k->fake, 2)->body, "ITEM");
+	assert_string_equal(fake_header(fake_request(k->fake, 2), "If-None-Match"), "*");
+	kit_asked(k, 3, "DELETE", WORK "1.ics");
+	assert_string_equal(fake_header(fake_request(k->fake, 3), "If-Match"), "\"1\"");
+	/* A repeat, after a DELETE that failed, finds the copy. */
+	queue(k, 501, NULL, "");
+	queue(k, 200, etag, "ITEM");
+	queue(k, 201, NULL, "");
+	queue(k, 502, NULL, "");
+	kit_expect(k, move(k, &stored), ERR_UNAVAILABLE);
+	queue(k, 501, NULL, "");
+	queue(k, 200, etag, "ITEM");
+	queue(k, 412, NULL, "");
+	queue(k, 200, etag, "ITEM");
+	queue(k, 204, NULL, "");
+	kit_expect(k, move(k, &stored), ERR_OK);
+	assert_string_equal(stored.key, "1.ics");
+}
+
+static void
+a_copy_that_cannot_be_whole_is_taken_back(void **state)
+{
+	static const struct {
+		int status;
+		enum err err;
+	} rows[] = { { 412, ERR_CONFLICT }, { 404, ERR_NOTFOUND }, { 403, ERR_DENIED } };
+	struct kit *k = *state;
+	struct backend_stored stored;
+	kit_ready(k, "caldav", kit_calendars, "");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		queue(k, 405, NULL, "");
+		queue(k, 200, "ETag: \"1\"\r\n", "ITEM");
+		queue(k, 201, NULL, "");
+		queue(k, rows[i].status, NULL, "");
+		queue(k, 204, NULL, "");
+		kit_expect(k, move(k, &stored), rows[i].err);
+		kit_asked(k, -1, "DELETE", THINGS "1.ics");
+		assert_string_equal(stored.key, "");
+	}
+	/* Another item is there: it stays, and so does this one. */
+	queue(k, 405, NULL, "");
+	queue(k, 200, "ETag: \"1\"\r\n", "ITEM");
+	queue(k, 412, NULL, "");
+	queue(k, 200, NULL, "OTHER");
+	kit_expect(k, move(k, &stored), ERR_EXISTS);
+	assert_string_equal(stored.key, "1.ics");
+	/* Without a strong ETag an edit in between would go with the original. */
+	queue(k, 405, NULL, "");
+	queue(k, 200, "ETag: W/\"1\"\r\n", "ITEM");
+	kit_expect(k, move(k, &stored), ERR_UNSUPPORTED);
+	/* Gone here, or no such target. */
+	queue(k, 405, NULL, "");
+	queue(k, 404, NULL, "");
+	kit_expect(k, move(k, &stored), ERR_NOTFOUND);
+	queue(k, 405, NULL, "");
+	queue(k, 200, "ETag: \"1\"\r\n", "ITEM");
+	queue(k, 404, NULL, "");
+	kit_expect(k, move(k, &stored), ERR_NOFOLDER);
 }
 
 int
@@ -308,6 +383,8 @@ main(void)
 		KIT_TEST(removes_only_the_expected_version),
 		KIT_TEST(nothing_is_removed_beside_the_item),
 		KIT_TEST(moves_without_overwriting),
+		KIT_TEST(a_server_without_move_gets_a_copy),
+		KIT_TEST(a_copy_that_cannot_be_whole_is_taken_back),
 		KIT_TEST(a_move_that_fails_says_what_is_missing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
