@@ -64,6 +64,20 @@ plain_text(const struct body *b)
 	return s->html ? html_to_text(b->a, s->html, strlen(s->html)) : "";
 }
 
+/* About how many bytes the item has behind what can be made into this kind. */
+static uint64_t
+beyond(const struct body_source *s, unsigned type)
+{
+	const char *from = (type == HTML && s->html) || !s->plain ? s->html : s->plain;
+	uint64_t n = from && from == s->html ? s->html_beyond : s->plain_beyond;
+
+	if (type == MIME || !from)
+		return 0;
+	if (type == PLAIN && from == s->html && strlen(from) > HTML_MAX)
+		n += strlen(from) - HTML_MAX;
+	return n;
+}
+
 static bool
 make_data(const struct body *b, unsigned type, struct slice *data_r)
 {
@@ -103,9 +117,7 @@ make(const struct body *b, unsigned type, const struct item_body_pref *pref, str
 		return false;
 	if (type == MIME && limit == UINT32_MAX)
 		limit = mime_limit(b->view->options);
-	f_r->size = f_r->data.len;
-	if (type != MIME && b->source->estimated > f_r->size && f_r->size > 0)
-		f_r->size = b->source->estimated;
+	f_r->size = f_r->data.len + beyond(b->source, type);
 	f_r->keep = f_r->data.len;
 	if (f_r->keep > limit)
 		f_r->keep = text_cut((const char *)f_r->data.ptr, limit);

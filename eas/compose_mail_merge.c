@@ -281,19 +281,35 @@ attach_whole(struct merge *m)
 	return m->ok ? n : NULL;
 }
 
+static bool
+is_cut(const struct mime_body *b)
+{
+	return b->plain_beyond || b->html_beyond;
+}
+
 struct mime_node *
 compose_mail_merge(struct arena *a, const struct mime *phone, const struct mime *original, enum compose_how how, bool *as_is_r)
 {
 	struct merge m = { .a = a, .phone = phone, .original = original, .how = how, .ok = true };
 	bool closed = is_closed(phone) || strcmp(phone->root->type, "multipart/signed") == 0 || is_closed(original);
+	struct mime_body new, old;
 
+	*as_is_r = false;
+	if (!closed) {
+		if (mime_body(a, phone, &new) || mime_body(a, original, &old))
+			return NULL;
+		/* What is too long to be put together is not cut either; a quotation may be. */
+		closed = is_cut(&new) || (how == MAIL_FORWARD && is_cut(&old));
+	}
 	*as_is_r = closed && how == MAIL_REPLY;
 	if (*as_is_r)
 		return NULL;
 	if (closed)
 		return attach_whole(&m);
-	if (mime_body(a, phone, &m.plain, &m.html) || mime_body(a, original, &m.old_plain, &m.old_html))
-		return NULL;
+	m.plain = new.plain;
+	m.html = new.html;
+	m.old_plain = old.plain;
+	m.old_html = old.html;
 	struct mime_node *n = text(&m);
 	n = add_parts(&m, n, phone, true, "multipart/related");
 	n = add_parts(&m, n, original, true, "multipart/related");

@@ -133,7 +133,7 @@ struct body_source {
 	const char *html;
 	struct slice mime;       /* the whole message, for type 4 */
 	unsigned native;         /* NativeBodyType: 1 plain, 2 HTML */
-	unsigned long long estimated; /* of the untruncated, where known; 0 */
+	uint64_t plain_beyond, html_beyond; /* bytes that are known to follow; 0 */
 };
 
 /* Chooses by the view's preferences [MS-ASAIRS 3.1.4.1...], converts (HTML to text by libxml2; text to HTML by escaping), cuts at a

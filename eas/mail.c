@@ -300,6 +300,7 @@ write_body(struct mail *m)
 	struct item_options options = { .conflict = 1, .mime_truncation = 8 };
 	struct item_view view = *m->view;
 	struct body_source source = { .mime = m->mime->root->raw };
+	struct mime_body body;
 
 	if (m->view->options)
 		options = *m->view->options;
@@ -307,8 +308,12 @@ write_body(struct mail *m)
 	if (options.mime_support == 1)
 		options.mime_support = mime_is_smime(m->mime) || mime_is_signed(m->mime) ? 2 : 0;
 	view.options = &options;
-	if (mime_body(m->a, m->mime, &source.plain, &source.html))
+	if (mime_body(m->a, m->mime, &body))
 		return ERR_NOMEM;
+	source.plain = body.plain;
+	source.html = body.html;
+	source.plain_beyond = body.plain_beyond;
+	source.html_beyond = body.html_beyond;
 	source.native = source.html ? 2 : 1;
 	return body_write(&view, m->a, &source, m->w);
 }

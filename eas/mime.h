@@ -81,9 +81,14 @@ void mime_decode(const struct mime_part *p, struct buf *out);
 uint64_t mime_decoded_size(const struct mime_part *p);
 /* A text part as UTF-8 without NUL, never more than MIME_TEXT bytes; unknown charsets and malformed bytes become U+FFFD. NULL: memory. */
 char *mime_part_text(struct arena *a, const struct mime_part *p);
-/* All of the body as plain text or as HTML, made from the other kind where a piece has one only. *plain_r is NULL where no piece is plain,
- * *html_r where none is HTML (the caller converts). NOMEM. */
-enum err mime_body(struct arena *a, const struct mime *m, const char **plain_r, const char **html_r) NODISCARD;
+/* All of the body as plain text or as HTML, made from the other kind where a piece has one only. plain is NULL where no piece is plain,
+ * html where none is HTML (the caller converts). What was cut off at MIME_TEXT is about so many bytes; 0: nothing. */
+struct mime_body {
+	const char *plain, *html;
+	uint64_t plain_beyond, html_beyond;
+};
+/* NOMEM. */
+enum err mime_body(struct arena *a, const struct mime *m, struct mime_body *r) NODISCARD;
 /* What to call an attachment; never NULL or empty, no path and no control characters. NULL: memory. */
 const char *mime_attachment_name(struct arena *a, const struct mime_part *p);
 /* Shown inside the text: part of a multipart/related, or inline with a Content-ID. */

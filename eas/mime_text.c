@@ -150,7 +150,8 @@ close_iconv(iconv_t *cd)
 	*cd = (iconv_t)-1;
 }
 
-static void
+/* Returns how many bytes at the end were not looked at, for there is enough. */
+static size_t
 convert(iconv_t cd, struct slice in, struct buf *out)
 {
 	char *from = (char *)(uintptr_t)in.ptr;
@@ -175,6 +176,7 @@ convert(iconv_t cd, struct slice in, struct buf *out)
 		from++;
 		left--;
 	}
+	return out->len < MIME_TEXT ? 0 : left;
 }
 
 /* The charset that a page says of itself; a mail program that says none in the header often leaves it to that. */
@@ -201,7 +203,7 @@ says_nothing(const char *charset)
 		|| text_casecmp(charset, "default") == 0 || text_casecmp(charset, "utf8") == 0 || text_casecmp(charset, "utf-8") == 0;
 }
 
-static void
+static size_t
 to_utf8(struct slice bytes, const char *charset, struct buf *out)
 {
 	AUTO(close_iconv) iconv_t cd = (iconv_t)-1;
@@ -214,14 +216,15 @@ to_utf8(struct slice bytes, const char *charset, struct buf *out)
 		from = "CP1252";
 	if (from)
 		cd = iconv_open("UTF-8", from);
-	if (cd == (iconv_t)-1)
-		text_add_utf8(out, bytes.ptr, bytes.len);
-	else
-		convert(cd, bytes, out);
+	if (cd != (iconv_t)-1)
+		return convert(cd, bytes, out);
+	text_add_utf8(out, bytes.ptr, bytes.len);
+	return 0;
 }
 
-char *
-mime_part_text(struct arena *a, const struct mime_part *p)
+/* *beyond_r grows by what was left out, about. */
+static char *
+part_text(struct arena *a, const struct mime_part *p, uint64_t *beyond_r)
 {
 	AUTO(buf_finish) struct buf raw, text;
 	const char *charset = p->charset;
@@ -233,20 +236,31 @@ mime_part_text(struct arena *a, const struct mime_part *p)
 		decode(p, &raw, MIME_TEXT);
 		bytes = raw.len ? buf_slice(&raw) : slice("", 0);
 	}
-	if (bytes.len > MIME_TEXT)
+	if (bytes.len >= MIME_TEXT) {
+		*beyond_r += mime_decoded_size(p) - MIME_TEXT;
 		bytes.len = MIME_TEXT;
+	}
 	if (!charset && strcmp(p->type, "text/html") == 0)
 		charset = html_charset(a, bytes);
-	to_utf8(bytes, charset, &text);
+	*beyond_r += to_utf8(bytes, charset, &text);
 	if (!buf_ok(&raw) || !buf_ok(&text))
 		return NULL;
 	const char *s = (const char *)text.data;
 	size_t n = text.len < MIME_TEXT ? text.len : text_cut(s, MIME_TEXT);
+	*beyond_r += text.len - n;
 	if (n >= 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0) {
 		s += 3;
 		n -= 3;
 	}
 	return arena_strndup(a, n ? s : "", n);
+}
+
+char *
+mime_part_text(struct arena *a, const struct mime_part *p)
+{
+	uint64_t beyond = 0;
+
+	return part_text(a, p, &beyond);
 }
 
 /* ---- the body ---- */
@@ -261,13 +275,14 @@ struct body {
 	struct arena *a;
 	struct buf plain, html;
 	bool has_plain, has_html;
+	struct mime_body *result;
 };
 
 static bool
 add_piece(struct body *b, const struct mime_text *t, bool want_html)
 {
-	const char *plain = t->plain ? mime_part_text(b->a, t->plain) : NULL;
-	const char *html = t->html ? mime_part_text(b->a, t->html) : NULL;
+	const char *plain = t->plain ? part_text(b->a, t->plain, &b->result->plain_beyond) : NULL;
+	const char *html = t->html ? part_text(b->a, t->html, &b->result->html_beyond) : NULL;
 
 	if ((t->plain && !plain) || (t->html && !html))
 		return false;
@@ -296,27 +311,39 @@ finish_body(struct body *b)
 	buf_finish(&b->html);
 }
 
-enum err
-mime_body(struct arena *a, const struct mime *m, const char **plain_r, const char **html_r)
+/* What stands behind a text that is long enough. */
+static void
+pass_piece(struct body *b, const struct mime_text *t)
 {
-	AUTO(finish_body) struct body b = { .a = a };
+	const struct mime_part *plain = t->plain ? t->plain : t->html, *html = t->html ? t->html : t->plain;
+
+	if (plain)
+		b->result->plain_beyond += mime_decoded_size(plain);
+	if (html)
+		b->result->html_beyond += mime_decoded_size(html);
+}
+
+enum err
+mime_body(struct arena *a, const struct mime *m, struct mime_body *r)
+{
+	AUTO(finish_body) struct body b = { .a = a, .result = r };
 
 	buf_init(&b.plain, (size_t)MIME_TEXT * 2);
 	buf_init(&b.html, (size_t)MIME_TEXT * 2);
-	*plain_r = *html_r = NULL;
+	*r = (struct mime_body){ 0 };
 	for (size_t i = 0; i < m->n_texts; i++) {
 		b.has_plain = b.has_plain || m->texts[i].plain;
 		b.has_html = b.has_html || m->texts[i].html;
 	}
 	for (size_t i = 0; i < m->n_texts; i++) {
-		if (b.plain.len > MIME_TEXT || b.html.len > MIME_TEXT)
-			break;
-		if (!add_piece(&b, &m->texts[i], b.has_html))
+		if (b.plain.len >= MIME_TEXT || b.html.len >= MIME_TEXT)
+			pass_piece(&b, &m->texts[i]);
+		else if (!add_piece(&b, &m->texts[i], b.has_html))
 			return ERR_NOMEM;
 	}
-	if (b.has_plain && !(*plain_r = arena_strndup(a, b.plain.len ? (char *)b.plain.data : "", b.plain.len)))
+	if (b.has_plain && !(r->plain = arena_strndup(a, b.plain.len ? (char *)b.plain.data : "", b.plain.len)))
 		return ERR_NOMEM;
-	if (b.has_html && !(*html_r = arena_strndup(a, b.html.len ? (char *)b.html.data : "", b.html.len)))
+	if (b.has_html && !(r->html = arena_strndup(a, b.html.len ? (char *)b.html.data : "", b.html.len)))
 		return ERR_NOMEM;
 	return buf_ok(&b.plain) && buf_ok(&b.html) ? ERR_OK : ERR_NOMEM;
 }

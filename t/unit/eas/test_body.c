@@ -39,6 +39,23 @@ body(struct mail_case *c, const char *plain, const char *html, const char *mime,
 	return root;
 }
 
+/* ---- texts beyond what is looked at ---- */
+
+/* A mail of this type whose text has so many lines of 50 bytes. */
+static const struct wbxml_node *
+long_mail(struct mail_case *c, const char *header, const char *end, size_t lines)
+{
+	size_t head = strlen(header), tail = strlen(end);
+	char *mail = arena_alloc(c->a, head + lines * 50 + tail + 1);
+
+	assert_non_null(mail);
+	memcpy(mail, header, head);
+	for (size_t i = 0; i < lines; i++)
+		memcpy(mail + head + i * 50, "The quick brown fox jumps over the lazy dogs. 12\r\n", 50);
+	memcpy(mail + head + lines * 50, end, tail);
+	return mail_case_render(c, slice(mail, head + lines * 50 + tail), RENDER_FETCH);
+}
+
 #define GET(root, tag) mail_case_text(root, AirSyncBase_Body, AirSyncBase_##tag, 0)
 
 static void
@@ -377,13 +394,53 @@ test_options(void **state)
 	assert_false(o.prefs[1].all_or_none); /* it says nothing where all is asked for */
 }
 
+/* What the phone does not get it is told of, however the text came to be cut. */
+static void
+test_cut_texts_are_told(void **state)
+{
+	static const struct {
+		const char *header, *end;
+		size_t lines;
+		unsigned type;
+		size_t least, most; /* of EstimatedDataSize; 0, 0: nothing is cut */
+	} rows[] = {
+		{ "Content-Type: text/plain\r\n\r\n", "", 400000, 1, 20000000, 20000000 },
+		{ "Content-Type: text/plain\r\n\r\n", "", 400000, 2, 20000000, 25000000 },
+		{ "Content-Type: text/plain\r\n\r\n", "", 300000, 1, 0, 0 },
+		{ "Content-Type: text/plain; charset=utf-16le\r\n\r\n", "", 400000, 1, 20000000, 30000000 },
+		{ "Content-Type: text/html\r\n\r\n<p>", "</p>", 400000, 2, 20000007, 20000007 },
+		{ "Content-Type: text/html\r\n\r\n<p>", "</p>", 100000, 1, 4900000, 5000007 }, /* only 4 MB of HTML become text */
+		{ "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n", "--b\r\n\r\nfirst\r\n--b--\r\n", 400000, 1, 20000000,
+			20000010 },
+	};
+	struct mail_case *c = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct arena_mark mark = arena_mark(c->a);
+
+		c->options.n_prefs = 0;
+		mail_case_prefer(c, rows[i].type, ALL);
+		const struct wbxml_node *root = long_mail(c, rows[i].header, rows[i].end, rows[i].lines);
+		unsigned long long size = strtoull(GET(root, EstimatedDataSize), NULL, 10), got = strlen(GET(root, Data));
+
+		assert_string_equal(GET(root, Truncated), rows[i].most ? "1" : "0");
+		if (rows[i].most) {
+			assert_true(got < size);
+			assert_in_range(size, rows[i].least, rows[i].most);
+		} else {
+			assert_true(got == size);
+		}
+		arena_rewind(c->a, mark);
+	}
+}
+
 int
 main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, mail_case_setup, mail_case_teardown)
 	const struct CMUnitTest tests[] = { CASE(test_choice), CASE(test_truncation), CASE(test_all_or_none), CASE(test_mime), CASE(test_preview),
 		CASE(test_line_ends_and_controls), CASE(test_body_part), CASE(test_parts), CASE(test_read), CASE(test_html_to_text),
-		CASE(test_hostile_html), CASE(test_text_to_html), CASE(test_options) };
+		CASE(test_hostile_html), CASE(test_cut_texts_are_told), CASE(test_text_to_html), CASE(test_options) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

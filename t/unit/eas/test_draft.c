@@ -92,10 +92,10 @@ field(struct mail_case *c, const struct mime *m, const char *name)
 static const char *
 text(struct mail_case *c, const struct mime *m, bool html)
 {
-	const char *plain, *page;
+	struct mime_body body;
 
-	assert_int_equal(mime_body(c->a, m, &plain, &page), ERR_OK);
-	return html ? page : plain;
+	assert_int_equal(mime_body(c->a, m, &body), ERR_OK);
+	return html ? body.html : body.plain;
 }
 
 static const char *

@@ -15,19 +15,19 @@
 static const char *
 plain(struct mail_case *c, const struct mime *m)
 {
-	const char *text, *html;
+	struct mime_body body;
 
-	assert_int_equal(mime_body(c->a, m, &text, &html), ERR_OK);
-	return text;
+	assert_int_equal(mime_body(c->a, m, &body), ERR_OK);
+	return body.plain;
 }
 
 static const char *
 html(struct mail_case *c, const struct mime *m)
 {
-	const char *text, *page;
+	struct mime_body body;
 
-	assert_int_equal(mime_body(c->a, m, &text, &page), ERR_OK);
-	return page;
+	assert_int_equal(mime_body(c->a, m, &body), ERR_OK);
+	return body.html;
 }
 
 static const char *

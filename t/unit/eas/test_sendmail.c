@@ -129,19 +129,19 @@ sent_count(struct mail_world *mw)
 static const char *
 plain_of(struct mail_world *mw, const struct mime *m)
 {
-	const char *plain, *html;
+	struct mime_body body;
 
-	assert_int_equal(mime_body(mw->a, m, &plain, &html), ERR_OK);
-	return plain;
+	assert_int_equal(mime_body(mw->a, m, &body), ERR_OK);
+	return body.plain;
 }
 
 static const char *
 html_of(struct mail_world *mw, const struct mime *m)
 {
-	const char *plain, *html;
+	struct mime_body body;
 
-	assert_int_equal(mime_body(mw->a, m, &plain, &html), ERR_OK);
-	return html;
+	assert_int_equal(mime_body(mw->a, m, &body), ERR_OK);
+	return body.html;
 }
 
 /* ---- SendMail ---- */
