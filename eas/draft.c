@@ -17,8 +17,6 @@ struct draft {
 	const struct wbxml_node *attachments;
 	struct mime_node *body;       /* the text, with what stands inside it */
 	struct mime_node *files;      /* multipart/mixed of what is attached; its first child will be `body` */
-	size_t n_inline, n_files;     /* of those that the edit adds, and all beside the body */
-	size_t all_files;
 	bool ok;
 };
 
@@ -152,13 +150,6 @@ add_inline(struct draft *d, struct mime_node *child)
 	add_to(d, d->body, child);
 }
 
-static void
-add_file(struct draft *d, struct mime_node *child)
-{
-	add_to(d, d->files, child);
-	d->all_files++;
-}
-
 static const char *
 file_type(struct draft *d, const struct wbxml_node *add)
 {
@@ -178,9 +169,9 @@ file_type(struct draft *d, const struct wbxml_node *add)
 }
 
 static const struct wbxml_node *
-next_add(const struct draft *d, const struct wbxml_node *n)
+next_add(const struct wbxml_node *attachments, const struct wbxml_node *n)
 {
-	return n ? wbxml_next(n, AirSyncBase_Add) : wbxml_child(d->attachments, AirSyncBase_Add);
+	return n ? wbxml_next(n, AirSyncBase_Add) : wbxml_child(attachments, AirSyncBase_Add);
 }
 
 static bool
@@ -192,7 +183,7 @@ is_inline(const struct wbxml_node *add)
 static void
 add_new(struct draft *d, bool inside)
 {
-	for (const struct wbxml_node *n = next_add(d, NULL); n; n = next_add(d, n)) {
+	for (const struct wbxml_node *n = next_add(d->attachments, NULL); n; n = next_add(d->attachments, n)) {
 		const struct wbxml_node *content = wbxml_child(n, AirSyncBase_Content);
 		const char *type = file_type(d, n);
 
@@ -207,13 +198,10 @@ add_new(struct draft *d, bool inside)
 		file->content_id = wbxml_text(n, AirSyncBase_ContentId);
 		file->location = wbxml_text(n, AirSyncBase_ContentLocation);
 		file->is_inline = inside;
-		if (inside) {
+		if (inside)
 			add_inline(d, file);
-			d->n_inline++;
-		} else {
-			add_file(d, file);
-			d->n_files++;
-		}
+		else
+			add_to(d, d->files, file);
 	}
 }
 
@@ -239,7 +227,7 @@ keep_attachments(struct draft *d, bool inside)
 		if (inside)
 			add_inline(d, raw(d, p));
 		else
-			add_file(d, raw(d, p));
+			add_to(d, d->files, raw(d, p));
 	}
 }
 
@@ -276,13 +264,6 @@ keep_all(struct draft *d)
 			d->body = n;
 		else if (n)
 			add_to(d, d->files, n);
-	}
-	for (size_t i = 0; i < d->stored->n_attachments; i++) {
-		const struct mime_part *p = d->stored->attachments[i];
-
-		while (p->parent && p->parent != root)
-			p = p->parent;
-		d->all_files += p != root->child && !is_deleted(d, d->stored->attachments[i]);
 	}
 }
 
@@ -331,19 +312,40 @@ build(struct draft *d)
 
 /* ---- what the phone is told ---- */
 
+/* Attachments beside the text: not in the first part of our multipart/mixed. */
+static size_t
+count_files(const struct mime *m)
+{
+	const struct mime_part *root = m->root;
+	size_t n = 0;
+
+	for (size_t i = 0; strcmp(root->type, "multipart/mixed") == 0 && i < m->n_attachments; i++) {
+		const struct mime_part *p = m->attachments[i];
+
+		while (p->parent && p->parent != root)
+			p = p->parent;
+		n += p != root->child;
+	}
+	return n;
+}
+
 /* Which parts the new attachments became: the last of those inside the text, and the last of all. */
 static bool
-tell_added(struct draft *d, const struct mime *m, struct item_merged *m_r)
+tell_added(struct arena *a, const struct wbxml_node *attachments, const struct mime *m, struct item_merged *m_r)
 {
-	size_t total = m->n_attachments, files = 0, inside = 0;
+	size_t total = m->n_attachments, n_files = 0, n_inline = 0, files = 0, inside = 0, all_files = count_files(m);
 
-	if (d->n_files + d->n_inline == 0)
+	for (const struct wbxml_node *n = next_add(attachments, NULL); n; n = next_add(attachments, n)) {
+		n_inline += is_inline(n);
+		n_files += !is_inline(n);
+	}
+	if (n_files + n_inline == 0)
 		return true;
-	m_r->added = arena_array(d->a, d->n_files + d->n_inline, sizeof *m_r->added);
+	m_r->added = arena_array(a, n_files + n_inline, sizeof *m_r->added);
 	if (!m_r->added)
 		return false;
-	for (const struct wbxml_node *n = next_add(d, NULL); n; n = next_add(d, n)) {
-		size_t back = is_inline(n) ? d->all_files + d->n_inline - inside++ : d->n_files - files++;
+	for (const struct wbxml_node *n = next_add(attachments, NULL); n; n = next_add(attachments, n)) {
+		size_t back = is_inline(n) ? all_files + n_inline - inside++ : n_files - files++;
 		const char *client = wbxml_text(n, AirSyncBase_ClientId);
 
 		if (back <= total && client)
@@ -353,17 +355,29 @@ tell_added(struct draft *d, const struct mime *m, struct item_merged *m_r)
 }
 
 static bool
-tell_conversation(struct draft *d, struct slice header, struct item_merged *m_r)
+tell_conversation(struct arena *a, struct slice header, struct item_merged *m_r)
 {
-	unsigned char *id = arena_alloc(d->a, MAIL_CONVERSATION), *index = arena_alloc(d->a, MAIL_INDEX_MAX);
+	unsigned char *id = arena_alloc(a, MAIL_CONVERSATION), *index = arena_alloc(a, MAIL_INDEX_MAX);
 	int64_t date = 0;
 
-	if (!id || !index || mail_conversation(d->a, header, id))
+	if (!id || !index || mail_conversation(a, header, id))
 		return false;
-	mime_date(d->a, header, &date);
+	mime_date(a, header, &date);
 	m_r->conversation_id = slice(id, MAIL_CONVERSATION);
-	m_r->conversation_index = slice(index, mail_conversation_index(d->a, header, date, index));
+	m_r->conversation_index = slice(index, mail_conversation_index(a, header, date, index));
 	return true;
+}
+
+enum err
+draft_tell(struct arena *a, const struct wbxml_node *data, struct slice message, struct item_merged *m_r)
+{
+	struct mime *m;
+	enum err err = mime_open(a, message, &m, NULL);
+
+	if (err)
+		return err;
+	return tell_added(a, wbxml_child(data, AirSyncBase_Attachments), m, m_r) && tell_conversation(a, m->root->header, m_r) ? ERR_OK
+		: ERR_NOMEM;
 }
 
 static bool
@@ -371,7 +385,6 @@ compose(struct draft *d, struct item_merged *m_r)
 {
 	AUTO(buf_finish) struct buf header, out;
 	struct mime_node *node = build(d);
-	struct mime *m;
 
 	buf_init(&header, 0);
 	buf_init(&out, 0);
@@ -382,9 +395,7 @@ compose(struct draft *d, struct item_merged *m_r)
 		return false;
 	void *copy = arena_memdup(d->a, out.data, out.len);
 	m_r->bytes = slice(copy, out.len);
-	if (!copy || mime_open(d->a, m_r->bytes, &m, NULL))
-		return false;
-	return tell_added(d, m, m_r) && tell_conversation(d, m->root->header, m_r);
+	return copy && !draft_tell(d->a, d->edit->data, m_r->bytes, m_r);
 }
 
 enum err

@@ -17,7 +17,7 @@ struct response {
 	int64_t item;             /* Add: known once committed; Fetch */
 	size_t change;            /* Add: index into `changes`, whose item it is; SIZE_MAX: `item` */
 	unsigned status;
-	const char *uid;          /* 16.x Add */
+	struct item_merged merged;/* 16.x: what the phone is told of the item: uid, added, the conversation */
 };
 
 struct execute {

@@ -53,19 +53,29 @@ earlier(const struct execute *x, const char *client, const char *hash)
 	return NULL;
 }
 
+/* From 16.0 a phone is told what the server made of an event or a draft. */
+static bool
+tells(const struct execute *x)
+{
+	return x->view.version >= 160 && (x->class->class == BACKEND_MAIL || x->class->class == BACKEND_CALENDAR);
+}
+
 static enum err
 again(struct execute *x, const struct wbxml_node *n, const struct state_done *d, const char *client, const char *hash, struct error *e)
 {
 	const struct state_item *row = execute_row(x, d->item);
-	unsigned status = 1;
+	struct execute_edited edited = { .status = 1 };
 	enum err err = ERR_OK;
 	int64_t item = d->item;
 
 	if (row && !row->deleted && strcmp(d->hash, hash) != 0 && RULE(EDITED))
-		err = execute_edit(x, n, row, true, &status, e);
+		err = execute_edit(x, n, row, true, &edited, e);
+	else if (row && !row->deleted && tells(x))
+		err = execute_tell(x, n, row, &edited.merged, e);
 	if (err)
 		return err;
 	struct response *response = execute_respond(x, AirSync_Add, n, 1);
+	response->merged = edited.merged;
 	if (item > 0) {
 		response->item = item;
 		idset_add(&x->told, item);
@@ -177,7 +187,7 @@ make(struct execute *x, const struct wbxml_node *n, const char *client, const ch
 		return err;
 	response = execute_respond(x, AirSync_Add, n, 1);
 	response->change = x->n_changes - 1;
-	response->uid = m.uid;
+	response->merged = m;
 	execute_done(x, 'a', client, -(int64_t)x->n_changes, hash);
 	return ERR_OK;
 }

@@ -5,6 +5,7 @@
 #include "eas/content_hash.h"
 #include "eas/execute_command.h"
 #include "eas/hierarchy.h"
+#include "eas/mail.h"
 #include "eas/rule.h"
 #include "eas/send.h"
 
@@ -51,7 +52,8 @@ static enum err
 fetch_current(struct execute *x, const char *key, enum backend_want want, struct current *c_r, struct error *e)
 {
 	struct backend_fetch what = { .folder = x->folder->key, .keys = &key, .n = 1, .want = want,
-		.bytes_max = x->r->server->config->item_bytes_max };
+		.bytes_max = x->class->class == BACKEND_MAIL ? x->r->server->config->mail_bytes_max
+			: x->r->server->config->item_bytes_max };
 	enum err err;
 
 	*c_r = (struct current){ .a = x->r->arena };
@@ -78,8 +80,19 @@ static bool
 is_draft_edit(const struct execute *x, const struct wbxml_node *data)
 {
 	return x->class->class == BACKEND_MAIL && x->view.version >= 160 && x->folder->type == TYPE_DRAFTS
-		&& (wbxml_has(data, Email2_Send) || wbxml_has(data->parent, Email2_Send) || wbxml_has(data, AirSyncBase_Body) || wbxml_has(data, Email_To) || wbxml_has(data, Email_Subject)
-			|| wbxml_has(data, Email_Cc) || wbxml_has(data, AirSyncBase_Attachments) || wbxml_has(data, Email2_Bcc));
+		&& (mail_wants_sending(data) || mail_edits_draft(data));
+}
+
+/* Send may come alone. NULL: memory. */
+static const struct wbxml_node *
+data_of(struct execute *x, const struct wbxml_node *n)
+{
+	const struct wbxml_node *data = wbxml_child(n, AirSync_ApplicationData);
+	struct wbxml_node *none = data ? NULL : arena_alloc(x->r->arena, sizeof *none);
+
+	if (none)
+		*none = (struct wbxml_node){ .tag = AirSync_ApplicationData, .parent = (struct wbxml_node *)(uintptr_t)n, .text = "" };
+	return data ? data : none;
 }
 
 /* ---- writing ---- */
@@ -96,19 +109,62 @@ store_flags(struct execute *x, const struct state_item *row, const struct item_m
 	return err;
 }
 
+static bool
+has_word(const char *const *words, const char *word)
+{
+	for (; words && *words; words++) {
+		if (strcmp(*words, word) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Those that the draft has, less those that go, and those that come. NULL: memory. */
+static const char *const *
+merge_keywords(struct arena *a, const char *const *have, const struct item_merged *m)
+{
+	size_t n = 0, kept = 0;
+	const char **list;
+
+	for (size_t i = 0; have && have[i]; i++)
+		n++;
+	for (size_t i = 0; m->add_keywords && m->add_keywords[i]; i++)
+		n++;
+	list = arena_array(a, n + 1, sizeof *list);
+	for (size_t i = 0; list && have && have[i]; i++) {
+		if (!has_word(m->remove_keywords, have[i]))
+			list[kept++] = have[i];
+	}
+	for (size_t i = 0; list && m->add_keywords && m->add_keywords[i]; i++)
+		list[kept++] = m->add_keywords[i];
+	return list;
+}
+
+/* Of one edit of one state of a draft: the same on each try. */
+static const char *
+edit_name(struct execute *x, const struct state_item *row)
+{
+	char name[CONTENT_HASH_MAX], id[ID_MAX];
+
+	content_hash_texts(name, x->r->query.device_id, id_item(x->folder->id, row->id, id), row->key, (const char *)NULL);
+	return arena_strdup(x->r->arena, name);
+}
+
 /* APPEND the new, expunge the old; the row keeps its id under the new key. */
 static enum err
 store_draft(struct execute *x, const struct state_item *row, const struct current *c, const struct item_merged *m,
 	struct mirror_change *change, struct error *e)
 {
-	struct backend_put put = { .folder = x->folder->key, .bytes = m->bytes, .flags = c->item.flags | FLAG_DRAFT,
-		.keywords = c->item.keywords, .date = row->date };
-	char name[CONTENT_HASH_MAX], id[ID_MAX];
+	struct backend_put put = { .folder = x->folder->key, .bytes = m->bytes,
+		.flags = (c->item.flags & ~m->clear) | m->set | FLAG_DRAFT,
+		.keywords = merge_keywords(x->r->arena, c->item.keywords, m), .date = row->date };
+	const char *name = edit_name(x, row);
 	struct backend_stored s;
 	enum err err;
 
-	content_hash_texts(name, x->r->query.device_id, id_item(x->folder->id, row->id, id), row->key, (const char *)NULL);
-	err = append_once(x->r, &put, arena_strdup(x->r->arena, name), &s, e);
+	if (!name || !put.keywords)
+		return ERR_NOMEM;
+	err = append_once(x->r, &put, name, &s, e);
 	if (err)
 		return err;
 	err = account_remove(x->r->account, x->folder->key, row->key, NULL, e);
@@ -210,14 +266,15 @@ send_stored(struct execute *x, const struct state_item *row, const struct item_m
 
 /* One try. CONFLICT: another version was found than the one that was read. */
 static enum err
-try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item *row, const char *hash, bool add, unsigned *status_r,
-	struct error *e)
+try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item *row, const char *hash, bool add,
+	struct execute_edited *r, struct error *e)
 {
-	const struct wbxml_node *data = wbxml_child(n, AirSync_ApplicationData);
+	const struct wbxml_node *data = data_of(x, n);
 	bool draft = is_draft_edit(x, data), mail = x->class->class == BACKEND_MAIL;
 	struct item_edit edit = { .data = data, .instance_id = wbxml_text(n, AirSyncBase_InstanceId), .supported = x->supported };
 	struct item_merged m = { 0 };
 	struct current c;
+	unsigned *status_r = &r->status;
 	const struct state_done *before = touched(x, row->id);
 	bool otherwise = RULE(EDITED) && before && strcmp(before->hash, hash) != 0;
 	struct mirror_change change = { .op = MIRROR_UPDATED, .item = row->id, .key = row->key, .date = row->date };
@@ -225,15 +282,26 @@ try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item 
 
 	if (n->tag == AirSync_Delete)
 		edit.data = NULL;
-	if (!err) {
+	if (!err && draft && before && !otherwise && !add && !mail_wants_sending(data)) {
+		*status_r = 1; /* attachments that it adds are there already */
+		return draft_tell(x->r->arena, data, c.item.bytes, &r->merged);
+	}
+	if (!err && draft && add) { /* what the phone says now is all of it */
+		edit.uid = edit_name(x, row);
+		err = edit.uid ? ERR_OK : ERR_NOMEM;
+	} else if (!err) {
 		edit.stored = c.item.bytes;
 		edit.meta = mail ? &c.item : NULL;
+		edit.uid = draft ? edit_name(x, row) : NULL;
+	}
+	if (!err) {
 		err = x->class->merge(&x->view, x->r->arena, &edit, &m, e);
 		if (err == ERR_NOTFOUND)
 			err = ERR_INVALID; /* no such instance: the item is there */
 	}
 	if (err)
 		return err;
+	r->merged = m;
 	if (m.send)
 		return send_stored(x, row, &m, hash, status_r, e);
 	if (m.unchanged) { /* an earlier try did it, or it always was so */
@@ -267,7 +335,8 @@ try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item 
 }
 
 enum err
-execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_item *row, bool add, unsigned *status_r, struct error *e)
+execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_item *row, bool add, struct execute_edited *r,
+	struct error *e)
 {
 	char *hash = arena_alloc(x->r->arena, CONTENT_HASH_MAX);
 	enum err err;
@@ -275,19 +344,39 @@ execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_i
 	if (!hash)
 		return ERR_NOMEM;
 	content_hash(n, NULL, hash);
-	err = try_edit(x, n, row, hash, add, status_r, e);
+	*r = (struct execute_edited){ .status = 1 };
+	err = try_edit(x, n, row, hash, add, r, e);
 	if (err == ERR_CONFLICT) /* read again and decided again, once */
-		err = try_edit(x, n, row, hash, add, status_r, e);
+		err = try_edit(x, n, row, hash, add, r, e);
 	if (err == ERR_CONFLICT)
 		return err_set(e, ERR_UNAVAILABLE, "%s: an item changes faster than it can be written", x->folder->key);
 	if (err_is_temporary(err))
 		return err;
 	if (err) {
 		log_warn(&x->r->log, "an edit in %s was refused: %s", x->folder->key, e->text[0] ? e->text : err_name(err));
-		*status_r = status_of(err);
+		r->status = status_of(err);
 		if (err == ERR_DENIED && !add)
 			execute_force(x, COMPOSE_CHANGE, row->id);
 	}
+	return ERR_OK;
+}
+
+enum err
+execute_tell(struct execute *x, const struct wbxml_node *n, const struct state_item *row, struct item_merged *m_r, struct error *e)
+{
+	struct item_edit edit = { .data = data_of(x, n), .supported = x->supported };
+	struct current c;
+	enum err err = fetch_current(x, row->key, WANT_BYTES, &c, e);
+
+	*m_r = (struct item_merged){ 0 };
+	edit.stored = c.item.bytes;
+	if (!err && edit.data)
+		err = x->class->class == BACKEND_MAIL ? draft_tell(x->r->arena, edit.data, c.item.bytes, m_r)
+			: x->class->merge(&x->view, x->r->arena, &edit, m_r, e);
+	if (err_is_temporary(err) || err == ERR_NOMEM)
+		return err;
+	if (err) /* gone, or not what it was: it was added all the same */
+		*m_r = (struct item_merged){ 0 };
 	return ERR_OK;
 }
 
@@ -307,10 +396,10 @@ execute_change(struct execute *x, const struct wbxml_node *n, struct error *e)
 {
 	int64_t id = 0;
 	const struct state_item *row = execute_named(x, n, &id);
-	unsigned status = 1;
+	struct execute_edited edited = { .status = 1 };
 	enum err err;
 
-	if (!wbxml_has(n, AirSync_ApplicationData)) {
+	if (!wbxml_has(n, AirSync_ApplicationData) && !wbxml_has(n, Email2_Send)) {
 		execute_respond(x, AirSync_Change, n, 4);
 		return ERR_OK;
 	}
@@ -321,16 +410,20 @@ execute_change(struct execute *x, const struct wbxml_node *n, struct error *e)
 		return ERR_OK;
 	}
 	if (x->folder->readonly) {
-		status = 7;
+		edited.status = 7;
 		execute_force(x, COMPOSE_CHANGE, row->id);
 	} else {
-		err = execute_edit(x, n, row, false, &status, e);
+		err = execute_edit(x, n, row, false, &edited, e);
 		if (err)
 			return err;
 	}
-	if (status != 1)
-		execute_respond(x, AirSync_Change, n, status);
-	if (status != 8)
+	if (edited.status != 1 || edited.merged.n_added) {
+		struct response *response = execute_respond(x, AirSync_Change, n, edited.status);
+
+		response->item = row->id;
+		response->merged = edited.merged;
+	}
+	if (edited.status != 8)
 		idset_add(&x->told, row->id);
 	return ERR_OK;
 }

@@ -17,7 +17,14 @@ void execute_force(struct execute *x, enum compose_kind kind, int64_t item);
 /* item < 0: the row of changes[-item - 1], whose id is not known yet. */
 void execute_done(struct execute *x, char kind, const char *client, int64_t item, const char *hash);
 /* Changes an existing item (execute_change.c), also for an Add whose first try was otherwise. */
-enum err execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_item *row, bool add, unsigned *status_r,
+struct execute_edited {
+	unsigned status;
+	struct item_merged merged;
+};
+enum err execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_item *row, bool add, struct execute_edited *r,
+	struct error *e);
+/* What the phone is to know of an item as it is stored now, where its command was done by an earlier try. */
+enum err execute_tell(struct execute *x, const struct wbxml_node *n, const struct state_item *row, struct item_merged *m_r,
 	struct error *e);
 
 #ifdef CPUSH_FAILPOINTS

@@ -22,17 +22,17 @@ move_to_trash(struct execute *x, const struct state_item *row, struct error *e)
 static enum err
 delete_instance(struct execute *x, const struct wbxml_node *n, const struct state_item *row, struct error *e)
 {
-	unsigned status = 1;
-	enum err err = x->folder->readonly ? ERR_OK : execute_edit(x, n, row, false, &status, e);
+	struct execute_edited edited = { .status = 1 };
+	enum err err = x->folder->readonly ? ERR_OK : execute_edit(x, n, row, false, &edited, e);
 
 	if (err)
 		return err;
 	if (x->folder->readonly) {
-		status = 7;
+		edited.status = 7;
 		execute_force(x, COMPOSE_CHANGE, row->id);
 	}
-	if (status != 1)
-		execute_respond(x, AirSync_Delete, n, status);
+	if (edited.status != 1)
+		execute_respond(x, AirSync_Delete, n, edited.status);
 	idset_add(&x->told, row->id);
 	return ERR_OK;
 }

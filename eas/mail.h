@@ -36,5 +36,12 @@ bool mail_is_category(const char *keyword);
 /* A draft as the phone wrote or changed it [MS-ASEMAIL 3.1.5.3, 16.x]: fills bytes, added and the conversation of m_r. */
 enum err draft_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e)
 	NODISCARD;
+/* Of a draft as it is stored once the edit was done: added and the conversation. NOMEM; INVALID: it is no message. */
+enum err draft_tell(struct arena *a, const struct wbxml_node *data, struct slice message, struct item_merged *m_r) NODISCARD;
+
+/* Does the edit say something of a draft that other mails cannot have changed? */
+bool mail_edits_draft(const struct wbxml_node *data);
+/* Send: beside ApplicationData [MS-ASEMAIL 2.2.2.69]; some clients put it inside. */
+bool mail_wants_sending(const struct wbxml_node *data);
 
 #endif

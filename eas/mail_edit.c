@@ -119,28 +119,29 @@ merge_categories(struct arena *a, const struct item_edit *edit, struct item_merg
 
 /* ---- all ---- */
 
-static bool
-is_draft_edit(const struct item_view *v, const struct item_edit *edit)
+bool
+mail_edits_draft(const struct wbxml_node *data)
 {
 	static const unsigned tags[] = { Email_To, Email_Cc, Email2_Bcc, Email_Subject, Email_Importance, Email_ReplyTo,
 		AirSyncBase_Body, AirSyncBase_Attachments };
 
-	if (v->version < 160)
-		return false;
-	if (!edit->meta)
-		return true;
 	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
-		if (wbxml_has(edit->data, tags[i]))
-			return edit->stored.len > 0;
+		if (wbxml_has(data, tags[i]))
+			return true;
 	}
 	return false;
 }
 
-/* Beside ApplicationData [MS-ASEMAIL 2.2.2.69]; some clients put it inside. */
-static bool
-wants_sending(const struct wbxml_node *data)
+bool
+mail_wants_sending(const struct wbxml_node *data)
 {
 	return wbxml_has(data, Email2_Send) || wbxml_has(data->parent, Email2_Send);
+}
+
+static bool
+is_draft_edit(const struct item_view *v, const struct item_edit *edit)
+{
+	return v->version >= 160 && (!edit->meta || (edit->stored.len > 0 && mail_edits_draft(edit->data)));
 }
 
 static bool
@@ -173,7 +174,7 @@ mail_merge(const struct item_view *v, struct arena *a, const struct item_edit *e
 		err = draft_merge(v, a, edit, m_r, e);
 	if (err)
 		return err;
-	m_r->send = v->version >= 160 && wants_sending(edit->data);
+	m_r->send = v->version >= 160 && mail_wants_sending(edit->data);
 	if (m_r->send && !m_r->bytes.len)
 		m_r->bytes = edit->stored;
 	bool same_bytes = !draft || (edit->meta && slice_eq(m_r->bytes, edit->stored));

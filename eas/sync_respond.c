@@ -1,4 +1,5 @@
 /* The Collection element of an answer [MS-ASCMD 2.2.1.21]. */
+#include <stdio.h>
 #include <string.h>
 
 #include "eas/sync_collection.h"
@@ -88,6 +89,45 @@ write_fetch(struct eas_request *r, struct sync_result *s, const struct response 
 /* ---- Responses ---- */
 
 static void
+write_attachments(const struct sync_result *s, const struct response *p, struct wbxml_writer *w)
+{
+	char reference[ID_MAX + 64], id[ID_MAX];
+
+	if (p->merged.n_added == 0)
+		return;
+	wbxml_start(w, AirSyncBase_Attachments);
+	for (size_t i = 0; i < p->merged.n_added; i++) {
+		snprintf(reference, sizeof reference, "%s:%s", id_item(s->folder.id, p->item, id), p->merged.added[i].part);
+		wbxml_start(w, AirSyncBase_Attachment);
+		wbxml_put(w, AirSyncBase_ClientId, p->merged.added[i].client_id);
+		wbxml_put(w, AirSyncBase_FileReference, reference);
+		wbxml_end(w);
+	}
+	wbxml_end(w);
+}
+
+/* From 16.0 the server says what it made of the item: the name of an event [MS-ASCAL 2.2.2.46], the conversation of a draft
+ * [MS-ASEMAIL 2.2.2.21, 2.2.2.22], where attachments that came are to be had [MS-ASAIRS 2.2.2.14]. */
+static void
+write_made(const struct sync_result *s, const struct response *p, struct wbxml_writer *w)
+{
+	const struct item_merged *m = &p->merged;
+	bool add = p->tag == AirSync_Add;
+
+	if (p->status != 1 || p->item <= 0 || !((add && (m->uid || m->conversation_id.len)) || m->n_added))
+		return;
+	wbxml_start(w, AirSync_ApplicationData);
+	write_attachments(s, p, w);
+	if (add && s->folder.class == BACKEND_CALENDAR)
+		wbxml_put(w, Calendar_UID, m->uid);
+	if (add && m->conversation_id.len) {
+		wbxml_put_opaque(w, Email2_ConversationId, m->conversation_id);
+		wbxml_put_opaque(w, Email2_ConversationIndex, m->conversation_index);
+	}
+	wbxml_end(w);
+}
+
+static void
 write_response(struct eas_request *r, const struct sync_result *s, const struct response *p, struct wbxml_writer *w)
 {
 	char id[ID_MAX];
@@ -101,20 +141,16 @@ write_response(struct eas_request *r, const struct sync_result *s, const struct 
 	if (p->tag != AirSync_Add && p->instance_id)
 		wbxml_put(w, AirSyncBase_InstanceId, p->instance_id);
 	wbxml_put_int(w, AirSync_Status, p->status);
-	/* From 16.0 the server names the event [MS-ASCAL 2.2.2.46]. */
-	if (p->tag == AirSync_Add && p->status == 1 && p->uid && r->query.version >= 160 && s->folder.class == BACKEND_CALENDAR) {
-		wbxml_start(w, AirSync_ApplicationData);
-		wbxml_put(w, Calendar_UID, p->uid);
-		wbxml_end(w);
-	}
+	if (r->query.version >= 160 && (s->folder.class == BACKEND_CALENDAR || s->folder.class == BACKEND_MAIL))
+		write_made(s, p, w);
 	wbxml_end(w);
 }
 
-/* 1 stands for itself: only Add and Fetch have an entry then (R7069, R5256). No empty Responses (R3836). */
+/* 1 stands for itself: only Add, Fetch and what brought attachments have an entry then (R7069, R5256). No empty Responses (R3836). */
 static bool
 is_said(const struct response *p)
 {
-	return p->status != 1 || p->tag == AirSync_Add || p->tag == AirSync_Fetch;
+	return p->status != 1 || p->tag == AirSync_Add || p->tag == AirSync_Fetch || p->merged.n_added;
 }
 
 static enum err

@@ -385,6 +385,192 @@ a_stored_draft_with_send_goes_out_once_and_is_gone(void **state)
 	}
 }
 
+/* What is answered to an Add or Change of a draft: "CLIENT REFERENCE|" per attachment, and whether the conversation is named. */
+static const char *
+made_of(int64_t drafts, unsigned tag, bool *conversation_r)
+{
+	static char text[500];
+	const struct wbxml_node *response = wbxml_child(wbxml_child(answered(drafts), AirSync_Responses), tag);
+	const struct wbxml_node *data = wbxml_child(response, AirSync_ApplicationData);
+	const struct wbxml_node *list = wbxml_child(data, AirSyncBase_Attachments);
+
+	text[0] = '\0';
+	for (const struct wbxml_node *n = wbxml_child(list, AirSyncBase_Attachment); n; n = wbxml_next(n, AirSyncBase_Attachment))
+		snprintf(text + strlen(text), sizeof text - strlen(text), "%s %s|", wbxml_text(n, AirSyncBase_ClientId),
+			wbxml_text(n, AirSyncBase_FileReference));
+	const struct wbxml_node *id = wbxml_child(data, Email2_ConversationId), *index = wbxml_child(data, Email2_ConversationIndex);
+	*conversation_r = id && id->data.len == 16 && index && index->data.len >= 5;
+	return text;
+}
+
+static void
+attach(const char *client, const char *name)
+{
+	wbxml_start(&call.w, AirSyncBase_Attachments);
+	wbxml_start(&call.w, AirSyncBase_Add);
+	wbxml_put(&call.w, AirSyncBase_ClientId, client);
+	wbxml_put_int(&call.w, AirSyncBase_Method, 1);
+	wbxml_put_opaque(&call.w, AirSyncBase_Content, slice_str("file"));
+	wbxml_put(&call.w, AirSyncBase_DisplayName, name);
+	wbxml_end(&call.w);
+	wbxml_end(&call.w);
+}
+
+static void
+add_with_attachment(int64_t drafts, const char *client, const char *name)
+{
+	ask_sync();
+	ask_collection(drafts, key);
+	ask_commands();
+	wbxml_start(&call.w, AirSync_Add);
+	wbxml_put(&call.w, AirSync_ClientId, client);
+	wbxml_start(&call.w, AirSync_ApplicationData);
+	wbxml_put(&call.w, Email_Subject, "files");
+	attach("a1", name);
+	run();
+}
+
+static int64_t
+open_drafts(void)
+{
+	int64_t drafts;
+
+	version = 161;
+	drafts = folder_named("Drafts");
+	snprintf(key, sizeof key, "0");
+	sync_one(drafts, -1, -1, -1);
+	sync_one(drafts, -1, -1, -1);
+	return drafts;
+}
+
+static struct mem_item
+only_draft(void)
+{
+	struct mem_item m;
+
+	assert_int_equal(mem_count(kit.mem, WORLD_USER, "drafts"), 1);
+	assert_true(mem_at(kit.mem, call.r.arena, WORLD_USER, "drafts", 0, &m));
+	return m;
+}
+
+static unsigned
+times(struct slice in, const char *what)
+{
+	const unsigned char *p = in.ptr, *end = in.ptr + in.len;
+	unsigned n = 0;
+
+	for (; (p = memmem(p, (size_t)(end - p), what, strlen(what))); p += strlen(what))
+		n++;
+	return n;
+}
+
+/* MS-ASEMAIL R1184, R1190; MS-ASAIRS R1336, R1368. The same where the answer was lost, also when the phone says something else then. */
+static void
+an_added_draft_is_answered_with_what_it_became(void **state)
+{
+	int64_t drafts = open_drafts(), made = 0;
+	bool conversation;
+	char wanted[ID_MAX + 10], id[ID_MAX];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		add_with_attachment(drafts, "d1", i < 2 ? "a.txt" : "b.txt");
+		assert_int_equal(add_status(drafts, "d1", &made), 1);
+		snprintf(wanted, sizeof wanted, "a1 %s:2|", id_item(drafts, made, id));
+		assert_string_equal(made_of(drafts, AirSync_Add, &conversation), wanted);
+		assert_true(conversation);
+		assert_int_equal(times(only_draft().bytes, "Content-Disposition: attachment"), 1);
+		assert_int_equal(times(only_draft().bytes, i < 2 ? "a.txt" : "b.txt") > 0, 1);
+	}
+	assert_int_equal(times(only_draft().bytes, "a.txt"), 0);
+}
+
+static void
+an_attachment_that_comes_with_a_change_is_answered_and_comes_once(void **state)
+{
+	int64_t drafts = open_drafts(), made = add_draft(drafts, "d1", "one");
+	bool conversation;
+	char wanted[ID_MAX + 10], id[ID_MAX];
+
+	(void)state;
+	take_key(drafts);
+	for (int i = 0; i < 2; i++) { /* the first answer is lost */
+		start_command(AirSync_Change, drafts, made);
+		wbxml_start(&call.w, AirSync_ApplicationData);
+		attach("a7", "late.txt");
+		run();
+		assert_int_equal(response_status(drafts, AirSync_Change, made), 1);
+		snprintf(wanted, sizeof wanted, "a7 %s:2|", id_item(drafts, made, id));
+		assert_string_equal(made_of(drafts, AirSync_Change, &conversation), wanted);
+		assert_false(conversation);
+		assert_int_equal(times(only_draft().bytes, "Content-Disposition: attachment"), 1);
+	}
+	take_key(drafts);
+	start_command(AirSync_Change, drafts, made);
+	wbxml_start(&call.w, AirSync_ApplicationData);
+	wbxml_start(&call.w, AirSyncBase_Attachments);
+	wbxml_start(&call.w, AirSyncBase_Delete);
+	wbxml_put(&call.w, AirSyncBase_FileReference, wanted + strlen("a7 "));
+	run();
+	assert_int_equal(times(only_draft().bytes, "Content-Disposition: attachment"), 1); /* "2|" is no part */
+	take_key(drafts);
+	wanted[strlen(wanted) - 1] = '\0';
+	start_command(AirSync_Change, drafts, made);
+	wbxml_start(&call.w, AirSync_ApplicationData);
+	wbxml_start(&call.w, AirSyncBase_Attachments);
+	wbxml_start(&call.w, AirSyncBase_Delete);
+	wbxml_put(&call.w, AirSyncBase_FileReference, wanted + strlen("a7 "));
+	run();
+	assert_int_equal(times(only_draft().bytes, "Content-Disposition: attachment"), 0);
+	assert_int_equal(times(only_draft().bytes, "to be continued"), 1);
+}
+
+/* Each alone makes an edit, and with it come flags and categories. */
+static void
+what_a_draft_has_can_be_changed_one_by_one(void **state)
+{
+	static const struct {
+		unsigned tag;
+		const char *value, *line;
+	} rows[] = { { Email_Importance, "2", "Importance: high\r\n" }, { Email_ReplyTo, "r@example.org", "Reply-To: r@example.org\r\n" },
+		{ Email2_Bcc, "x@example.org", "Bcc: x@example.org\r\n" }, { Email_Cc, "c@example.org", "Cc: c@example.org\r\n" },
+		{ Email_Subject, "Two", "Subject: Two\r\n" } };
+	int64_t drafts = open_drafts(), made = add_draft(drafts, "d1", "one");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		take_key(drafts);
+		start_command(AirSync_Change, drafts, made);
+		wbxml_start(&call.w, AirSync_ApplicationData);
+		wbxml_put(&call.w, rows[i].tag, rows[i].value);
+		wbxml_start(&call.w, Email_Flag);
+		wbxml_put_int(&call.w, Email_Status, 2);
+		run();
+		assert_int_equal(response_status(drafts, AirSync_Change, made), -1);
+		assert_int_equal(times(only_draft().bytes, rows[i].line), 1);
+		assert_int_equal(only_draft().flags, FLAG_DRAFT | FLAG_SEEN | FLAG_FLAGGED);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) /* the later left the earlier as they were */
+		assert_int_equal(times(only_draft().bytes, rows[i].line), 1);
+}
+
+/* MS-ASEMAIL R1386, R1389: an empty tag beside ApplicationData, which need not be there. */
+static void
+send_alone_sends_what_is_stored(void **state)
+{
+	int64_t drafts = open_drafts(), made = add_draft(drafts, "d1", "one");
+
+	(void)state;
+	take_key(drafts);
+	start_command(AirSync_Change, drafts, made);
+	wbxml_empty(&call.w, Email2_Send);
+	run();
+	assert_int_equal(status_of(drafts), 1);
+	assert_int_equal(response_status(drafts, AirSync_Change, made), -1);
+	assert_int_equal(mem_sent_count(kit.mem), 1);
+	assert_int_equal(mem_count(kit.mem, WORLD_USER, "drafts"), 0);
+}
+
 /* ---- the mirror ---- */
 
 static void
@@ -553,6 +739,10 @@ main(void)
 		TEST(an_edited_draft_is_told_in_full),
 		TEST(a_draft_with_send_goes_out_once),
 		TEST(a_stored_draft_with_send_goes_out_once_and_is_gone),
+		TEST(an_added_draft_is_answered_with_what_it_became),
+		TEST(an_attachment_that_comes_with_a_change_is_answered_and_comes_once),
+		TEST(what_a_draft_has_can_be_changed_one_by_one),
+		TEST(send_alone_sends_what_is_stored),
 		TEST(a_large_folder_comes_newest_first_and_whole),
 		TEST(a_server_that_numbers_anew_is_synced_from_the_start),
 		TEST(without_deltas_a_listing_tells_the_same),
