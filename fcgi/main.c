@@ -174,6 +174,7 @@ serve(struct server *s)
 		log_warn(NULL, "some requests did not end in time");
 		_exit(1);
 	}
+	__atomic_store_n(&s->ended, true, __ATOMIC_RELEASE);
 	for (size_t i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	free(threads);

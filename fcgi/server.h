@@ -19,6 +19,7 @@ struct server {
 	struct generation *generation; /* the current one */
 	int stop_fd;                   /* eventfd: readable for good once the server stops */
 	bool stopping;                 /* atomic */
+	bool ended;                    /* atomic: the hub has, and nothing will come any more: the workers go */
 	uint64_t running;              /* atomic: requests in the workers' hands or queues */
 	uint64_t parked_max;
 };

@@ -210,9 +210,10 @@ worker_run(void *arg)
 			run(s, r);
 			continue;
 		}
-		if (stopping && __atomic_load_n(&s->running, __ATOMIC_ACQUIRE) == 0)
+		if (stopping && __atomic_load_n(&s->ended, __ATOMIC_ACQUIRE))
 			break;
-		/* Stopping: what runs is finished, nothing new is taken; it wakes by itself to see the last one end. */
+		/* Stopping: what runs, and what the hub still has to answer, is finished, nothing new is taken; it wakes by itself to see
+		 * that the hub has ended. */
 		if (poll(p, stopping ? 1 : 3, stopping ? 50 : -1) < 0 && errno != EINTR)
 			break;
 		stopping = stopping || __atomic_load_n(&s->stopping, __ATOMIC_ACQUIRE);

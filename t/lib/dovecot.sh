@@ -1,6 +1,7 @@
 #!/bin/sh
-# A private Dovecot for tests: dovecot.sh start DIR | stop DIR
+# A private Dovecot for tests: dovecot.sh start DIR | stop DIR | again DIR
 #
+# again: on the same ports, with what it held when it was stopped.
 # start prints shell variables: IMAP_PORT, IMAPS_PORT, IMAP_CA (certificate to trust, for 127.0.0.1), IMAP_LOG, IMAP_MAIL.
 # Users alice, bob and carol, password "secret". Runs as root or not; everything lives under DIR.
 # Environment: DOVECOT_FORMAT (maildir, sdbox), DOVECOT_SEPARATOR (/), DOVECOT_PREFIX (of the namespace, such as INBOX.),
@@ -138,9 +139,14 @@ stop() {
 	done
 }
 
-[ $# -eq 2 ] || fail "usage: dovecot.sh start|stop DIR"
+again() {
+	"$(command -v dovecot || echo /usr/sbin/dovecot)" -c "$1/dovecot.conf" 2>"$1/start.log" || fail "does not start: $(cat "$1/start.log")"
+}
+
+[ $# -eq 2 ] || fail "usage: dovecot.sh start|stop|again DIR"
 case $1 in
 start) start "$2" ;;
 stop) stop "$2" ;;
-*) fail "usage: dovecot.sh start|stop DIR" ;;
+again) again "$2" ;;
+*) fail "usage: dovecot.sh start|stop|again DIR" ;;
 esac

@@ -1,6 +1,7 @@
 #!/bin/sh
-# A private Radicale for tests: radicale.sh start DIR | stop DIR
+# A private Radicale for tests: radicale.sh start DIR | stop DIR | again DIR
 #
+# again: on the same port, with what it held when it was stopped. Collections called "readonly" can be read only.
 # start prints shell variables: RADICALE_URL (http://127.0.0.1:PORT/), RADICALE_PORT, RADICALE_LOG, RADICALE_DATA.
 # Users alice, bob and carol, password "secret"; each has an address book "contacts", a calendar "calendar" and a task list
 # "tasks". Everything lives under DIR. Environment: RADICALE_MIXED=yes makes "calendar" hold tasks too;
@@ -43,6 +44,24 @@ write_data() {
 
 write_config() {
 	printf '%s:secret\n' alice bob carol >"$1/users"
+	cat >"$1/rights" <<'RIGHTS'
+[root]
+user: .+
+collection:
+permissions: R
+[home]
+user: .+
+collection: {user}
+permissions: RW
+[readonly]
+user: .+
+collection: {user}/readonly
+permissions: r
+[owner]
+user: .+
+collection: {user}/[^/]+
+permissions: rw
+RIGHTS
 	cat >"$1/config" <<CONFIG
 [server]
 hosts = 127.0.0.1:$2
@@ -53,7 +72,8 @@ htpasswd_filename = $1/users
 htpasswd_encryption = plain
 delay = 0
 [rights]
-type = owner_only
+type = from_file
+file = $1/rights
 [storage]
 filesystem_folder = $1/data
 [web]
@@ -108,7 +128,11 @@ stop() {
 	rm -f "$1/pid"
 }
 
+again() {
+	run "$1" "$(sed -n 's/^hosts = .*://p' "$1/config")" || fail "radicale does not start: $(cat "$1/log")"
+}
+
 case ${1-} in
-start | stop) [ $# = 2 ] || fail "usage: radicale.sh start|stop DIR"; "$1" "$2" ;;
-*) fail "usage: radicale.sh start|stop DIR" ;;
+start | stop | again) [ $# = 2 ] || fail "usage: radicale.sh start|stop|again DIR"; "$1" "$2" ;;
+*) fail "usage: radicale.sh start|stop|again DIR" ;;
 esac
