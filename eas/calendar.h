@@ -113,6 +113,7 @@ int64_t cal_date(struct arena *a, struct slice bytes);
 
 /* INVALID: no usable DTSTART. LIMIT: more than CAL_EXCEPTIONS_READ exceptions. Recurrence and exceptions only for the master. */
 enum err cal_read_event(struct cal *c, const struct ical *component, struct cal_event *ev_r, struct error *e) NODISCARD;
+/* False: no DTSTART, or times that no phone can be told. */
 bool cal_read_times(struct cal *c, const struct ical *component, struct cal_times *t_r);
 int64_t cal_wire(const struct cal *c, const struct ical_time *t, const struct zone *z);
 /* The alarm that Reminder stands for; NULL. */

@@ -115,7 +115,7 @@ read_overrides(struct cal *c, const struct ical *master, struct cal_event *ev, s
 			continue;
 		x.key = cal_key(c, &id, &ev->times);
 		x.original = cal_wire(c, &x.key, ev->times.zone);
-		struct cal_exception *to = add(ev, room);
+		struct cal_exception *to = ical_in_range(x.original) ? add(ev, room) : NULL;
 		if (to)
 			*to = x;
 	}
@@ -133,7 +133,7 @@ read_exdates(struct cal *c, const struct ical *master, struct cal_event *ev, siz
 				continue;
 			struct cal_exception x = { .deleted = true, .key = cal_key(c, &t, &ev->times) };
 			x.original = cal_wire(c, &x.key, ev->times.zone);
-			struct cal_exception *to = add(ev, room);
+			struct cal_exception *to = ical_in_range(x.original) ? add(ev, room) : NULL;
 			if (to)
 				*to = x;
 		}

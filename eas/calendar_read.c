@@ -83,7 +83,7 @@ bool
 cal_read_times(struct cal *c, const struct ical *component, struct cal_times *t_r)
 {
 	*t_r = (struct cal_times){ .zone = zone_utc() };
-	if (!ical_time(&c->m, ical_line(component, "DTSTART"), &t_r->start))
+	if (!ical_time(&c->m, ical_line(component, "DTSTART"), &t_r->start) || !ical_in_range(t_r->start.t))
 		return false;
 	t_r->zone = t_r->start.date ? c->day_zone : zone_of_time(&c->m, c->root, &t_r->start);
 	read_end(c, component, t_r);
@@ -99,7 +99,7 @@ cal_read_times(struct cal *c, const struct ical *component, struct cal_times *t_
 		t_r->end = t_r->start;
 		t_r->end_zone = t_r->zone;
 	}
-	return true;
+	return ical_in_range(t_r->end.t);
 }
 
 /* ---- alarms ---- */

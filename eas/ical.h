@@ -110,6 +110,7 @@ void ical_civil(int64_t t, struct ical_civil *c_r);
 unsigned ical_weekday(int64_t t); /* 0 Sunday */
 unsigned ical_month_days(int64_t year, unsigned month);
 int64_t ical_midnight(int64_t t); /* of its day */
+bool ical_in_range(int64_t t); /* the clocks of all zones say it with a year of 1 to 9999 */
 int64_t ical_now(void);
 
 /* 20261124, 20261124T100000, 20261124T100000Z; also with - and : and fractions (2026-11-24T10:00:00.000Z). */

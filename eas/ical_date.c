@@ -28,6 +28,12 @@ ical_midnight(int64_t t)
 	return floor_div(t, DAY) * DAY;
 }
 
+bool
+ical_in_range(int64_t t)
+{
+	return t >= ical_days(1, 1, 3) * DAY && t < ical_days(9999, 12, 30) * DAY;
+}
+
 int64_t
 ical_seconds(const struct ical_civil *c)
 {

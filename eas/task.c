@@ -42,7 +42,7 @@ task_is_complete(const struct ical *todo)
 static void
 set_date(struct tasks *c, struct task_date *d, const struct ical_time *t)
 {
-	d->there = true;
+	d->there = ical_in_range(t->t);
 	d->day = t->date;
 	d->stored = *t;
 	d->zone = zone_of_time(&c->m, c->root, t);
@@ -101,7 +101,7 @@ alarm_time(struct tasks *c, const struct ical *alarm, int64_t *utc_r)
 	read_dates(c, &dates);
 	const struct task_date *base = ical_param_is(trigger, "RELATED", "END") || !dates.start.there ? &dates.due : &dates.start;
 	*utc_r = base->utc + seconds;
-	return base->there;
+	return base->there && ical_in_range(*utc_r);
 }
 
 struct ical *

@@ -28,7 +28,7 @@ bool zone_rule_same(const struct zone_rule *a, const struct zone_rule *b, int64_
 /* The changes from 1970 to 2100; false where memory is short. */
 bool zone_of_rule(struct ical_mem *m, const struct zone_rule *r, const char *name, struct zone *z_r);
 
-#define ZONE_LOOKS_MAX 4000000 /* days looked at for all zones of an object (m->zone_looks); further rules are passed over */
+#define ZONE_LOOKS_MAX 1000000 /* days looked at for all zones of an object (m->zone_looks); further rules are passed over */
 /* Computes the changes of a VTIMEZONE; z_r->name is its TZID. False: nothing usable in it, or memory is short. */
 bool zone_compile(struct ical_mem *m, const struct ical *vtimezone, struct zone *z_r);
 

@@ -486,8 +486,14 @@ what_makes_no_event(void **state)
 	enum err err;
 	assert_null(kit_render(k, &item_calendar, slice_str("nothing"), &err));
 	assert_int_equal(err, ERR_INVALID);
-	assert_null(kit_render(k, &item_calendar, slice_str(EVENT("SUMMARY:no start\n")), &err));
-	assert_int_equal(err, ERR_INVALID);
+	/* No start, and times for which EAS has no year. */
+	static const char *const lines[] = { "SUMMARY:no start\n", "DTSTART;TZID=Asia/Tokyo:00010101T000000\n",
+		"DTSTART;TZID=America/New_York:99991231T230000\n", "DTSTART;VALUE=DATE:00010101\n",
+		"DTSTART:20260301T100000Z\nDURATION:P999999999W\n" };
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		assert_null(kit_render(k, &item_calendar, slice_str(arena_printf(k->a, EVENT("%s"), lines[i])), &err));
+		assert_int_equal(err, ERR_INVALID);
+	}
 }
 
 /* A phone that takes text gets the text of it; sent back, that is no other description. */

@@ -217,7 +217,7 @@ objects_without_measure(void **state)
 		bool readable;
 	} rows[] = {
 		{ repeat(k, SERIES, "EXDATE:@\n", 100000, TAIL), false },
-		{ repeat(k, SERIES, "EXDATE:@\n", 40000, TAIL), false },
+		{ repeat(k, SERIES, "EXDATE:@\n", 5000, TAIL), false },
 		{ repeat(k, SERIES "EXDATE:", "@,", 100000, "\n" TAIL), false },
 		{ repeat(k, SERIES, "EXDATE:@\n", 4000, TAIL), true },
 		{ repeat(k, SERIES "EXDATE:", "@,", 4000, "\n" TAIL), true },
@@ -321,7 +321,7 @@ zones_without_measure(void **state)
 			const struct ical_time t = { .t = 1772359200 + n * INT64_C(86400), .tzid = n % 2 ? "Own" : arena_printf(k->a, "Z%u", n) };
 			assert_non_null(zone_of_time(&m, root, &t));
 		}
-		assert_in_range(m.zone_looks, 1, 4000000 + 28 * 366 + RRULE_LOOKS_MAX);
+		assert_in_range(m.zone_looks, 1, 1000000 + 28 * 366 + RRULE_LOOKS_MAX);
 	}
 }
 

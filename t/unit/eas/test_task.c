@@ -59,6 +59,10 @@ lines_and_elements(void **state)
 		{ "DUE:20260701T100000Z\nRRULE:FREQ=DAILY;COUNT=3\nX-REGENERATE:1\n", "<T:Regenerate>1</T:Regenerate>" },
 		{ "DUE:20260701T100000Z\nRRULE:FREQ=WEEKLY;UNTIL=20260801\n", "<T:Until>2026-08-01T00:00:00.000Z</T:Until>" },
 		{ "DUE:20260701T100000Z\nRRULE:FREQ=MINUTELY;COUNT=1\n", "<T:Complete>0</T:Complete>" },
+		/* What no phone can be told stays as it is. */
+		{ "DUE;TZID=Asia/Tokyo:00010101T000000\n", "<T:Sensitivity>0</T:Sensitivity><T:ReminderSet>0</T:ReminderSet>" },
+		{ "DTSTART:20260301T100000Z\nDURATION:P9999999W\n", "<T:StartDate>2026-03-01T11:00:00.000Z</T:StartDate><T:Complete>" },
+		{ "DUE:20260301T100000Z\nBEGIN:VALARM\nTRIGGER:-P999999W\nEND:VALARM\n", "<T:ReminderSet>0</T:ReminderSet>" },
 	};
 	static const unsigned versions[] = { 121, 141, 161 };
 	struct kit *k = *state;
