@@ -156,10 +156,11 @@ note(struct imap_conn *c, const struct imap_response *r)
 		break;
 	case RESP_EXISTS:
 		c->changed |= r->number != c->box.exists;
+		c->box.news |= r->number != c->box.exists;
 		c->box.exists = r->number;
 		break;
 	case RESP_EXPUNGE:
-		c->changed = true;
+		c->changed = c->box.news = true;
 		c->box.expunges++;
 		if (c->box.exists > 0)
 			c->box.exists--;
@@ -167,13 +168,15 @@ note(struct imap_conn *c, const struct imap_response *r)
 	case RESP_VANISHED:
 		if (r->earlier)
 			break;
-		c->changed = true;
+		c->changed = c->box.news = true;
 		c->box.expunges++;
 		uint64_t n = imap_uidset_count(&r->set);
 		c->box.exists -= n < c->box.exists ? (uint32_t)n : c->box.exists;
 		break;
 	case RESP_FETCH:
 		c->changed = true;
+		/* Where CONDSTORE is on, what is not an answer to us has a MODSEQ (RFC 7162 3.2). */
+		c->box.news |= r->fetch.has_modseq && r->fetch.modseq > c->box.modseq;
 		break;
 	default:
 		break;

@@ -132,6 +132,7 @@ open_box(struct imap_conn *c, const char *words, const char *folder, struct erro
 		return err;
 	}
 	c->box.name = name;
+	c->box.news = false;
 	c->box.writable = !imap_code_is(done.code, "READ-ONLY");
 	if (!c->condstore)
 		c->box.modseq = 0;

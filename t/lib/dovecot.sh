@@ -6,7 +6,7 @@
 # Users alice, bob and carol, password "secret". Runs as root or not; everything lives under DIR.
 # Environment: DOVECOT_FORMAT (maildir, sdbox), DOVECOT_SEPARATOR (/), DOVECOT_PREFIX (of the namespace, such as INBOX.),
 # DOVECOT_CAPABILITY (replaces the announced capabilities), DOVECOT_SPECIAL=no (no SPECIAL-USE attributes),
-# DOVECOT_PROTOCOLS (imap; "imap lmtp" adds DIR/run/lmtp), DOVECOT_LOGINS_MAX (connections per user, 200).
+# DOVECOT_PROCESSES (connections at once, 500), DOVECOT_PROTOCOLS (imap; "imap lmtp" adds DIR/run/lmtp), DOVECOT_LOGINS_MAX (connections per user, 200).
 # DIR/users can be edited while it runs (passdb).
 set -eu
 
@@ -88,7 +88,8 @@ service stats {
   chroot =
 }
 service imap {
-  process_limit = 500
+  process_limit = ${DOVECOT_PROCESSES:-500}
+  vsz_limit = 512M
 }
 passdb {
   driver = passwd-file

@@ -88,6 +88,40 @@ nothing_new_costs_one_exchange(void **state)
 	assert_int_equal(fake_count(k->f, "STATUS"), 1);
 }
 
+/* For a SELECT some servers read the whole mailbox: one that is selected is asked by a NOOP, and selected anew only when that, or
+ * any command before, has told something. */
+static void
+a_selected_mailbox_is_selected_anew_for_news_only(void **state)
+{
+	static const char *const news[] = { "* 4 EXISTS\r\n$ OK done\r\n", "* 2 EXPUNGE\r\n$ OK done\r\n", "* VANISHED 7\r\n$ OK done\r\n",
+		"* 1 FETCH (UID 4 FLAGS (\\Seen) MODSEQ (51))\r\n$ OK done\r\n" };
+	struct fake_rule rules[] = { QRESYNC, REPLY("SELECT", BOX(3, 9, 12, 50)),
+		REPLY("SEARCH", "* ESEARCH (TAG \"$\") COUNT 3\r\n$ OK done\r\n"),
+		REPLY("FETCH 1:3", MAIL(1, 4, "", 40) MAIL(2, 7, "", 41) MAIL(3, 11, "", 42) "$ OK done\r\n"),
+		REPLY("UID FETCH 4", "* 1 FETCH (UID 4 RFC822.SIZE 10 FLAGS ())\r\n$ OK done\r\n"), REPLY("NOOP", "$ OK done\r\n"), END };
+	struct fake_rule *noop = &rules[ARRAY_LEN(rules) - 2];
+	const char *const key[] = { "4" };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(kit_changes(k, "INBOX", NULL, 0), ERR_OK);
+	for (unsigned i = 0; i < ARRAY_LEN(news); i++) {
+		/* What we ask for ourselves is no news. */
+		(void)kit_fetch(k, "INBOX", key, 1, 1000);
+		unsigned before = fake_count(k->f, "");
+		assert_int_equal(kit_changes(k, "INBOX", "s1 9 12 50 3", 0), ERR_OK);
+		assert_int_equal(k->changes.n, 0);
+		assert_string_equal(k->changes.cursor, "s1 9 12 50 3");
+		assert_int_equal(fake_count(k->f, "") - before, 1);
+		assert_int_equal(fake_count(k->f, "SELECT"), 1 + i);
+		noop->reply = news[i];
+		fake_rules(k->f, rules);
+		assert_int_equal(kit_changes(k, "INBOX", "s1 9 12 50 3", 0), ERR_OK);
+		assert_int_equal(fake_count(k->f, "SELECT"), 2 + i);
+		noop->reply = "$ OK done\r\n";
+		fake_rules(k->f, rules);
+	}
+}
+
 static void
 qresync_tells_what_changed_and_vanished(void **state)
 {
@@ -386,6 +420,7 @@ main(void)
 		TEST(a_listing_comes_in_parts),
 		TEST(another_session_goes_on_with_a_listing),
 		TEST(nothing_new_costs_one_exchange),
+		TEST(a_selected_mailbox_is_selected_anew_for_news_only),
 		TEST(qresync_tells_what_changed_and_vanished),
 		TEST(too_much_vanished_becomes_a_listing),
 		TEST(condstore_counts_whether_anything_vanished),
