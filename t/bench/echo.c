@@ -2,7 +2,8 @@
 #include <fcgiapp.h>
 #include <pthread.h>
 #include <stddef.h>
-#include <stdlib.h>
+
+#define THREADS 4
 
 static void *
 serve(void *unused)
@@ -19,9 +20,9 @@ serve(void *unused)
 }
 
 int
-main(int argc, char **argv)
+main(void)
 {
-	int n = argc > 1 ? atoi(argv[1]) : 4;
+	int n = THREADS;
 	pthread_t thread;
 
 	FCGX_Init();
