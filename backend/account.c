@@ -502,12 +502,13 @@ account_identity(struct account *a, struct arena *arena, struct backend_identity
 		struct call c;
 		enum err err;
 
-		if (!a->b->modules[i].ops->identity)
+		/* A name is worth no login, and no wait for a server that may hang. */
+		if (!a->b->modules[i].ops->identity || (id_r->address && !pool_at_hand(a, i)))
 			continue;
 		err = call_begin(a, i, "identity", &c, e);
 		if (!err)
 			err = call_end(&c, c.ops->identity(c.s, arena, &id, e), e);
-		if (err == ERR_BUSY || err == ERR_NOMEM)
+		if ((err == ERR_BUSY && !id_r->address) || err == ERR_NOMEM)
 			return err;
 		if (err)
 			continue;

@@ -80,7 +80,8 @@ enum err account_find(struct account *a, struct arena *arena, const char *folder
 	struct backend_stored *found_r, struct error *e);
 enum err account_search(struct account *a, struct arena *arena, const struct backend_query *q, struct backend_keys *keys_r,
 	struct error *e);
-/* The first module that knows. address falls back to the login name if that has an @, else user@[server] domain. */
+/* The first module that knows; those behind it are asked for a name only where a session is at hand. address falls back to the login name
+ * if that has an @, else user@[server] domain. */
 enum err account_identity(struct account *a, struct arena *arena, struct backend_identity *id_r, struct error *e);
 enum err account_describe(struct account *a, backend_say_fn say, void *ctx, struct error *e);
 

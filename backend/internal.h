@@ -146,6 +146,8 @@ struct pool_user *pool_user(struct backends *b, const char *user);
 /* A session of the module into a->held, with a slot of its host. fresh: by a login, never an idle one. OK, BUSY, UNAVAILABLE, AUTH
  * (only ever of a login), or what else the login gives. */
 enum err pool_take(struct account *a, size_t module, bool fresh, struct error *e) NODISCARD;
+/* The account holds a session of the module, or an idle one is there that pool_take() would find. */
+bool pool_at_hand(struct account *a, size_t module);
 /* Gives back all that the account holds. */
 void pool_give(struct account *a);
 /* Locked: takes idle sessions that fn picks out of the pool, to be given to pool_logout() without the lock. */

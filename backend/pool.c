@@ -380,6 +380,22 @@ pool_take(struct account *a, size_t module, bool fresh, struct error *e)
 	return err;
 }
 
+bool
+pool_at_hand(struct account *a, size_t module)
+{
+	struct pool_user *u;
+	struct pooled *p;
+	bool found = a->held[module] != NULL;
+
+	pthread_mutex_lock(&a->b->lock);
+	u = pool_user(a->b, a->who->user);
+	p = u ? TAILQ_FIRST(&u->sessions) : NULL;
+	for (; p && !found; p = TAILQ_NEXT(p, link))
+		found = p->module == module && !p->held && memcmp(p->tag.bytes, a->who->tag.bytes, TAG_BYTES) == 0;
+	pthread_mutex_unlock(&a->b->lock);
+	return found;
+}
+
 void
 pool_give(struct account *a)
 {
