@@ -15,6 +15,7 @@ struct look {
 	const struct dav_folder *f;
 	struct dav_listed found;
 	bool truncated;
+	bool itself;  /* the answer tells of the collection, too */
 	bool initial; /* everything from the beginning: that something is gone is no news */
 };
 
@@ -35,8 +36,10 @@ on_change(void *ctx, const struct dav_response *r)
 	const char *key = dav_item_key(l->a, c, path);
 	if (!key) {
 		/* RFC 6578, 3.6: the collection itself, with 507, says that there is more. */
-		if (r->status == 507 && dav_path_same(l->a, path, c->path))
-			l->truncated = true;
+		if (dav_path_same(l->a, path, c->path)) {
+			l->truncated |= r->status == 507;
+			l->itself |= r->status < 400;
+		}
 		return ERR_OK;
 	}
 	/* What may not be seen is left out; what the server cannot tell of for now is there, in some version. */
@@ -175,6 +178,9 @@ by_listing(struct look *l, const char *cursor, struct backend_changes *c_r, stru
 	err = dav_propfind(l->s, l->a, path, 1, "<D:getetag/><D:resourcetype/>", on_change, l, e);
 	if (err)
 		return no_folder(l->s, err, e);
+	/* RFC 4918, 9.1: the collection itself is in it. An answer without anything is no word that all items are gone. */
+	if (l->found.n == 0 && !l->itself)
+		return err_set(e, ERR_PEER, "%s: a listing tells of nothing, not even of the collection", l->s->b->kind->name);
 	const char *sum = ctag && *ctag ? arena_printf(l->a, "G%s", ctag) : sum_of(l->a, &l->found);
 	if (sum && *sum == 'H' && cursor && strcmp(cursor, sum) == 0)
 		return unchanged(l->a, cursor, c_r, e);

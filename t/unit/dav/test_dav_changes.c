@@ -201,6 +201,24 @@ nothing_is_gone_by_an_answer_that_breaks_off(void **state)
 }
 
 static void
+nothing_is_gone_by_an_answer_that_tells_of_nothing(void **state)
+{
+	struct kit *k = *state;
+	struct backend_changes c;
+	kit_ready(k, "caldav", kit_calendars_bare, "");
+	fake_xml(k->fake, 207, MULTI(RESPONSE(PLAIN, "")));
+	fake_xml(k->fake, 207, MULTI(""));
+	kit_expect(k, changes(k, PLAIN, NULL, 1000, &c), ERR_PEER);
+	fake_xml(k->fake, 207, MULTI(RESPONSE(PLAIN, "")));
+	fake_xml(k->fake, 207, MULTI(STATUS(PLAIN, "500 Internal Server Error")));
+	kit_expect(k, changes(k, PLAIN, NULL, 1000, &c), ERR_PEER);
+	fake_xml(k->fake, 207, MULTI(RESPONSE(PLAIN, "")));
+	fake_xml(k->fake, 207, MULTI(RESPONSE(PLAIN, "")));
+	assert_changes(k, PLAIN, NULL, &c);
+	assert_list(k, &c, true, false, "");
+}
+
+static void
 nothing_is_gone_by_a_server_in_trouble(void **state)
 {
 	static const struct {
@@ -318,6 +336,7 @@ main(void)
 		KIT_TEST(a_ctag_spares_the_listing),
 		KIT_TEST(without_a_ctag_the_etags_tell),
 		KIT_TEST(nothing_is_gone_by_an_answer_that_breaks_off),
+		KIT_TEST(nothing_is_gone_by_an_answer_that_tells_of_nothing),
 		KIT_TEST(nothing_is_gone_by_a_server_in_trouble),
 		KIT_TEST(an_item_in_trouble_is_not_gone),
 		KIT_TEST(a_listing_comes_in_parts),
