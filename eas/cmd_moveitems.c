@@ -48,21 +48,15 @@ find(struct state_txn *t, void *arg, struct error *e)
 
 /* ---- writing ---- */
 
-/* The collection of the device in a folder that was used last: it knows of its own move in both. NULL: none. */
+/* The collection that the device has in a folder: it knows of its own move in both. NULL: none. */
 static enum err
 own_collection(struct state_txn *t, struct move *m, int64_t folder, const struct state_collection **c_r)
 {
 	struct state_collection *list;
-	size_t n, best = 0;
+	size_t n;
 	enum err err = state_collections(t, m->r->arena, m->r->device.id, folder, &list, &n);
 
-	*c_r = NULL;
-	for (size_t i = 0; !err && i < n; i++) {
-		if (list[i].last_used > list[best].last_used)
-			best = i;
-	}
-	if (!err && n)
-		*c_r = &list[best];
+	*c_r = err ? NULL : key_in_use(list, n);
 	return err;
 }
 

@@ -132,6 +132,20 @@ key_newest(const struct state_collection *c)
 	return c->n_answers ? &c->answers[c->n_answers - 1] : NULL;
 }
 
+const struct state_collection *
+key_in_use(const struct state_collection *list, size_t n)
+{
+	const struct state_collection *best = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		bool used = list[i].base != 0;
+
+		if (!best || used > (best->base != 0) || (used == (best->base != 0) && list[i].last_used > best->last_used))
+			best = &list[i];
+	}
+	return best;
+}
+
 /* Rows that the entries of `done` name. */
 struct naming {
 	struct eas_request *r;

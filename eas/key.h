@@ -47,4 +47,8 @@ enum err key_answer(struct collection *c, struct arena *a, const struct position
 /* The newest answer given in the epoch (or the base): what a wait waits from. */
 const struct state_answer *key_newest(const struct state_collection *c);
 
+/* Of a folder's epochs, newest first, the one that the device goes on with: one whose first key came back before one without (it began
+ * anew and the answer was lost), then the one last used, which says little where the clock was set meanwhile. NULL: there is none. */
+const struct state_collection *key_in_use(const struct state_collection *list, size_t n);
+
 #endif

@@ -94,21 +94,22 @@ look(struct state_txn *t, void *arg, struct error *e)
 	return err;
 }
 
-/* The one that was used last: a device that began anew may go on with the first chain. */
+/* The one that the key is of; without a key the one in use. */
 static const struct state_collection *
 current(const struct looking *in, const char *key)
 {
-	const struct state_collection *best = NULL;
-	int64_t epoch = 0;
-	uint32_t n = 0;
+	int64_t epoch;
+	uint32_t n;
 
-	if (key && !key_parse(key, &epoch, &n))
+	if (!key)
+		return key_in_use(in->list, in->n);
+	if (!key_parse(key, &epoch, &n))
 		return NULL;
 	for (size_t i = 0; i < in->n; i++) {
-		if (key ? in->list[i].epoch == epoch : !best || in->list[i].last_used > best->last_used)
-			best = &in->list[i];
+		if (in->list[i].epoch == epoch)
+			return &in->list[i];
 	}
-	return best;
+	return NULL;
 }
 
 enum err

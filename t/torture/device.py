@@ -59,8 +59,10 @@ class Device(Phone):
             self.hierarchy_key = text(answer.tree, "FolderHierarchy:SyncKey")
             for change in children(find(answer.tree, "FolderHierarchy:Changes")):
                 self.take_folder(change)
-            kinds_there = {f.type for f in self.folders.values()}
-            return status if {2, 7, 8, 9} <= kinds_there else None      # a backend was not there: it comes
+            if not {2, 7, 8, 9} <= {f.type for f in self.folders.values()}:
+                time.sleep(0.3)
+                return self.may_be("111", "FolderSync, a backend was not there")
+            return status
         return self.may_be(status, "FolderSync")
 
     @staticmethod

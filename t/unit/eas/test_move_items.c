@@ -1,4 +1,5 @@
 /* MoveItems: each item once in the target, whatever gets lost. */
+#include "eas/clock.h"
 #include "sync_kit.h"
 
 #define MAIL "Message-ID: <one@example.org>\r\nFrom: a@example.org\r\nTo: b@example.org\r\nSubject: x\r\n\r\ntext\r\n"
@@ -216,6 +217,24 @@ a_backend_that_is_down_is_7_and_nothing_is_lost(void **state)
 	assert_int_equal(move(inbox, item, archive, &moved), 3);
 }
 
+/* It began anew in the target and lost the answer; then the clock was put back. It goes on with the keys that it has. */
+static void
+a_beginning_that_was_lost_is_not_its_own(void **state)
+{
+	char inbox_key[64];
+	int64_t moved;
+
+	(void)state;
+	snprintf(inbox_key, sizeof inbox_key, "%s", key);
+	snprintf(key, sizeof key, "0");
+	eas_clock_set((int64_t)TODAY * DAY + DAY / 2 + 3600);
+	sync_one(archive, -1, -1, -1);
+	eas_clock_set((int64_t)TODAY * DAY + DAY / 2);
+	snprintf(key, sizeof key, "%s", inbox_key);
+	assert_int_equal(move(inbox, item, archive, &moved), 3);
+	nothing_is_told_of_its_own_move(moved);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_with_mail, kit_close)
 
 int
@@ -232,6 +251,7 @@ main(void)
 		TEST(sources_and_targets_that_are_none),
 		TEST(what_somebody_else_deleted_is_1),
 		TEST(a_backend_that_is_down_is_7_and_nothing_is_lost),
+		TEST(a_beginning_that_was_lost_is_not_its_own),
 	};
 
 	if (log_open("stderr", LEVEL_ERROR))
