@@ -115,12 +115,12 @@ append_held(struct eas_request *r, const struct backend_put *put, const char *na
 enum err
 append_once(struct eas_request *r, const struct backend_put *put, const char *name, struct backend_stored *s_r, struct error *e)
 {
-	enum err err = state_intents_hold(r->server->state, r->device.id, e);
+	enum err err = state_device_hold(r->server->state, r->device.id, e);
 
 	*s_r = (struct backend_stored){ .key = "", .version = "" };
 	if (err)
 		return err;
 	err = append_held(r, put, name, s_r, e);
-	state_intents_let_go(r->server->state, r->device.id);
+	state_device_let_go(r->server->state, r->device.id);
 	return err;
 }

@@ -322,14 +322,14 @@ move_one(struct move *m, unsigned *status_r)
 {
 	struct state *s = m->r->server->state;
 	struct error e = { 0 };
-	enum err err = state_intents_hold(s, m->r->device.id, &e);
+	enum err err = state_device_hold(s, m->r->device.id, &e);
 
 	if (err) {
 		*status_r = status_of(m, err, &e);
 		return ERR_OK;
 	}
 	err = move_held(m, status_r);
-	state_intents_let_go(s, m->r->device.id);
+	state_device_let_go(s, m->r->device.id);
 	return err;
 }
 

@@ -417,11 +417,11 @@ run(struct sending *x, unsigned *status_r, struct error *e)
 
 	if (err || *status_r)
 		return err;
-	err = state_intents_hold(r->server->state, r->device.id, e);
+	err = state_device_hold(r->server->state, r->device.id, e);
 	if (err)
 		return err;
 	err = run_held(x, status_r, e);
-	state_intents_let_go(r->server->state, r->device.id);
+	state_device_let_go(r->server->state, r->device.id);
 	return err;
 }
 

@@ -315,11 +315,10 @@ refresh(struct eas_request *r, struct sync_result *s, struct error *e)
 	return err;
 }
 
-/* One try, from a key that is known. CONFLICT: somebody else was faster. */
+/* What comes before the answer: where the key stands, a look at the backend, the commands. */
 static enum err
-try_once(struct eas_request *r, const struct sync_collection *c, unsigned window, struct sync_result *s, struct error *e)
+prepare(struct eas_request *r, const struct sync_collection *c, struct sync_result *s, struct error *e)
 {
-	struct compose k;
 	enum err err = key_receive(r, s->folder.id, c->key, &s->col, e);
 
 	s->x = (struct execute){ .class = item_class((enum backend_class)s->folder.class) };
@@ -341,9 +340,32 @@ try_once(struct eas_request *r, const struct sync_collection *c, unsigned window
 	err = c->looked_at ? ERR_OK : refresh(r, s, e);
 	if (err || s->status != 1)
 		return err;
+	return run_commands(r, c, s, e);
+}
+
+/* An Add and its repeat, edited, would be two items if another responder ran them at once: the names that they derive differ. */
+static enum err
+prepare_alone(struct eas_request *r, const struct sync_collection *c, struct sync_result *s, struct error *e)
+{
+	enum err err = state_device_hold(r->server->state, r->device.id, e);
+
+	if (err)
+		return err;
+	err = prepare(r, c, s, e);
+	state_device_let_go(r->server->state, r->device.id);
+	return err;
+}
+
+/* One try, from a key that is known. CONFLICT: somebody else was faster. */
+static enum err
+try_once(struct eas_request *r, const struct sync_collection *c, unsigned window, struct sync_result *s, struct error *e)
+{
+	struct compose k;
+	enum err err;
+
 	s->had_commands = has_commands(c);
-	err = run_commands(r, c, s, e);
-	if (err || c->commands_only)
+	err = s->had_commands ? prepare_alone(r, c, s, e) : prepare(r, c, s, e);
+	if (err || s->status != 1 || c->commands_only)
 		return err;
 	if (s->x.failed) {
 		s->status = 16;

@@ -106,7 +106,7 @@ try_hold(struct state *s, int64_t device, bool *got_r, struct error *e)
 }
 
 enum err
-state_intents_hold(struct state *s, int64_t device, struct error *e)
+state_device_hold(struct state *s, int64_t device, struct error *e)
 {
 	bool got = false;
 
@@ -119,7 +119,7 @@ state_intents_hold(struct state *s, int64_t device, struct error *e)
 }
 
 void
-state_intents_let_go(struct state *s, int64_t device)
+state_device_let_go(struct state *s, int64_t device)
 {
 	struct db *db;
 

@@ -295,12 +295,14 @@ enum err state_intent(struct state_txn *t, struct arena *a, int64_t device, cons
 /* id 0: inserts and sets it. Else writes message_id, mark, result, step. */
 enum err state_intent_save(struct state_txn *t, struct state_intent *i) NODISCARD;
 
-/* Until state_intents_let_go() the intents of the device are this thread's alone, among all responders of the store: two that get the
- * same request at once would both begin, or see the other's `sending` and send again. On MariaDB a lock that goes with the connection,
- * so that one of a process that died hinders nobody; SQLite has one responder, in which a device's requests take turns. Not inside a
- * transaction. UNAVAILABLE: somebody else had it for lock_timeout. */
-enum err state_intents_hold(struct state *s, int64_t device, struct error *e) NODISCARD;
-void state_intents_let_go(struct state *s, int64_t device);
+/* ---- one responder at a time ---- */
+
+/* Until state_device_let_go() what the device asks to be written is this thread's alone, among all responders of the store: two that get
+ * a request and its repeat at once would both begin, or see the other's `sending` and send again. On MariaDB a lock that goes with the
+ * connection, so that one of a process that died hinders nobody; SQLite has one responder, in which a device's requests take turns. May
+ * be taken again by who has it, and is let go as often. Not inside a transaction. UNAVAILABLE: somebody else had it for lock_timeout. */
+enum err state_device_hold(struct state *s, int64_t device, struct error *e) NODISCARD;
+void state_device_let_go(struct state *s, int64_t device);
 
 /* ---- items set aside, for the admin ---- */
 

@@ -277,16 +277,16 @@ intents_are_one_responders_at_a_time(void **unused)
 	(void)unused;
 	ok(open_text(arena_printf(arena, "[state]\ndriver = mariadb\nsocket = %s\npassword = secret\nlock_timeout = 1\n",
 		store->config.socket), true, &second));
-	ok(state_intents_hold(store, 7, &error));
-	fails(ERR_UNAVAILABLE, state_intents_hold(second, 7, &error));
-	ok(state_intents_hold(second, 8, &error));
-	state_intents_let_go(store, 7);
-	ok(state_intents_hold(second, 7, &error));
+	ok(state_device_hold(store, 7, &error));
+	fails(ERR_UNAVAILABLE, state_device_hold(second, 7, &error));
+	ok(state_device_hold(second, 8, &error));
+	state_device_let_go(store, 7);
+	ok(state_device_hold(second, 7, &error));
 	state_close(&second); /* its connection, as when a process dies */
-	ok(state_intents_hold(store, 7, &error));
-	ok(state_intents_hold(store, 8, &error));
-	state_intents_let_go(store, 8);
-	state_intents_let_go(store, 7);
+	ok(state_device_hold(store, 7, &error));
+	ok(state_device_hold(store, 8, &error));
+	state_device_let_go(store, 8);
+	state_device_let_go(store, 7);
 }
 
 /* Else two responders that see a user's folders for the first time both insert them. */
