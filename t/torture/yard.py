@@ -43,7 +43,7 @@ class Yard(Bench):
             f.write("".join(f"t{n}:{{PLAIN}}secret\n" for n in range(1, USERS)))
         super().write_config()
         text = self.config.read_text().replace("log = debug", f"log = {self.level}")
-        text = text.replace("poll = 5", "poll = 60") + "[backends]\nbreaker = 0\n"
+        text = text.replace("poll = 5", "poll = 60") + "[backends]\nbreaker = 0\nidle = 2\n"
         if "backend" in self.hurt:
             imap, dav = self.parts["imap"].values["IMAP_PORT"], self.parts["caldav"].values["RADICALE_PORT"]
             self.proxies = [ImapProxy(int(imap), self.rng), HttpProxy(int(dav), self.rng)]
