@@ -65,6 +65,6 @@ function(house_test name)
   target_link_libraries(test_${name} PRIVATE ${T_LIBS} base house PkgConfig::CMOCKA)
   set_target_properties(test_${name} PROPERTIES ENABLE_EXPORTS ON)
   add_test(NAME ${name} COMMAND test_${name})
-  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120
+  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 900
     ENVIRONMENT "CPUSH_SOURCE=${CMAKE_SOURCE_DIR};CPUSH_BUILD=${CMAKE_BINARY_DIR};G_SLICE=always-malloc")
 endfunction()
