@@ -437,6 +437,43 @@ drop_commands(struct sync_result *s)
 	s->new_key = false;
 }
 
+/* A folder that is always empty takes nothing: each Add is told so, or the phone would take it for stored. */
+static enum err
+refuse_commands(struct eas_request *r, const struct sync_collection *c, struct sync_result *s)
+{
+	const struct wbxml_node *commands = c->commands ? c->commands->child : NULL;
+	size_t n = 0;
+
+	for (const struct wbxml_node *k = commands; k; k = k->next)
+		n++;
+	s->x.responses = arena_array(r->arena, n + 1, sizeof *s->x.responses);
+	if (!s->x.responses)
+		return ERR_NOMEM;
+	for (const struct wbxml_node *k = commands; k; k = k->next) {
+		unsigned status = k->tag == AirSync_Add ? 6 : k->tag == AirSync_Delete ? 1 : 8; /* what is not there is deleted */
+
+		s->x.responses[s->x.n_responses++] = (struct response){ .tag = k->tag, .client_id = wbxml_text(k, AirSync_ClientId),
+			.server_id = wbxml_text(k, AirSync_ServerId), .change = SIZE_MAX, .status = status };
+	}
+	s->had_commands = has_commands(c);
+	return ERR_OK;
+}
+
+/* A collection that has no items for this phone: its key alone. */
+static enum err
+run_empty(struct eas_request *r, const struct sync_collection *c, struct sync_result *s, struct error *e)
+{
+	struct collection col;
+	enum err err = key_receive(r, s->folder.id, c->key, &col, e);
+
+	if (err == ERR_NOTFOUND) {
+		set_status(s, 3, "0");
+		return ERR_OK;
+	}
+	set_status(s, 1, c->key);
+	return err ? err : refuse_commands(r, c, s);
+}
+
 enum err
 sync_collection_run(struct eas_request *r, const struct sync_collection *c, unsigned window, struct sync_result *s)
 {
@@ -457,17 +494,17 @@ sync_collection_run(struct eas_request *r, const struct sync_collection *c, unsi
 		set_status(s, loops ? 3 : 12, loops ? "0" : NULL);
 		return ERR_OK;
 	}
+	if (!err && c->conversations && r->query.version >= 140 && s->folder.class != BACKEND_MAIL) {
+		set_status(s, 4, NULL); /* R2117 */
+		return ERR_OK;
+	}
 	for (int i = 0; !err && i < TRIES; i++) {
 		if (strcmp(c->key, "0") == 0) {
 			err = begin(r, c, s, &e);
 			break;
 		}
 		if (sync_is_empty(&s->folder, r->query.version) || !item_class((enum backend_class)s->folder.class)) {
-			struct collection col;
-
-			err = key_receive(r, s->folder.id, c->key, &col, &e);
-			set_status(s, err == ERR_NOTFOUND ? 3 : 1, err == ERR_NOTFOUND ? "0" : c->key);
-			err = err == ERR_NOTFOUND ? ERR_OK : err;
+			err = run_empty(r, c, s, &e);
 			break;
 		}
 		err = try_once(r, c, window, s, &e);

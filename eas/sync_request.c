@@ -20,18 +20,42 @@ window_of(const struct wbxml_node *node, unsigned fallback)
 	return v <= 0 || v > WINDOW_MAX ? WINDOW_MAX : (unsigned)v;
 }
 
+/* One of the four, with the id that its answer has to name. */
 static bool
-known_command(const struct wbxml_node *n)
+well_formed_command(const struct wbxml_node *n)
 {
 	switch (n->tag) {
 	case AirSync_Add:
+		return wbxml_has(n, AirSync_ClientId);
 	case AirSync_Change:
 	case AirSync_Delete:
 	case AirSync_Fetch:
-		return true;
+		return wbxml_has(n, AirSync_ServerId);
 	default:
 		return false;
 	}
+}
+
+/* Options for text messages may stand beside (and before) those of the mails; cpush has no text messages, and leaves them. false: two for
+ * one class, or for classes that do not go together (R930, R935). */
+static bool
+choose_options(const struct wbxml_node *collection, const struct wbxml_node **options_r)
+{
+	const struct wbxml_node *o = wbxml_child(collection, AirSync_Options);
+	unsigned n_sms = 0;
+
+	for (*options_r = NULL; o; o = wbxml_next(o, AirSync_Options)) {
+		const char *class = wbxml_text(o, AirSync_Class);
+
+		if (class && strcmp(class, "SMS") == 0) {
+			n_sms++;
+			continue;
+		}
+		if (*options_r)
+			return false;
+		*options_r = o;
+	}
+	return n_sms <= 1;
 }
 
 static void
@@ -39,19 +63,19 @@ read_collection(struct sync_request *q, struct sync_collection *c, const struct 
 {
 	c->id_text = wbxml_text(node, AirSync_CollectionId);
 	c->key = wbxml_text(node, AirSync_SyncKey);
-	c->options = wbxml_child(node, AirSync_Options);
 	c->supported = wbxml_child(node, AirSync_Supported);
 	c->commands = wbxml_child(node, AirSync_Commands);
 	c->window = window_of(node, WINDOW_DEFAULT);
 	c->has_get_changes = wbxml_has(node, AirSync_GetChanges);
 	c->get_changes = wbxml_bool(node, AirSync_GetChanges, true);
 	c->deletes_as_moves = wbxml_bool(node, AirSync_DeletesAsMoves, true);
-	if (!c->id_text || !c->key || (c->options && c->options->opaque))
+	c->conversations = wbxml_has(node, AirSync_ConversationMode);
+	if (!choose_options(node, &c->options) || !c->id_text || !c->key || (c->options && c->options->opaque))
 		c->malformed = true;
 	if (c->id_text && !id_parse_folder(c->id_text, &c->folder))
 		c->folder = 0;
 	for (const struct wbxml_node *n = c->commands ? c->commands->child : NULL; n; n = n->next) {
-		if (!known_command(n))
+		if (!well_formed_command(n))
 			c->malformed = true;
 		q->has_commands = true;
 	}
@@ -77,24 +101,24 @@ read_collections(struct eas_request *r, const struct wbxml_node *root, struct sy
 	return 0;
 }
 
-/* Wait is in minutes, HeartbeatInterval in seconds [MS-ASCMD 2.2.3.198, 2.2.3.87]. */
+/* Wait is in minutes, HeartbeatInterval in seconds [MS-ASCMD 2.2.3.198, 2.2.3.87]; less than the least is out of range too,
+ * be it 0 (R3227, R3229). */
 static unsigned
 read_wait(struct eas_request *r, const struct wbxml_node *root, struct sync_request *q)
 {
 	const struct eas_config *config = r->server->config;
-	int64_t minutes = wbxml_int(root, AirSync_Wait, 0, -1);
-	int64_t seconds = wbxml_int(root, AirSync_HeartbeatInterval, 0, -1);
+	bool in_minutes = wbxml_has(root, AirSync_Wait), in_seconds = wbxml_has(root, AirSync_HeartbeatInterval);
+	int64_t minutes = wbxml_int(root, AirSync_Wait, 0, INT64_MIN);
+	int64_t seconds = wbxml_int(root, AirSync_HeartbeatInterval, 0, INT64_MIN);
 	int64_t min = (int64_t)config->heartbeat_min, max = (int64_t)config->heartbeat_max;
 
-	if (wbxml_has(root, AirSync_Wait) && wbxml_has(root, AirSync_HeartbeatInterval))
+	if ((in_minutes && in_seconds) || minutes == INT64_MIN || seconds == INT64_MIN)
 		return 4;
-	if (minutes < 0 || seconds < 0)
-		return 4;
-	if (minutes) {
-		q->wait = minutes > 100000 ? INT32_MAX : minutes * 60;
+	if (in_minutes) {
+		q->wait = minutes > 100000 ? INT32_MAX : minutes < 0 ? 0 : minutes * 60;
 		q->out_of_range = q->wait > max || q->wait < min;
 		q->limit = q->wait > max ? max / 60 : (min + 59) / 60;
-	} else if (seconds) {
+	} else if (in_seconds) {
 		q->wait = seconds;
 		q->out_of_range = seconds > max || seconds < min;
 		q->limit = seconds > max ? max : min;

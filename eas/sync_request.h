@@ -14,6 +14,7 @@ struct sync_collection {
 	unsigned window;
 	bool get_changes, has_get_changes;
 	bool deletes_as_moves;
+	bool conversations;                 /* ConversationMode was sent */
 	bool malformed;                     /* Status 4 */
 	bool given;                         /* of what is stored: the key came with that answer, and the phone may not have it */
 	bool asked, tells;                  /* sync_window.c: does it need some of the global window? */

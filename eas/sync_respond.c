@@ -67,7 +67,7 @@ write_fetch(struct eas_request *r, struct sync_result *s, const struct response 
 	int64_t folder;
 	enum err err = ERR_NOTFOUND;
 
-	if (id_parse_item(p->server_id, &folder, &where.id) && folder == s->folder.id) {
+	if (s->x.class && id_parse_item(p->server_id, &folder, &where.id) && folder == s->folder.id) {
 		where.folder = folder;
 		err = state_run(r->server->state, STATE_READ, locate, &where, &e);
 	}

@@ -688,6 +688,97 @@ the_outbox_has_a_key_and_is_empty(void **state)
 	assert_int_equal(told(outbox, 0), 0);
 }
 
+/* Without a word the phone would take it for stored. */
+static void
+the_outbox_refuses_an_add(void **state)
+{
+	int64_t outbox = folder_named("Outbox");
+	char was[64];
+
+	(void)state;
+	sync_one(outbox, -1, -1, -1);
+	snprintf(was, sizeof was, "%s", key);
+	ask_sync();
+	ask_collection(outbox, key);
+	ask_commands();
+	wbxml_start(&call.w, AirSync_Add);
+	wbxml_put(&call.w, AirSync_ClientId, "c1");
+	wbxml_start(&call.w, AirSync_ApplicationData);
+	wbxml_put(&call.w, Email_Subject, "Unsent");
+	run();
+	assert_int_equal(status_of(outbox), 1);
+	assert_int_equal(add_status(outbox, "c1", NULL), 6);
+	assert_string_equal(wbxml_text(answered(outbox), AirSync_SyncKey), was);
+}
+
+/* ---- Options ---- */
+
+static void
+ask_class(const char *class, int filter)
+{
+	wbxml_start(&call.w, AirSync_Options);
+	if (class)
+		wbxml_put(&call.w, AirSync_Class, class);
+	wbxml_put_int(&call.w, AirSync_FilterType, filter);
+	wbxml_end(&call.w);
+}
+
+static void
+ask_two_classes(const char *one, int filter, const char *other, int other_filter)
+{
+	ask_sync();
+	ask_collection(folder, key);
+	ask_class(one, filter);
+	ask_class(other, other_filter);
+	run();
+}
+
+static void
+options_of_text_messages_are_left_wherever_they_stand(void **state)
+{
+	(void)state;
+	other_puts("old.ics", 1, 2, 100);
+	sync_from_start(folder, 0);
+	ask_two_classes("SMS", 0, "Calendar", 4);
+	assert_int_equal(told(folder, AirSync_SoftDelete), 1);
+	assert_true(take_key(folder));
+	ask_two_classes(NULL, 0, "SMS", 4);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+/* MS-ASCMD_R930, R935 */
+static void
+options_for_other_pairs_of_classes_are_status_4(void **state)
+{
+	(void)state;
+	sync_from_start(folder, 0);
+	ask_two_classes("Calendar", 0, "Calendar", 4);
+	assert_int_equal(status_of(folder), 4);
+	ask_two_classes("Calendar", 0, "Contacts", 0);
+	assert_int_equal(status_of(folder), 4);
+	ask_two_classes("SMS", 0, "SMS", 0);
+	assert_int_equal(status_of(folder), 4);
+}
+
+/* MS-ASCMD_R2117 */
+static void
+conversations_of_what_is_no_mail_are_status_4(void **state)
+{
+	(void)state;
+	sync_from_start(folder, 0);
+	ask_sync();
+	ask_collection(folder, key);
+	wbxml_put_int(&call.w, AirSync_ConversationMode, 1);
+	run();
+	assert_int_equal(status_of(folder), 4);
+	version = 121; /* which has no such element */
+	ask_sync();
+	ask_collection(folder, key);
+	wbxml_put_int(&call.w, AirSync_ConversationMode, 1);
+	run();
+	assert_int_not_equal(status_of(folder), 4);
+}
+
 /* ---- a backend in trouble ---- */
 
 static void
@@ -858,6 +949,26 @@ a_collection_without_a_key_is_status_4(void **state)
 	assert_true(status_of(folder) == 4 || root_status() == 4);
 }
 
+/* Its answer could not say which one it was. */
+static void
+a_command_without_its_id_is_status_4(void **state)
+{
+	static const unsigned commands[] = { AirSync_Add, AirSync_Change, AirSync_Delete, AirSync_Fetch };
+
+	(void)state;
+	sync_one(folder, -1, -1, -1);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		ask_sync();
+		ask_collection(folder, key);
+		ask_commands();
+		wbxml_start(&call.w, commands[i]);
+		wbxml_start(&call.w, AirSync_ApplicationData);
+		wbxml_put(&call.w, Calendar_Subject, "Whose?");
+		run();
+		assert_int_equal(status_of(folder), 4);
+	}
+}
+
 /* ---- the order of elements, and Class up to 12.1 ---- */
 
 static void
@@ -986,6 +1097,10 @@ main(void)
 		TEST(a_phone_that_loops_on_12_gets_3),
 		TEST(another_users_folder_is_unknown),
 		TEST(the_outbox_has_a_key_and_is_empty),
+		TEST(the_outbox_refuses_an_add),
+		TEST(options_of_text_messages_are_left_wherever_they_stand),
+		TEST(options_for_other_pairs_of_classes_are_status_4),
+		TEST(conversations_of_what_is_no_mail_are_status_4),
 		TEST(a_backend_that_is_down_is_status_16_with_the_old_key),
 		TEST(a_fetch_that_fails_ends_the_page_before_the_item),
 		TEST(no_free_session_is_busy_and_costs_nothing),
@@ -996,6 +1111,7 @@ main(void)
 		TEST(a_partial_request_takes_the_other_collections_from_the_stored_one),
 		TEST(a_partial_request_without_a_stored_one_is_13),
 		TEST(a_collection_without_a_key_is_status_4),
+		TEST(a_command_without_its_id_is_status_4),
 		TEST(elements_come_in_order),
 		TEST(class_is_named_up_to_12_1),
 		TEST(an_estimate_counts_what_a_sync_would_send),

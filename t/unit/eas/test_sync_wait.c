@@ -139,6 +139,13 @@ out_of_range_is_14_with_the_limit_in_the_same_unit(void **state)
 	wait_with(AirSync_Wait, 60, NULL);
 	assert_int_equal(root_status(), 14);
 	assert_int_equal(wbxml_int(call.answer, AirSync_Limit, 0, 0), 59);
+	/* MS-ASCMD_R3227, R3229 */
+	wait_with(AirSync_Wait, 0, NULL);
+	assert_int_equal(root_status(), 14);
+	assert_int_equal(wbxml_int(call.answer, AirSync_Limit, 0, 0), 1);
+	wait_with(AirSync_HeartbeatInterval, 0, NULL);
+	assert_int_equal(root_status(), 14);
+	assert_int_equal(wbxml_int(call.answer, AirSync_Limit, 0, 0), 60);
 }
 
 static void
