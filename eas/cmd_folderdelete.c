@@ -23,6 +23,8 @@ cmd_folderdelete(struct eas_request *r, const struct wbxml_node *root)
 	unsigned status = hierarchy_begin(r, wbxml_text(root, FolderHierarchy_SyncKey), false, &h);
 	enum err err;
 
+	if (!status && !wbxml_has(root, FolderHierarchy_ServerId))
+		status = 10;
 	if (status)
 		return reply_status(r, ROOT, FolderHierarchy_Status, status);
 	f = hierarchy_folder(&h, id);

@@ -139,7 +139,9 @@ cmd_foldersync(struct eas_request *r, const struct wbxml_node *root)
 	}
 	if (err)
 		return fail(r, err == ERR_CONFLICT ? ERR_UNAVAILABLE : err, &e);
-	if (first)
+	if (first) {
 		log_notice(&r->log, "first FolderSync: %u folders", changes);
+		reply_offer(r, true);
+	}
 	return answer(r, &h, key, changes);
 }

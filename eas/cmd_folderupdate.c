@@ -55,7 +55,7 @@ cmd_folderupdate(struct eas_request *r, const struct wbxml_node *root)
 	unsigned status = hierarchy_begin(r, wbxml_text(root, FolderHierarchy_SyncKey), false, &h);
 	enum err err;
 
-	if (!status && (!name || !*name))
+	if (!status && (!name || !*name || !wbxml_has(root, FolderHierarchy_ServerId)))
 		status = 10;
 	if (status)
 		return reply_status(r, ROOT, FolderHierarchy_Status, status);

@@ -27,19 +27,27 @@ list_commands(unsigned max, struct buf *out)
 	}
 }
 
-enum eas_outcome
-cmd_options(struct eas_request *r, const struct wbxml_node *root)
+void
+reply_offer(struct eas_request *r, bool resync)
 {
 	unsigned max = config_version_max(r->server->config, r->user, r->query.device_id);
 	AUTO(buf_finish) struct buf text = { 0 };
 
-	(void)root;
 	buf_init(&text, 1024);
 	list_versions(max, &text);
 	reply_header(r, "MS-ASProtocolVersions", buf_str(&text));
+	if (resync)
+		reply_header(r, "X-MS-RP", buf_str(&text));
 	buf_reset(&text);
 	list_commands(max, &text);
 	reply_header(r, "MS-ASProtocolCommands", buf_str(&text));
+}
+
+enum eas_outcome
+cmd_options(struct eas_request *r, const struct wbxml_node *root)
+{
+	(void)root;
+	reply_offer(r, false);
 	reply_header(r, "Public", "OPTIONS,POST");
 	reply_header(r, "Allow", "OPTIONS,POST");
 	return reply_http(r, 200);

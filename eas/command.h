@@ -64,6 +64,9 @@ enum eas_outcome reply_status(struct eas_request *r, unsigned root_tag, unsigned
 void reply_may_begin(struct eas_request *r);
 bool reply_has_begun(struct eas_request *r);
 void reply_header(struct eas_request *r, const char *name, const char *value);
+/* Headers with the versions and commands that this device is offered, as OPTIONS has them (eas/cmd_options.c); resync: and X-MS-RP, by which
+ * a phone that has been set up before learns of another version [MS-ASHTTP 3.2.5.1]. */
+void reply_offer(struct eas_request *r, bool resync);
 /* A common status (101..) for what a store or backend error means to the whole request: UNAVAILABLE 111, INTERNAL 110, ...; BUSY must not
  * come here. Logs e once. */
 unsigned reply_status_of(struct eas_request *r, enum err err, const struct error *e);

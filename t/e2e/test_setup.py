@@ -53,6 +53,26 @@ class Setup(Case):
         self.assertEqual(p.folder_sync(), "1")
         self.assertEqual(sorted(before), sorted(p.folders))
 
+    def test_the_first_folder_sync_names_versions_and_commands(self):
+        """MS-ASHTTP_R1104: so a phone that was set up before learns of another version."""
+        p = self.phone(folders=False)
+        offered, headers = p.options().headers, p.post("FolderSync", self.folder_sync_tree("0")).headers
+        for name in ("MS-ASProtocolVersions", "MS-ASProtocolCommands"):
+            self.assertEqual(headers[name], offered[name])
+        self.assertEqual(headers["X-MS-RP"], offered["MS-ASProtocolVersions"])
+        p.folder_sync()
+        self.assertNotIn("X-MS-RP", p.post("FolderSync", self.folder_sync_tree(p.hierarchy_key)).headers)
+
+    @staticmethod
+    def folder_sync_tree(key):
+        return ("FolderHierarchy:FolderSync", [("FolderHierarchy:SyncKey", key)])
+
+    def test_folder_commands_that_name_no_folder_are_10(self):
+        """MS-ASCMD_R4063"""
+        p = self.phone()
+        self.assertEqual(text(p.change_folder("FolderDelete"), "FolderHierarchy:Status"), "10")
+        self.assertEqual(text(p.change_folder("FolderUpdate", ParentId="0", DisplayName="Any"), "FolderHierarchy:Status"), "10")
+
     def test_unknown_hierarchy_key_is_9(self):
         p = self.phone()
         p.hierarchy_key = "1234567890abcdef-7"
