@@ -45,7 +45,7 @@ cmd_getattachment(struct eas_request *r, const struct wbxml_node *root)
 	if (err == ERR_BUSY)
 		return EAS_BUSY;
 	if (err == ERR_NOTFOUND || err == ERR_NOFOLDER)
-		return reply_http(r, 404);
+		return reply_http(r, 500); /* MS-ASCMD_R166 */
 	if (err)
 		return reply_status(r, WBXML_UNKNOWN, WBXML_UNKNOWN, reply_status_of(r, err, &e));
 	r->reply.status = 200;

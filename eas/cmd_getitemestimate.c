@@ -49,6 +49,8 @@ count(struct eas_request *r, const struct wbxml_node *node, unsigned *n_r)
 	enum err err = ERR_NOTFOUND;
 
 	*n_r = 0;
+	if (wbxml_has(wbxml_child(node, AirSync_Options), AirSync_MaxItems))
+		return 2; /* it is for the recipient information cache alone (R3265) */
 	if (id_parse_folder(id, &in.id))
 		err = state_run(r->server->state, STATE_READ, find_folder, &in, &e);
 	if (err)
@@ -59,7 +61,9 @@ count(struct eas_request *r, const struct wbxml_node *node, unsigned *n_r)
 	class = item_class((enum backend_class)in.f.class);
 	if (err)
 		return err == ERR_NOTFOUND ? 4 : 3;
-	if (!class || sync_is_empty(&in.f, r->query.version) || !options_of(r, node, &col, &o))
+	if (!options_of(r, node, &col, &o))
+		return r->query.version < 140 ? 2 : 103; /* R2984; up to 12.1 there is no word for it */
+	if (!class || sync_is_empty(&in.f, r->query.version))
 		return 0;
 	err = mirror_refresh(r->server, r->account, &in.f, &r->log, &e);
 	if (err && err != ERR_BUSY)

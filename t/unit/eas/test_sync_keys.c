@@ -1013,7 +1013,7 @@ class_is_named_up_to_12_1(void **state)
 /* ---- GetItemEstimate ---- */
 
 static int
-estimate(const char *sync_key, int filter, int *status_r)
+estimate_with(const char *sync_key, unsigned option, int value, int *status_r)
 {
 	static const unsigned path[] = { GetItemEstimate_Response, GetItemEstimate_Collection };
 	struct call c;
@@ -1026,9 +1026,9 @@ estimate(const char *sync_key, int filter, int *status_r)
 	wbxml_start(&c.w, GetItemEstimate_Collection);
 	wbxml_put(&c.w, AirSync_SyncKey, sync_key);
 	wbxml_put(&c.w, GetItemEstimate_CollectionId, id_folder(folder, id));
-	if (filter >= 0) {
+	if (value >= 0) {
 		wbxml_start(&c.w, AirSync_Options);
-		wbxml_put_int(&c.w, AirSync_FilterType, filter);
+		wbxml_put_int(&c.w, option, value);
 		wbxml_end(&c.w);
 	}
 	call_run(&c);
@@ -1036,6 +1036,25 @@ estimate(const char *sync_key, int filter, int *status_r)
 	n = (int)wbxml_int(wbxml_path(c.answer, path, 2), GetItemEstimate_Estimate, -1, -2);
 	call_end(&c);
 	return n;
+}
+
+static int
+estimate(const char *sync_key, int filter, int *status_r)
+{
+	return estimate_with(sync_key, AirSync_FilterType, filter, status_r);
+}
+
+static void
+an_estimate_is_none_where_the_options_are_wrong(void **state)
+{
+	int status;
+
+	(void)state;
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(estimate(key, 9, &status), -1);
+	assert_int_equal(status, 103); /* MS-ASCMD_R2984 */
+	assert_int_equal(estimate_with(key, AirSync_MaxItems, 5, &status), -1);
+	assert_int_equal(status, 2); /* MS-ASCMD_R3265 */
 }
 
 static void
@@ -1114,6 +1133,7 @@ main(void)
 		TEST(a_command_without_its_id_is_status_4),
 		TEST(elements_come_in_order),
 		TEST(class_is_named_up_to_12_1),
+		TEST(an_estimate_is_none_where_the_options_are_wrong),
 		TEST(an_estimate_counts_what_a_sync_would_send),
 	};
 
