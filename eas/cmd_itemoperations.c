@@ -193,21 +193,20 @@ put_data(struct fetch *f, struct slice bytes)
 }
 
 static enum err
-put_attachment(struct fetch *f, const char *type, struct slice bytes)
+put_attachment(struct fetch *f, const char *type, uint64_t total, struct slice bytes)
 {
 	char range[64];
 	enum err err;
 
-	if (f->ranged && f->first >= bytes.len) {
+	if (f->ranged && f->first >= total) {
 		f->status = STATUS_BAD_RANGE;
 		return ERR_OK;
 	}
 	begin_answer(f, NULL);
 	if (f->ranged) { /* only where it was asked for: iOS fails on it otherwise */
-		uint64_t last = f->last < bytes.len ? f->last : bytes.len - 1, total = bytes.len;
+		uint64_t last = f->last < total ? f->last : total - 1;
 
 		snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)f->first, (unsigned long long)last);
-		bytes = slice(bytes.ptr + f->first, last - f->first + 1);
 		wbxml_put(f->o->w, ItemOperations_Range, range);
 		wbxml_put_int(f->o->w, ItemOperations_Total, (int64_t)total);
 	}
@@ -233,8 +232,8 @@ write_attachment(void *ctx, const struct backend_item *item)
 		return ERR_OK;
 	}
 	buf_init(&data, 0);
-	mime_decode(p, &data);
-	return buf_ok(&data) ? put_attachment(f, p->type, buf_slice(&data)) : ERR_NOMEM;
+	uint64_t total = mime_decode_range(p, f->ranged ? f->first : 0, f->ranged ? f->last : UINT64_MAX, &data);
+	return buf_ok(&data) ? put_attachment(f, p->type, total, buf_slice(&data)) : ERR_NOMEM;
 }
 
 /* ---- one operation after the other ---- */

@@ -78,6 +78,8 @@ bool mime_is_signed(const struct mime *m);
 
 /* Bytes after the transfer encoding was undone, appended to out. */
 void mime_decode(const struct mime_part *p, struct buf *out);
+/* Only the bytes from first to last of them; returns how many the part has. What is left out takes no memory. */
+uint64_t mime_decode_range(const struct mime_part *p, uint64_t first, uint64_t last, struct buf *out);
 uint64_t mime_decoded_size(const struct mime_part *p);
 /* A text part as UTF-8 without NUL, never more than MIME_TEXT bytes; unknown charsets and malformed bytes become U+FFFD. NULL: memory. */
 char *mime_part_text(struct arena *a, const struct mime_part *p);

@@ -42,9 +42,20 @@ missing_padding(struct slice s)
 	return n % 4 >= 2 ? 4 - n % 4 : 0;
 }
 
-/* Decodes block by block; sink gets at most `max` bytes in all and may be NULL. Returns how many there are (up to max). */
+/* Appends those of the bytes from..from + n that lie in first..last. */
+static void
+add_between(struct buf *out, const void *bytes, uint64_t from, size_t n, uint64_t first, uint64_t last)
+{
+	uint64_t begin = first > from ? first - from : 0, end = last - from < n ? last - from + 1 : n;
+
+	if (last >= from && begin < end)
+		buf_add(out, (const char *)bytes + begin, (size_t)(end - begin));
+}
+
+/* Decodes block by block, up to `max` bytes; sink gets those from first to last and may be NULL. Returns how many there are (up to
+ * max). */
 static uint64_t
-decode(const struct mime_part *p, struct buf *sink, uint64_t max)
+decode_between(const struct mime_part *p, struct buf *sink, uint64_t first, uint64_t last, uint64_t max)
 {
 	GMimeEncoding state;
 	char out[BLOCK + 64];
@@ -54,7 +65,7 @@ decode(const struct mime_part *p, struct buf *sink, uint64_t max)
 	if (p->encoding == MIME_IDENTITY) {
 		total = p->body.len < max ? p->body.len : max;
 		if (sink)
-			buf_add(sink, p->body.ptr, total);
+			add_between(sink, p->body.ptr, 0, (size_t)total, first, last);
 		return total;
 	}
 	g_mime_encoding_init_decode(&state, (GMimeContentEncoding)mime_gmime_encoding(p->encoding));
@@ -65,7 +76,7 @@ decode(const struct mime_part *p, struct buf *sink, uint64_t max)
 		if (got > max - total)
 			got = max - total;
 		if (sink)
-			buf_add(sink, out, got);
+			add_between(sink, out, total, got, first, last);
 		total += got;
 	}
 	if (total < max) {
@@ -73,10 +84,22 @@ decode(const struct mime_part *p, struct buf *sink, uint64_t max)
 		size_t got = g_mime_encoding_flush(&state, "==", padding, out);
 
 		if (sink && got <= max - total)
-			buf_add(sink, out, got);
+			add_between(sink, out, total, got, first, last);
 		total += got <= max - total ? got : 0;
 	}
 	return total;
+}
+
+static uint64_t
+decode(const struct mime_part *p, struct buf *sink, uint64_t max)
+{
+	return decode_between(p, sink, 0, UINT64_MAX, max);
+}
+
+uint64_t
+mime_decode_range(const struct mime_part *p, uint64_t first, uint64_t last, struct buf *out)
+{
+	return decode_between(p, out, first, last, UINT64_MAX);
 }
 
 void

@@ -6,7 +6,8 @@
 # Users alice, bob and carol, password "secret". Runs as root or not; everything lives under DIR.
 # Environment: DOVECOT_FORMAT (maildir, sdbox), DOVECOT_SEPARATOR (/), DOVECOT_PREFIX (of the namespace, such as INBOX.),
 # DOVECOT_CAPABILITY (replaces the announced capabilities), DOVECOT_SPECIAL=no (no SPECIAL-USE attributes),
-# DOVECOT_PROCESSES (connections at once, 500), DOVECOT_PROTOCOLS (imap; "imap lmtp" adds DIR/run/lmtp), DOVECOT_LOGINS_MAX (connections per user, 200).
+# DOVECOT_PROCESSES (connections at once, 500), DOVECOT_MORE (a line of configuration),
+# DOVECOT_PROTOCOLS (imap; "imap lmtp" adds DIR/run/lmtp), DOVECOT_LOGINS_MAX (connections per user, 200).
 # DIR/users can be edited while it runs (passdb).
 set -eu
 
@@ -67,6 +68,7 @@ mail_max_userip_connections = ${DOVECOT_LOGINS_MAX:-200}
 mail_fsync = never
 mailbox_list_index = yes
 imap_idle_notify_interval = 2 mins
+${DOVECOT_MORE:-}
 ${DOVECOT_CAPABILITY:+imap_capability = $DOVECOT_CAPABILITY}
 service imap-login {
   chroot =

@@ -526,6 +526,43 @@ test_as_text(void **state)
 	buf_finish(&file);
 }
 
+/* Over several blocks of the decoder: each range is that piece of the whole, and no more is kept. */
+static void
+test_ranges(void **state)
+{
+	enum { SIZE = 50000 };
+	struct mail_case *c = *state;
+	unsigned char *whole = arena_alloc(c->a, SIZE);
+
+	for (size_t i = 0; i < SIZE; i++)
+		whole[i] = (unsigned char)(i * 7 + i / 251);
+	static const uint64_t ranges[][2] = { { 0, UINT64_MAX }, { 0, 0 }, { SIZE - 1, SIZE }, { 12345, 12345 + 999 }, { 4095, 8192 }, { 40000, UINT64_MAX },
+		{ SIZE, SIZE + 5 } };
+	static const char *const heads[] = { "Content-Transfer-Encoding: base64\n\n", "Content-Transfer-Encoding: binary\n\n" };
+	for (size_t h = 0; h < ARRAY_LEN(heads); h++) {
+		struct buf in;
+		struct mime *m;
+
+		buf_init(&in, 0);
+		buf_printf(&in, "Subject: x\nContent-Type: application/pdf\n%s", heads[h]);
+		if (h == 0)
+			buf_add_str(&in, text_base64(c->a, whole, SIZE));
+		else
+			buf_add(&in, whole, SIZE);
+		assert_int_equal(mime_open(c->a, buf_slice(&in), &m, NULL), ERR_OK);
+		for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
+			uint64_t first = ranges[i][0], end = ranges[i][1] < SIZE ? ranges[i][1] + 1 : SIZE;
+			struct buf got;
+
+			buf_init(&got, 0);
+			assert_int_equal(mime_decode_range(m->root, first, ranges[i][1], &got), SIZE);
+			assert_true(slice_eq(buf_slice(&got), slice(whole + first, end > first ? end - first : 0)));
+			buf_finish(&got);
+		}
+		buf_finish(&in);
+	}
+}
+
 int
 main(void)
 {
@@ -534,7 +571,7 @@ main(void)
 		CASE(test_text_or_attachment), CASE(test_names), CASE(test_charsets), CASE(test_nul), CASE(test_encodings), CASE(test_fields),
 		CASE(test_addresses), CASE(test_address_fit_for_envelope), CASE(test_deep), CASE(test_many_parts), CASE(test_huge_header),
 		CASE(test_hostile_addresses), CASE(test_build), CASE(test_parts_go_over_as_they_are), CASE(test_fields_cannot_be_forged),
-		CASE(test_as_text) };
+		CASE(test_as_text), CASE(test_ranges) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
