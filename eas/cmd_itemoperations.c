@@ -24,6 +24,7 @@ enum {
 	STATUS_PARTIAL = 17,
 	STATUS_MOVE_FAILED = 154,
 	STATUS_MOVE_ALWAYS = 155,
+	STATUS_BODY_PART_TYPE = 164,
 };
 
 struct operations {
@@ -98,6 +99,8 @@ parse_fetch(struct fetch *f)
 		f->status = STATUS_BAD_STORE; /* no document library here */
 	else if (!item_options_parse(options, &f->options) || (reference && wbxml_next(reference, AirSyncBase_FileReference)))
 		f->status = STATUS_PROTOCOL;
+	else if (!item_options_parts_ok(options, f->o->r->query.version))
+		f->status = STATUS_BODY_PART_TYPE;
 	else if (range && !(f->ranged = parse_range(range, &f->first, &f->last)))
 		f->status = STATUS_BAD_RANGE;
 }

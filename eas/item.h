@@ -124,6 +124,9 @@ const struct item_class *item_class(enum backend_class class);
 /* Parses one Options (or, for ItemOperations, the same children), for a class. Missing elements get their defaults. false: a value is
  * out of range (Sync Status 4 / protocol error). */
 bool item_options_parse(const struct wbxml_node *options, struct item_options *o_r);
+/* Is each BodyPartPreference for HTML, the one form that there is of a part? false: Status 164 (MS-ASCON_R241). Up to 14.0 the element does
+ * not exist, and says nothing. */
+bool item_options_parts_ok(const struct wbxml_node *options, unsigned version);
 
 /* ---- bodies (eas/body.c) ---- */
 

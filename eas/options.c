@@ -65,3 +65,15 @@ item_options_parse(const struct wbxml_node *options, struct item_options *o_r)
 	}
 	return true;
 }
+
+bool
+item_options_parts_ok(const struct wbxml_node *options, unsigned version)
+{
+	const struct wbxml_node *n = version < 141 ? NULL : wbxml_child(options, AirSyncBase_BodyPartPreference);
+
+	for (; n; n = wbxml_next(n, AirSyncBase_BodyPartPreference)) {
+		if (wbxml_int(n, AirSyncBase_Type, 2, -1) != 2)
+			return false;
+	}
+	return true;
+}

@@ -98,6 +98,10 @@ read_collections(struct eas_request *r, const struct wbxml_node *root, struct sy
 		return 110;
 	for (const struct wbxml_node *c = wbxml_child(all, AirSync_Collection); c; c = wbxml_next(c, AirSync_Collection))
 		read_collection(q, &q->list[q->n++], c);
+	for (size_t i = 0; i < q->n; i++) {
+		if (!item_options_parts_ok(q->list[i].options, r->query.version))
+			return 164;
+	}
 	return 0;
 }
 

@@ -37,7 +37,7 @@ teardown(void **state)
 /* ---- asking ---- */
 
 struct fetch {
-	const char *store, *server_id, *long_id, *reference, *range, *type, *truncation, *mime_support;
+	const char *store, *server_id, *long_id, *reference, *range, *type, *truncation, *mime_support, *part_type;
 };
 
 static void
@@ -67,6 +67,11 @@ put_fetch(struct call *c, const struct fetch *f)
 		wbxml_start(w, AirSyncBase_BodyPreference);
 		wbxml_put(w, AirSyncBase_Type, f->type);
 		wbxml_put(w, AirSyncBase_TruncationSize, f->truncation);
+		wbxml_end(w);
+	}
+	if (f->part_type) {
+		wbxml_start(w, AirSyncBase_BodyPartPreference);
+		wbxml_put(w, AirSyncBase_Type, f->part_type);
 		wbxml_end(w);
 	}
 	wbxml_end(w);
@@ -318,6 +323,23 @@ test_multipart(void **state)
 	call_end(&c);
 }
 
+/* MS-ASCON_R241 */
+static void
+test_body_part_type(void **state)
+{
+	struct mail_world *mw = *state;
+	const char *id = mail_world_add(mw, "inbox", MAIL);
+	struct call c;
+
+	begin(&c, mw, false);
+	put_fetch(&c, &(struct fetch){ .server_id = id, .type = "2", .part_type = "1" });
+	put_fetch(&c, &(struct fetch){ .server_id = id, .type = "2", .part_type = "2" });
+	mail_world_run(&c);
+	assert_int_equal(status(answer(&c, 0)), 164);
+	assert_int_equal(status(answer(&c, 1)), 1);
+	call_end(&c);
+}
+
 /* ---- GetAttachment ---- */
 
 static void
@@ -447,7 +469,7 @@ main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = { CASE(test_item), CASE(test_attachment), CASE(test_what_is_not_there), CASE(test_backend_trouble),
-		cmocka_unit_test_setup_teardown(test_too_large, setup_small, teardown), CASE(test_multipart), CASE(test_get_attachment),
+		cmocka_unit_test_setup_teardown(test_too_large, setup_small, teardown), CASE(test_multipart), CASE(test_get_attachment), CASE(test_body_part_type),
 		CASE(test_empty_folder), CASE(test_empty_partly), CASE(test_move_and_nothing) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -760,6 +760,32 @@ options_for_other_pairs_of_classes_are_status_4(void **state)
 	assert_int_equal(status_of(folder), 4);
 }
 
+static void
+ask_body_part(int type)
+{
+	ask_sync();
+	ask_collection(folder, key);
+	wbxml_start(&call.w, AirSync_Options);
+	wbxml_start(&call.w, AirSyncBase_BodyPartPreference);
+	wbxml_put_int(&call.w, AirSyncBase_Type, type);
+	run();
+}
+
+/* MS-ASCON_R241 */
+static void
+a_body_part_that_is_not_html_is_status_164(void **state)
+{
+	(void)state;
+	sync_one(folder, -1, -1, -1);
+	ask_body_part(1);
+	assert_int_equal(root_status(), 164);
+	ask_body_part(2);
+	assert_int_equal(status_of(folder), 1);
+	version = 140; /* which has no such element */
+	ask_body_part(1);
+	assert_int_equal(status_of(folder), 1);
+}
+
 /* MS-ASCMD_R2117 */
 static void
 conversations_of_what_is_no_mail_are_status_4(void **state)
@@ -1119,6 +1145,7 @@ main(void)
 		TEST(the_outbox_refuses_an_add),
 		TEST(options_of_text_messages_are_left_wherever_they_stand),
 		TEST(options_for_other_pairs_of_classes_are_status_4),
+		TEST(a_body_part_that_is_not_html_is_status_164),
 		TEST(conversations_of_what_is_no_mail_are_status_4),
 		TEST(a_backend_that_is_down_is_status_16_with_the_old_key),
 		TEST(a_fetch_that_fails_ends_the_page_before_the_item),
