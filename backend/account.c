@@ -152,6 +152,22 @@ call_end(struct call *c, enum err err, struct error *e)
 	return err == ERR_AUTH ? module_refused(a->b, c->module, a->who, a->log, e) : err;
 }
 
+void
+account_known(struct account *a, const char *folder, const char *cursor)
+{
+	a->known_folder = folder;
+	a->known_cursor = cursor;
+}
+
+static void
+tell_known(const struct call *c, const char *folder, const char *key)
+{
+	const struct account *a = c->a;
+
+	if (c->ops->known && a->known_folder && *a->known_cursor && strcmp(a->known_folder, folder) == 0)
+		c->ops->known(c->s, key, a->known_cursor);
+}
+
 /* The same for a call about a folder; key_r is its key without the module. */
 static enum err
 call_folder(struct account *a, const char *folder, const char *kind, const char **key_r, struct call *c, struct error *e)
@@ -159,7 +175,11 @@ call_folder(struct account *a, const char *folder, const char *kind, const char 
 	size_t module;
 	enum err err = account_route(a->b, folder, &module, key_r, e);
 
-	return err ? err : call_begin(a, module, kind, c, e);
+	if (!err)
+		err = call_begin(a, module, kind, c, e);
+	if (!err)
+		tell_known(c, folder, *key_r);
+	return err;
 }
 
 /* The same for an operation that a module need not have. */
@@ -174,7 +194,10 @@ call_optional(struct account *a, const char *folder, enum account_can what, cons
 		return err;
 	if (!can(a->b->modules[module].ops, what))
 		return err_set(e, ERR_UNSUPPORTED, "%s cannot do that", a->b->modules[module].ops->name);
-	return call_begin(a, module, kind, c, e);
+	err = call_begin(a, module, kind, c, e);
+	if (!err)
+		tell_known(c, folder, *key_r);
+	return err;
 }
 
 /* Writes: the points at which tests kill the process stand around the operation alone. */

@@ -59,6 +59,9 @@ bool account_can(const struct account *a, const char *folder, enum account_can w
 enum err account_folders(struct account *a, struct arena *arena, struct backend_folders *f_r, const char **down_r, struct error *e);
 enum err account_changes(struct account *a, struct arena *arena, const char *folder, const char *cursor, size_t part,
 	struct backend_changes *c_r, struct error *e);
+/* What the caller knows of this folder; the calls about its items that follow are refused (UNAVAILABLE) where its keys mean something
+ * else by now. One folder at a time; both are kept as they are. */
+void account_known(struct account *a, const char *folder, const char *cursor);
 enum err account_fetch(struct account *a, const struct backend_fetch *what, backend_item_fn fn, void *ctx, struct error *e);
 enum err account_put(struct account *a, struct arena *arena, const struct backend_put *put, struct backend_stored *stored_r,
 	struct error *e);

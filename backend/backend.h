@@ -222,6 +222,10 @@ struct backend_ops {
 	enum err (*changes)(struct backend_session *s, struct arena *a, const char *folder, const char *cursor, size_t part,
 		struct backend_changes *c_r, struct error *e);
 
+	/* Optional, for modules whose keys can come to mean something else (a new UIDVALIDITY): what the caller knows of the folder, before a
+	 * call about its items. Where the keys do not belong to that cursor any more, those calls end as UNAVAILABLE. Asks no server. */
+	void (*known)(struct backend_session *s, const char *folder, const char *cursor);
+
 	/* Many items at once (one multiget, one UID FETCH), asking in batches as the server likes them. OK also where single items
 	 * are missing: they come with their own err. */
 	enum err (*fetch)(struct backend_session *s, const struct backend_fetch *what, backend_item_fn fn, void *ctx, struct error *e);

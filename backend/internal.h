@@ -89,6 +89,7 @@ struct account {
 	const struct log_ctx *log;
 	struct pooled *held[MODULES_MAX];
 	struct credentials *who;
+	const char *known_folder, *known_cursor; /* account_known(); borrowed */
 };
 
 /* A copy of name and password, cleansed at its end. */

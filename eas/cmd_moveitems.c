@@ -297,6 +297,7 @@ move_held(struct move *m, unsigned *status_r)
 		*status_r = m->from.readonly ? FAILED : TARGET_INVALID;
 		return ERR_OK;
 	}
+	account_known(m->r->account, m->from.key, m->from.cursor);
 	err = begin_intent(m, &e);
 	if (!err)
 		err = account_move(m->r->account, m->r->arena, m->from.key, m->row.key, m->to.key, &m->stored, &e);

@@ -55,6 +55,9 @@ int64_t hierarchy_parent(const struct hierarchy *h, const struct state_folder *f
 enum err hierarchy_refresh(const struct eas_server *server, struct account *account, const struct log_ctx *log, int64_t age,
 	bool *changed_r, struct error *e);
 
+/* A folder is not where it was: the next look is not put off. */
+void hierarchy_doubt(const char *user);
+
 /* Folders came, went or were renamed behind the newest key of the device (r->device), and it was not told in the last minutes. False also
  * where the store cannot say. */
 bool hierarchy_has_news(struct eas_request *r);

@@ -59,8 +59,8 @@ due(const char *user, int64_t age)
 	return yes;
 }
 
-static void
-not_done(const char *user)
+void
+hierarchy_doubt(const char *user)
 {
 	uint64_t h = hash_text(HASH_START, user);
 
@@ -361,7 +361,7 @@ hierarchy_refresh(const struct eas_server *server, struct account *account, cons
 	if (!err)
 		err = state_run(server->state, STATE_WRITE, merge, &l, e);
 	if (err)
-		not_done(l.user);
+		hierarchy_doubt(l.user);
 	*changed_r = !err && l.changed;
 	arena_free(&l.arena);
 	return err;

@@ -65,7 +65,10 @@ lookup_item(struct eas_request *r, int64_t folder, int64_t item, struct lookup *
 	struct query q = { .r = r, .folder = folder, .item = item, .l = l_r };
 
 	*l_r = (struct lookup){ 0 };
-	return run(r, read_item, &q, e);
+	enum err err = run(r, read_item, &q, e);
+	if (!err)
+		account_known(r->account, l_r->folder.key, l_r->folder.cursor);
+	return err;
 }
 
 enum err

@@ -595,6 +595,8 @@ mirror_refresh(const struct eas_server *server, struct account *account, struct 
 	struct arena *holds_cursor = in.a;
 	if (!err && how == FLYING)
 		err = fly(&in, e);
+	if (err == ERR_NOFOLDER)
+		hierarchy_doubt(account_user(account));
 	if (how == FLYING)
 		land(f->id, err);
 	free(in.seen.slot);

@@ -346,3 +346,12 @@ imap_changes(struct backend_session *s, struct arena *a, const char *folder, con
 		imap_session_saw(s, folder, l.now.validity, l.now.modseq);
 	return err;
 }
+
+/* This session may never have asked, or before another one did. */
+void
+imap_known(struct backend_session *s, const char *folder, const char *cursor)
+{
+	struct cursor k;
+	if (cursor_parse(cursor, &k) && !imap_session_saw_life(s, folder, k.validity))
+		imap_session_saw(s, folder, k.validity, k.listing ? 0 : k.modseq);
+}

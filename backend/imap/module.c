@@ -228,6 +228,7 @@ const struct backend_ops backend_module = {
 	.logout = backend_logout,
 	.folders = imap_folders,
 	.changes = imap_changes,
+	.known = imap_known,
 	.fetch = imap_fetch,
 	.put = imap_put,
 	.remove = imap_remove,

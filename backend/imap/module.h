@@ -73,12 +73,15 @@ enum err imap_session_select(struct backend_session *s, const char *folder, stru
 
 /* changes() told the core of everything up to modseq. */
 void imap_session_saw(struct backend_session *s, const char *folder, uint64_t validity, uint64_t modseq);
+/* Has this session told of this life of the folder? */
+bool imap_session_saw_life(struct backend_session *s, const char *folder, uint64_t validity);
 /* The highest MODSEQ of this mail that the core knows of by this session; 0: none. */
 uint64_t imap_session_known(const struct backend_session *s, const char *folder, uint64_t validity, uint32_t uid);
 void imap_session_stored(struct backend_session *s, uint64_t validity, uint32_t uid, uint64_t modseq);
 
 /* One operation of the table each; the contracts are those of backend.h. */
 enum err imap_folders(struct backend_session *s, struct arena *a, struct backend_folders *f_r, struct error *e);
+void imap_known(struct backend_session *s, const char *folder, const char *cursor);
 enum err imap_changes(struct backend_session *s, struct arena *a, const char *folder, const char *cursor, size_t part,
 	struct backend_changes *c_r, struct error *e);
 enum err imap_fetch(struct backend_session *s, const struct backend_fetch *what, backend_item_fn fn, void *ctx,

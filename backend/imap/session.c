@@ -54,6 +54,13 @@ imap_session_saw(struct backend_session *s, const char *folder, uint64_t validit
 	seen->modseq = modseq;
 }
 
+bool
+imap_session_saw_life(struct backend_session *s, const char *folder, uint64_t validity)
+{
+	const struct imap_seen *seen = seen_find(s, folder);
+	return seen && seen->validity == validity;
+}
+
 uint64_t
 imap_session_known(const struct backend_session *s, const char *folder, uint64_t validity, uint32_t uid)
 {
