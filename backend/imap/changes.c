@@ -19,6 +19,9 @@
 /* A delta that names more than that becomes a listing, which comes in parts. */
 #define DELTA_MAX 4000
 #define VANISHED_MAX 20000
+/* Milliseconds after which a mailbox is selected anew: not every server tells a connection that has it open that it was
+ * deleted and made anew meanwhile. */
+#define OPEN_MAX 10000
 
 struct cursor {
 	bool listing;
@@ -287,8 +290,9 @@ same_by_noop(struct looking *l, bool *same_r, struct error *e)
 	const struct imap_box *box = &l->c->box;
 	struct imap_done done;
 	*same_r = false;
-	if (box->news || box->validity != l->from.validity || box->uidnext != l->from.uidnext || box->modseq != l->from.modseq ||
-		box->exists != l->from.messages)
+	bool same = box->validity == l->from.validity && box->uidnext == l->from.uidnext && box->modseq == l->from.modseq &&
+		box->exists == l->from.messages;
+	if (!same || box->news || imap_now() - box->opened > OPEN_MAX)
 		return ERR_OK;
 	enum err err = imap_run(l->c, "NOOP", NULL, &done, e);
 	*same_r = !err && done.status == STATUS_OK && !box->news;

@@ -42,6 +42,7 @@ struct imap_box {
 	char *permanent;     /* the flags of PERMANENTFLAGS, owned; NULL: not said, all */
 	uint64_t validity, uidnext, modseq; /* 0: not said. modseq 0: no CONDSTORE here */
 	uint32_t exists;
+	int64_t opened;      /* imap_now() at the SELECT */
 	bool news;           /* something was told since the SELECT that its numbers do not have */
 	unsigned expunges;   /* counts EXPUNGE and VANISHED: sequence numbers of before are void */
 	uint32_t part_uid, part_seq; /* see changes.c */

@@ -83,10 +83,11 @@ class Store:
     def again(self):
         script("mariadb.sh", "again", self.dir / "mariadb")
 
-    def client(self, *args, **more):
+    def client(self):
         """mariadb as root, with its standard input and output as pipes."""
-        return subprocess.Popen(["mariadb", "--no-defaults", f"--socket={self.values['MARIADB_SOCKET']}", "--user=root", "--batch", "--skip-column-names",
-                                 "--unbuffered", "--force", *args, "cpush"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **more)
+        return subprocess.Popen(["mariadb", "--no-defaults", f"--socket={self.values['MARIADB_SOCKET']}", "--user=root", "--batch",
+                                 "--skip-column-names", "--unbuffered", "--force", "cpush"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                text=True)
 
     def sql(self, text):
         """What it answers, lines of columns."""
