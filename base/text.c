@@ -69,13 +69,25 @@ utf8_next(const unsigned char *p, size_t n, uint32_t *c_r)
 	return len;
 }
 
+/* How many bytes from s on are ASCII that XML takes as it is: most of all text, and it is looked at byte by byte only here. */
+static size_t
+plain_run(const unsigned char *s, size_t n)
+{
+	size_t i = 0;
+	while (i < n && ((s[i] >= 0x20 && s[i] < 0x80) || s[i] == '\n' || s[i] == '\r' || s[i] == '\t'))
+		i++;
+	return i;
+}
+
 bool
 text_is_utf8(const void *p, size_t n)
 {
 	const unsigned char *s = p;
 	while (n > 0) {
-		uint32_t c;
-		size_t len = utf8_next(s, n, &c);
+		uint32_t c = 1;
+		size_t len = plain_run(s, n);
+		if (len == 0)
+			len = utf8_next(s, n, &c);
 		if (len == 0 || c == 0)
 			return false;
 		s += len;
@@ -95,11 +107,17 @@ xml_piece(const unsigned char *s, size_t len, uint32_t c)
 	return slice(s, len);
 }
 
-/* Steps over one sequence, or over one malformed byte, and returns what stands for it. */
+/* Steps over a run of plain ASCII, over one sequence, or over one malformed byte, and returns what stands for it. */
 static struct slice
 xml_next(struct slice *in)
 {
 	uint32_t c = 0;
+	size_t plain = plain_run(in->ptr, in->len);
+	if (plain) {
+		struct slice run = slice(in->ptr, plain);
+		*in = slice(in->ptr + plain, in->len - plain);
+		return run;
+	}
 	size_t len = utf8_next(in->ptr, in->len, &c);
 	struct slice piece = xml_piece(in->ptr, len, c);
 	*in = slice(in->ptr + (len ? len : 1), in->len - (len ? len : 1));
