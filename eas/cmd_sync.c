@@ -55,6 +55,7 @@ run_all(struct eas_request *r, const struct sync_request *q, struct sync_result 
 	struct sync_result *list = arena_array(r->arena, q->n + 1, sizeof *list);
 	unsigned used = 0;
 	size_t bytes = 0;
+	bool given = false;
 
 	if (!list)
 		return ERR_NOMEM;
@@ -63,6 +64,12 @@ run_all(struct eas_request *r, const struct sync_request *q, struct sync_result 
 		q->list[i].bytes = bytes < ANSWER_BYTES ? ANSWER_BYTES - bytes : 1;
 		enum err err = sync_collection_run(r, &q->list[i], sync_window(r, q, i, used), &list[i]);
 
+		/* An answer was given that must go out: by another run it would count as lost, and push out those that the phone may have. */
+		if (err == ERR_BUSY && given) {
+			sync_collection_later(&q->list[i], &list[i]);
+			err = ERR_OK;
+		}
+		given = given || list[i].new_key;
 		if (arena_defer(r->arena, free_commands, &list[i].commands) < 0)
 			return ERR_NOMEM;
 		if (err)

@@ -474,6 +474,13 @@ run_empty(struct eas_request *r, const struct sync_collection *c, struct sync_re
 	return err ? err : refuse_commands(r, c, s);
 }
 
+void
+sync_collection_later(const struct sync_collection *c, struct sync_result *s)
+{
+	drop_commands(s);
+	set_status(s, 16, c->key);
+}
+
 enum err
 sync_collection_run(struct eas_request *r, const struct sync_collection *c, unsigned window, struct sync_result *s)
 {

@@ -29,6 +29,8 @@ struct sync_result {
 
 /* Runs it. window: what is left for it of the global one. BUSY as in execute. OK: `s` says what to answer. */
 enum err sync_collection_run(struct eas_request *r, const struct sync_collection *c, unsigned window, struct sync_result *s) NODISCARD;
+/* After BUSY: the phone is to ask for this collection again (Status 16). */
+void sync_collection_later(const struct sync_collection *c, struct sync_result *s);
 /* Writes the Collection element. */
 enum err sync_collection_write(struct eas_request *r, const struct sync_collection *c, struct sync_result *s, struct wbxml_writer *w)
 	NODISCARD;

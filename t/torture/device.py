@@ -390,7 +390,8 @@ class Device(Phone):
                 self.sending[2] = self.client_id()
             return False
         self.session.ledger.sent[token] = True
-        self.session.ledger.certain.add(token)
+        if "backend" not in self.session.hurt:      # a copy that the server could not take is given up: the mail is out
+            self.session.ledger.certain.add(token)
         self.sending = None
         return True
 

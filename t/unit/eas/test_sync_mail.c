@@ -174,6 +174,32 @@ an_add_to_the_inbox_is_refused(void **state)
 	}
 }
 
+/* What was answered of the first folder goes out, though the second has no session: with another run its key would be one that was lost. */
+static void
+a_busy_folder_lets_the_answer_of_another_go(void **state)
+{
+	char inbox_key[64], trash_key[64];
+
+	(void)state;
+	snprintf(inbox_key, sizeof inbox_key, "%s", key);
+	sync_from_start(trash, 0);
+	snprintf(trash_key, sizeof trash_key, "%s", key);
+	mem_add(kit.mem, WORLD_USER, "inbox", "2", MAIL, 0, (int64_t)(TODAY - 1) * DAY);
+	mem_add(kit.mem, WORLD_USER, "trash", "9", MAIL, 0, (int64_t)(TODAY - 1) * DAY);
+	mem_fail(kit.mem, MEM_CHANGES, 2, MEM_BEFORE, ERR_BUSY);
+	ask_sync();
+	ask_collection(inbox, inbox_key);
+	close_collection();
+	ask_collection(trash, trash_key);
+	run();
+	assert_int_equal(call.outcome, EAS_DONE);
+	assert_int_equal(told(inbox, AirSync_Add), 1);
+	assert_int_equal(status_of(trash), 16);
+	snprintf(key, sizeof key, "%s", trash_key);
+	sync_one(trash, -1, -1, -1);
+	assert_int_equal(told(trash, AirSync_Add), 1);
+}
+
 /* ---- Drafts ---- */
 
 static void
@@ -732,6 +758,7 @@ main(void)
 		TEST(in_trash_a_delete_is_final),
 		TEST(an_instance_of_a_mail_is_the_mail),
 		TEST(an_add_to_the_inbox_is_refused),
+		TEST(a_busy_folder_lets_the_answer_of_another_go),
 		TEST(drafts_are_empty_before_16),
 		TEST(a_draft_is_appended_once),
 		TEST(a_draft_of_a_process_that_died_is_found),
