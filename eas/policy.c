@@ -99,6 +99,9 @@ policy_check(struct eas_request *r, const struct command *c)
 		return d->wipe == 3 ? 126 : 140;
 	if (!config->policy || (c->flags & COMMAND_NO_POLICY))
 		return 0;
+	/* Up to 12.1 a device tells of itself before it provisions; later it does in Provision. */
+	if (c->code == EAS_SETTINGS && r->query.version <= 121)
+		return 0;
 	if (quirks_of(r->query.device_type, r->user_agent, r->query.version) & QUIRK_NO_PROVISION)
 		return 0;
 	if (strcmp(d->policy_hash, config->policy_hash) != 0)

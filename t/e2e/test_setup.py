@@ -131,6 +131,12 @@ class Policy(Case):
                     self.assertEqual(answer.status, 449)
                 else:
                     self.assertEqual(text(answer.tree, "FolderHierarchy:Status"), "142")
+                answer = p.post("Settings", ("Settings:Settings", [("Settings:DeviceInformation", [
+                    ("Settings:Set", [("Settings:Model", "Phone 1")])])]))
+                if version == "12.1":       # says who it is before it provisions
+                    self.assertEqual(text(answer.tree, "Settings:DeviceInformation", "Settings:Status"), "1")
+                else:
+                    self.assertEqual(text(answer.tree, "Settings:Status"), "142")
                 document = p.provision()
                 self.assertEqual(text(document, "Provision:MinDevicePasswordLength"), "6")
                 self.assertEqual(p.folder_sync(), "1")
