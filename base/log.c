@@ -31,18 +31,6 @@ struct line {
 	size_t len;
 };
 
-/* Bytes of the UTF-8 sequence at s if it may be printed as it is; 0 for controls (C1 too) and malformed bytes. */
-static size_t
-printable(const unsigned char *s)
-{
-	size_t n = *s < 0x80 ? 1 : *s < 0xE0 ? 2 : *s < 0xF0 ? 3 : 4;
-	if (*s < 0x20 || *s == 0x7F || (*s == 0xC2 && s[1] < 0xA0))
-		return 0;
-	if (strnlen((const char *)s, n) < n || !text_is_utf8(s, n))
-		return 0;
-	return n;
-}
-
 static void
 line_raw(struct line *l, const char *s)
 {
@@ -61,7 +49,7 @@ line_escaped(struct line *l, const char *s, size_t max, bool quoted)
 	size_t end = l->len + max;
 	while (*p) {
 		char piece[8];
-		size_t n = printable(p);
+		size_t n = text_printable((const char *)p);
 		if (n == 0) {
 			snprintf(piece, sizeof piece, "\\x%02x", *p);
 			n = 1;

@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <string.h>
 
 static unsigned char
@@ -180,6 +181,38 @@ text_from_latin1(struct arena *a, const void *p, size_t n)
 			*to++ = (char)(0x80 | (s[i] & 0x3F));
 		}
 	}
+	return out;
+}
+
+size_t
+text_printable(const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	size_t n = *p < 0x80 ? 1 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : 4;
+
+	if (*p < 0x20 || *p == 0x7F || (*p == 0xC2 && p[1] < 0xA0))
+		return 0;
+	return strnlen(s, n) < n || !text_is_utf8(s, n) ? 0 : n;
+}
+
+char *
+text_escape(struct arena *a, const char *s)
+{
+	char *out = arena_alloc(a, 4 * strlen(s) + 1), *to = out;
+
+	while (out && *s) {
+		size_t n = text_printable(s);
+
+		if (n) {
+			memcpy(to, s, n);
+			to += n;
+			s += n;
+		} else {
+			to += snprintf(to, 5, "\\x%02x", (unsigned char)*s++);
+		}
+	}
+	if (out)
+		*to = '\0';
 	return out;
 }
 

@@ -24,6 +24,10 @@ char *text_to_utf8(struct arena *a, const void *p, size_t n) NODISCARD;
 void text_add_utf8(struct buf *b, const void *p, size_t n);
 /* Every byte is a character of ISO 8859-1 (as old clients send Basic credentials). */
 char *text_from_latin1(struct arena *a, const void *p, size_t n) NODISCARD;
+/* Bytes of the UTF-8 sequence at s if a terminal may get it as it is; 0 for controls (C1 too) and malformed bytes. */
+size_t text_printable(const char *s);
+/* A copy in which all else became \xNN. */
+char *text_escape(struct arena *a, const char *s) NODISCARD;
 /* The largest m <= n at which s may be cut without splitting a UTF-8 sequence. */
 size_t text_cut(const char *s, size_t n);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/count.h"
+#include "base/text.h"
 #include "state/state.h"
 
 #define CONFIG_DEFAULT "/etc/cpush/cpush.conf"
@@ -46,6 +47,28 @@ print_time(int64_t at)
 	printf("%-16s", text);
 }
 
+/* Phones and servers say what they like, and a terminal would obey it. */
+static const char *
+shown(struct admin *in, const char *s)
+{
+	const char *text = text_escape(in->arena, s);
+
+	return text ? text : "?";
+}
+
+/* What a phone says of itself, a line each. */
+static void
+print_info(struct admin *in, const char *info)
+{
+	while (*info) {
+		size_t n = strcspn(info, "\n");
+		const char *line = arena_strndup(in->arena, info, n);
+
+		puts(shown(in, line ? line : "?"));
+		info += n + (info[n] == '\n');
+	}
+}
+
 static enum err
 device_list(struct state_txn *t, void *arg, struct error *e)
 {
@@ -56,8 +79,8 @@ device_list(struct state_txn *t, void *arg, struct error *e)
 
 	(void)e;
 	for (size_t i = 0; !err && i < n; i++) {
-		printf("%-20s %-34s %-14s %2u.%u  ", list[i].user_name, list[i].device_id, list[i].type, list[i].version / 10,
-			list[i].version % 10);
+		printf("%-20s %-34s %-14s %2u.%u  ", shown(in, list[i].user_name), shown(in, list[i].device_id),
+			shown(in, list[i].type), list[i].version / 10, list[i].version % 10);
 		print_time(list[i].last_seen);
 		printf("%s\n", list[i].wipe == 3 ? "  wiped" : list[i].wipe ? "  wipe pending" : "");
 	}
@@ -74,20 +97,21 @@ static enum err
 device_show(struct state_txn *t, void *arg, struct error *e)
 {
 	static const char *const wipes[] = { "none", "asked for", "asked for (account only)", "acknowledged" };
+	struct admin *in = arg;
 	struct state_device d;
-	enum err err = find(t, arg, &d);
+	enum err err = find(t, in, &d);
 
 	(void)e;
 	if (err)
 		return err;
-	printf("user:      %s\ndevice:    %s\ntype:      %s\nagent:     %s\nversion:   %u.%u\n", d.user_name, d.device_id, d.type, d.agent,
-		d.version / 10, d.version % 10);
+	printf("user:      %s\ndevice:    %s\ntype:      %s\nagent:     %s\nversion:   %u.%u\n", shown(in, d.user_name),
+		shown(in, d.device_id), shown(in, d.type), shown(in, d.agent), d.version / 10, d.version % 10);
 	printf("first seen: ");
 	print_time(d.created);
 	printf("\nlast seen:  ");
 	print_time(d.last_seen);
 	printf("\npolicy:    %s\nwipe:      %s\n", *d.policy_hash ? "acknowledged" : "none", wipes[d.wipe < 4 ? d.wipe : 0]);
-	fputs(d.info, stdout);
+	print_info(in, d.info);
 	return ERR_OK;
 }
 
@@ -123,8 +147,8 @@ folder_list(struct state_txn *t, void *arg, struct error *e)
 		err = state_folders(t, in->arena, user, 0, &list, &n, &seq);
 	for (size_t i = 0; !err && i < n; i++) {
 		if (!list[i].deleted)
-			printf("%-8lld type %-3u %-30s %s%s\n", (long long)list[i].id, list[i].type, list[i].name, list[i].key,
-				list[i].readonly ? "  (read-only)" : "");
+			printf("%-8lld type %-3u %-30s %s%s\n", (long long)list[i].id, list[i].type, shown(in, list[i].name),
+				shown(in, list[i].key), list[i].readonly ? "  (read-only)" : "");
 	}
 	return err;
 }
@@ -140,8 +164,8 @@ trouble_list(struct state_txn *t, void *arg, struct error *e)
 	(void)e;
 	for (size_t i = 0; !err && i < n; i++) {
 		print_time(list[i].when);
-		printf("  %s  %s  %s: %s%s%s\n", list[i].user, list[i].folder_name, list[i].key, list[i].reason,
-			list[i].device[0] ? ": " : "", list[i].device);
+		printf("  %s  %s  %s: %s%s%s\n", shown(in, list[i].user), shown(in, list[i].folder_name), shown(in, list[i].key),
+			shown(in, list[i].reason), list[i].device[0] ? ": " : "", shown(in, list[i].device));
 	}
 	if (!err && n == 0)
 		puts("nothing was set aside");

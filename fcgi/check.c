@@ -7,6 +7,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "fcgi/server.h"
 
 #define PASSWORD_MAX 1024
@@ -56,12 +57,29 @@ struct saying {
 	unsigned wrong;
 };
 
+/* Servers say what they like, and a terminal would obey it. */
+static void
+print_escaped(const char *text)
+{
+	while (*text) {
+		size_t n = text_printable(text);
+
+		if (n)
+			printf("%.*s", (int)n, text);
+		else
+			printf("\\x%02x", (unsigned char)*text);
+		text += n ? n : 1;
+	}
+}
+
 static void
 say(void *ctx, bool ok, const char *text)
 {
 	struct saying *s = ctx;
 
-	printf("  %s  %s\n", ok ? "ok  " : "FAIL", text);
+	printf("  %s  ", ok ? "ok  " : "FAIL");
+	print_escaped(text);
+	putchar('\n');
 	s->wrong += !ok;
 }
 
@@ -101,12 +119,16 @@ list_folders(struct account *account, struct saying *s)
 	for (size_t i = 0; i < folders.n; i++) {
 		const struct backend_folder *f = &folders.list[i];
 
-		printf("  %-9s %s%s%s%s%s\n", class_name(f->class), f->name, f->role ? "  = " : "", roles[f->role],
-			f->readonly ? "  (read-only)" : "", f->noselect ? "  (holds folders only)" : "");
+		printf("  %-9s ", class_name(f->class));
+		print_escaped(f->name);
+		printf("%s%s%s%s\n", f->role ? "  = " : "", roles[f->role], f->readonly ? "  (read-only)" : "",
+			f->noselect ? "  (holds folders only)" : "");
 	}
 	if (*down) {
 		s->wrong++;
-		printf("  FAIL  not reached: %s\n", down);
+		printf("  FAIL  not reached: ");
+		print_escaped(down);
+		putchar('\n');
 	}
 	arena_free(&a);
 }
@@ -127,7 +149,9 @@ check_user(struct generation *g, const char *user)
 	err = account_login(g->backends, &who, &account, &e);
 	OPENSSL_cleanse(password, sizeof password);
 	if (err) {
-		printf("  FAIL  login of %s: %s\n", user, e.text[0] ? e.text : err_name(err));
+		printf("  FAIL  login of %s: ", user);
+		print_escaped(e.text[0] ? e.text : err_name(err));
+		putchar('\n');
 		return 1;
 	}
 	printf("Login of %s:\n", user);

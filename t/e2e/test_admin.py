@@ -187,6 +187,17 @@ class Devices(Tool):
         self.assertEqual(len(rows), len(p.folders))
         self.assertTrue(any(re.match(rf"{inbox.id} +type 2 ", row) for row in rows), rows)
 
+    def test_control_characters_do_not_reach_the_terminal(self):
+        self.ready()
+        for part in ("cur", "new", "tmp"):
+            (self.bench.parts["local"].path / self.user / "mail" / ".red&ABs-[31m" / part).mkdir(parents=True)
+        self.phone().folder_sync()
+        listed = self.say("folder", "list", self.user)
+        self.assertIn("red\\x1b[31m", listed)
+        checked = self.cpush("-t", "-u", self.user, password="secret").stdout
+        self.assertIn("red\\x1b[31m", checked)
+        self.assertNotIn("\x1b", listed + checked)
+
     def test_resync(self):
         p, inbox = self.ready()
         calendar = p.folder(type=8)

@@ -266,6 +266,19 @@ names_are_expanded(void **state)
 	assert_null(text_expand(a, "%u", "bob", NULL));
 }
 
+static void
+controls_are_escaped(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		{ "", "" }, { "Entw\xc3\xbcrfe \\ \"x\"", "Entw\xc3\xbcrfe \\ \"x\"" }, { "a\x1b[2Jb", "a\\x1b[2Jb" },
+		{ "\r\n\t\x7f", "\\x0d\\x0a\\x09\\x7f" }, { "\xc2\x9b" "1m", "\\xc2\\x9b1m" }, { "\xff\xe2\x82", "\\xff\\xe2\\x82" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_string_equal(text_escape(*state, rows[i].in), rows[i].out);
+}
+
 int
 main(void)
 {
@@ -275,6 +288,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(malformed_bytes_are_replaced_one_by_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(appending_replaces_likewise, setup, teardown),
 		cmocka_unit_test_setup_teardown(latin1_becomes_utf8, setup, teardown),
+		cmocka_unit_test_setup_teardown(controls_are_escaped, setup, teardown),
 		cmocka_unit_test(cutting_splits_no_character),
 		cmocka_unit_test(numbers_are_whole_and_bounded),
 		cmocka_unit_test(hex_goes_both_ways),
