@@ -8,10 +8,14 @@
  * died looks for the Message-ID before it appends. */
 enum err append_once(struct eas_request *r, const struct backend_put *put, const char *name, struct backend_stored *s_r,
 	struct error *e) NODISCARD;
+/* The two halves, for one whose name does not say what is appended: `content` does. What an earlier try of that name has appended, and
+ * the content that it noted; NOTFOUND: none did, or it is not to be found. */
+enum err append_left(struct eas_request *r, const char *folder, const char *name, struct backend_stored *s_r, const char **content_r,
+	struct error *e) NODISCARD;
+/* Appends without a look. */
+enum err append_new(struct eas_request *r, const struct backend_put *put, const char *name, const char *content,
+	struct backend_stored *s_r, struct error *e) NODISCARD;
 /* Date of receipt of what is appended now. */
 int64_t append_date(void);
-
-/* The Message-ID of a message, with its angle brackets; NULL if it has none, or memory is short. */
-const char *append_message_id(struct arena *a, struct slice message);
 
 #endif

@@ -1,7 +1,7 @@
 /* MoveItems [MS-ASCMD 2.2.1.12]. A move that is repeated gets the answer of the first one. */
 #include <string.h>
 
-#include "eas/append.h"
+#include "eas/mime.h"
 #include "eas/clock.h"
 #include "eas/sync_collection.h"
 
@@ -130,7 +130,7 @@ take_message(void *ctx, const struct backend_item *item)
 	struct message *in = ctx;
 
 	if (!item->err)
-		in->id = append_message_id(in->a, item->bytes);
+		in->id = mime_message_id(in->a, mime_header_of(item->bytes));
 	return ERR_OK;
 }
 

@@ -80,7 +80,7 @@ write_header(struct draft *d, struct buf *out)
 		const char *name, *also;
 	} fields[] = { { Email_To, "To", NULL }, { Email_Cc, "Cc", NULL }, { Email2_Bcc, "Bcc", NULL }, { Email_ReplyTo, "Reply-To", NULL },
 		{ Email_Subject, "Subject", NULL }, { Email_Importance, "Importance", "X-Priority" } };
-	const char *without[2 * ARRAY_LEN(fields) + 1];
+	const char *without[2 * ARRAY_LEN(fields) + 2];
 	const struct mime *base = d->sent ? d->sent : d->stored;
 	struct slice header = base ? base->root->header : (struct slice){ 0 };
 	const char *subject = text_of(d->edit->data, Email_Subject);
@@ -93,6 +93,8 @@ write_header(struct draft *d, struct buf *out)
 		if (fields[i].also)
 			without[n++] = fields[i].also;
 	}
+	if (!mime_message_id(d->a, header))
+		without[n++] = "Message-ID"; /* one that names nothing would hide ours */
 	without[n] = NULL;
 	if (!mime_field(d->a, header, "From"))
 		put_from(d, out);

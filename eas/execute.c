@@ -104,7 +104,7 @@ load_rows(struct execute *x, struct error *e)
 	return in.ids.n ? state_run(x->r->server->state, STATE_READ, read_rows, &in, e) : ERR_OK;
 }
 
-/* Room for what the commands can come to: two changes each (a row that is renumbered counts once). */
+/* Room for what the commands can come to: three changes each (a row that is renumbered counts once). */
 static enum err
 make_room(struct execute *x)
 {
@@ -113,11 +113,11 @@ make_room(struct execute *x)
 
 	for (const struct wbxml_node *c = x->commands->child; c; c = c->next)
 		n++;
-	x->room = 2 * n + 1;
+	x->room = 3 * n + 1;
 	x->responses = arena_array(a, n + 1, sizeof *x->responses);
 	x->changes = arena_array(a, x->room, sizeof *x->changes);
 	x->forced = arena_array(a, n + 1, sizeof *x->forced);
-	x->done = arena_array(a, x->col->now.n_done + n + 1, sizeof *x->done);
+	x->done = arena_array(a, x->col->now.n_done + 2 * n + 1, sizeof *x->done); /* an Add that edits is two */
 	if (!x->responses || !x->changes || !x->forced || !x->done)
 		return ERR_NOMEM;
 	if (x->col->now.n_done)

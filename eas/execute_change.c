@@ -1,7 +1,6 @@
 /* Change: merged into what is stored; the conflict rules. */
 #include <string.h>
 
-#include "eas/append.h"
 #include "eas/content_hash.h"
 #include "eas/execute_command.h"
 #include "eas/hierarchy.h"
@@ -9,8 +8,7 @@
 #include "eas/rule.h"
 #include "eas/send.h"
 
-/* The item as it is now, in the request's arena. */
-struct current {
+struct taking {
 	struct arena *a;
 	struct backend_item item;
 	bool taken;
@@ -34,7 +32,7 @@ copy_keywords(struct arena *a, const char *const *words)
 static enum err
 take_current(void *ctx, const struct backend_item *item)
 {
-	struct current *c = ctx;
+	struct taking *c = ctx;
 
 	c->taken = true;
 	c->err = item->err;
@@ -48,30 +46,30 @@ take_current(void *ctx, const struct backend_item *item)
 	return c->item.key && c->item.version && c->item.keywords && (c->item.bytes.ptr || !item->bytes.len) ? ERR_OK : ERR_NOMEM;
 }
 
-static enum err
-fetch_current(struct execute *x, const char *key, enum backend_want want, struct current *c_r, struct error *e)
+enum err
+execute_fetch(struct execute *x, const char *key, enum backend_want want, struct backend_item *item_r, struct error *e)
 {
+	struct taking c = { .a = x->r->arena };
 	struct backend_fetch what = { .folder = x->folder->key, .keys = &key, .n = 1, .want = want,
 		.bytes_max = x->class->class == BACKEND_MAIL ? x->r->server->config->mail_bytes_max
 			: x->r->server->config->item_bytes_max };
-	enum err err;
+	enum err err = account_fetch(x->r->account, &what, take_current, &c, e);
 
-	*c_r = (struct current){ .a = x->r->arena };
-	err = account_fetch(x->r->account, &what, take_current, c_r, e);
+	*item_r = c.item;
 	if (err)
 		return err;
-	return c_r->taken ? c_r->err : ERR_NOTFOUND;
+	return c.taken ? c.err : ERR_NOTFOUND;
 }
 
 #ifdef CPUSH_FAILPOINTS
 void
 execute_vouch(struct execute *x, const char *key, const char **version)
 {
-	struct current c;
+	struct backend_item now;
 	struct error e = { 0 };
 
-	if (!RULE(VOUCH) && !**version && !fetch_current(x, key, WANT_META, &c, &e))
-		*version = c.item.version;
+	if (!RULE(VOUCH) && !**version && !execute_fetch(x, key, WANT_META, &now, &e))
+		*version = now.version;
 }
 #endif
 
@@ -109,77 +107,11 @@ store_flags(struct execute *x, const struct state_item *row, const struct item_m
 	return err;
 }
 
-static bool
-has_word(const char *const *words, const char *word)
-{
-	for (; words && *words; words++) {
-		if (strcmp(*words, word) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Those that the draft has, less those that go, and those that come. NULL: memory. */
-static const char *const *
-merge_keywords(struct arena *a, const char *const *have, const struct item_merged *m)
-{
-	size_t n = 0, kept = 0;
-	const char **list;
-
-	for (size_t i = 0; have && have[i]; i++)
-		n++;
-	for (size_t i = 0; m->add_keywords && m->add_keywords[i]; i++)
-		n++;
-	list = arena_array(a, n + 1, sizeof *list);
-	for (size_t i = 0; list && have && have[i]; i++) {
-		if (!has_word(m->remove_keywords, have[i]))
-			list[kept++] = have[i];
-	}
-	for (size_t i = 0; list && m->add_keywords && m->add_keywords[i]; i++)
-		list[kept++] = m->add_keywords[i];
-	return list;
-}
-
-/* Of one edit of one state of a draft: the same on each try. */
-static const char *
-edit_name(struct execute *x, const struct state_item *row)
-{
-	char name[CONTENT_HASH_MAX], id[ID_MAX];
-
-	content_hash_texts(name, x->r->query.device_id, id_item(x->folder->id, row->id, id), row->key, (const char *)NULL);
-	return arena_strdup(x->r->arena, name);
-}
-
-/* APPEND the new, expunge the old; the row keeps its id under the new key. */
 static enum err
-store_draft(struct execute *x, const struct state_item *row, const struct current *c, const struct item_merged *m,
+store_item(struct execute *x, const struct state_item *row, const struct backend_item *now, const struct item_merged *m,
 	struct mirror_change *change, struct error *e)
 {
-	struct backend_put put = { .folder = x->folder->key, .bytes = m->bytes,
-		.flags = (c->item.flags & ~m->clear) | m->set | FLAG_DRAFT,
-		.keywords = merge_keywords(x->r->arena, c->item.keywords, m), .date = row->date };
-	const char *name = edit_name(x, row);
-	struct backend_stored s;
-	enum err err;
-
-	if (!name || !put.keywords)
-		return ERR_NOMEM;
-	err = append_once(x->r, &put, name, &s, e);
-	if (err)
-		return err;
-	err = account_remove(x->r->account, x->folder->key, row->key, NULL, e);
-	if (err && err != ERR_NOTFOUND)
-		return err;
-	change->key = s.key;
-	change->version = s.version;
-	return ERR_OK;
-}
-
-static enum err
-store_item(struct execute *x, const struct state_item *row, const struct current *c, const struct item_merged *m,
-	struct mirror_change *change, struct error *e)
-{
-	struct backend_put put = { .folder = x->folder->key, .key = row->key, .version = c->item.version, .bytes = m->bytes,
+	struct backend_put put = { .folder = x->folder->key, .key = row->key, .version = now->version, .bytes = m->bytes,
 		.date = BACKEND_NO_DATE };
 	struct backend_stored s = { .key = "", .version = "" };
 	enum err err = account_put(x->r->account, x->r->arena, &put, &s, e);
@@ -210,12 +142,12 @@ touched(const struct execute *x, int64_t item)
 
 /* Did somebody else change what the device has not seen yet? */
 static bool
-is_unseen(const struct execute *x, const struct state_item *row, const struct current *c)
+is_unseen(const struct execute *x, const struct state_item *row, const struct backend_item *now)
 {
 	if (row->seq > x->col->base.c && row->changed_by != x->col->now.epoch)
 		return true;
 	/* Newer at the backend than the mirror knows: somebody changed it since the look that this request began with. */
-	return *row->version && *c->item.version && strcmp(row->version, c->item.version) != 0;
+	return *row->version && *now->version && strcmp(row->version, now->version) != 0;
 }
 
 static unsigned
@@ -264,74 +196,140 @@ send_stored(struct execute *x, const struct state_item *row, const struct item_m
 	return execute_note(x, &change);
 }
 
+/* A draft of which earlier tries that died have made something else goes on as that, whatever becomes of this edit. */
+static enum err
+take_up(struct execute *x, struct state_item *row, int64_t origin, const char **content_r, struct error *e)
+{
+	struct mirror_change change = { .op = MIRROR_UPDATED, .item = row->id, .version = "", .date = row->date };
+	enum err err = execute_draft_follow(x, origin, &row->key, content_r, e);
+
+	if (err)
+		return err;
+	row->version = "";
+	change.key = row->key;
+	change.by = row->seq > x->col->base.c && row->changed_by != x->col->now.epoch ? 0 : x->col->now.epoch;
+	take_over(x, &change);
+	execute_done(x, 't', "", row->id, *content_r);
+	return execute_note(x, &change);
+}
+
+/* An earlier try did just that, attachments and all; the phone is told what they became. */
+static enum err
+tell_done(struct execute *x, const struct wbxml_node *data, const struct state_item *row, struct execute_edited *r, struct error *e)
+{
+	struct backend_item now;
+	enum err err = execute_fetch(x, row->key, WANT_BYTES, &now, e);
+
+	r->status = 1;
+	return err ? err : draft_tell(x->r->arena, data, now.bytes, &r->merged);
+}
+
+/* One command's edit, tried. */
+struct trying {
+	struct item_edit edit;
+	struct state_item row;    /* as it is to be edited: a draft may have gone on */
+	const char *hash;
+	const char *name;         /* of a draft's edit */
+	bool draft, mail, add;
+	bool otherwise;           /* an earlier try did something else */
+};
+
+static enum err
+store(struct execute *x, const struct trying *t, const struct backend_item *now, const struct item_merged *m,
+	struct mirror_change *change, struct error *e)
+{
+	struct draft_edit d = { .name = t->name, .content = t->hash, .row = &t->row, .now = now, .merged = m };
+
+	if (t->draft)
+		return execute_draft_store(x, &d, change, e);
+	return t->mail ? store_flags(x, &t->row, m, change, e) : store_item(x, &t->row, now, m, change, e);
+}
+
+static enum err
+merge(struct execute *x, struct trying *t, const struct wbxml_node *n, const struct backend_item *now, struct item_merged *m_r,
+	struct error *e)
+{
+	enum err err;
+
+	if (n->tag == AirSync_Delete)
+		t->edit.data = NULL;
+	if (t->draft)
+		t->edit.uid = t->name;
+	if (!t->draft || !t->add) { /* what an Add says now of a draft is all of it */
+		t->edit.stored = now->bytes;
+		t->edit.meta = t->mail ? now : NULL;
+	}
+	err = x->class->merge(&x->view, x->r->arena, &t->edit, m_r, e);
+	return err == ERR_NOTFOUND ? ERR_INVALID : err; /* no such instance: the item is there */
+}
+
+/* Does it only what is there already? Then nothing is written. */
+static enum err
+leave(struct execute *x, const struct trying *t, struct execute_edited *r)
+{
+	struct mirror_change change = { .op = MIRROR_DISOWNED, .item = t->row.id };
+
+	r->status = 1;
+	return t->otherwise ? execute_note(x, &change) : ERR_OK;
+}
+
+static enum err
+write_edit(struct execute *x, const struct trying *t, const struct backend_item *now, struct execute_edited *r, struct error *e)
+{
+	const struct item_merged *m = &r->merged;
+	struct mirror_change change = { .op = MIRROR_UPDATED, .item = t->row.id, .key = t->row.key, .date = t->row.date };
+	bool unseen = !t->add && !r->origin && is_unseen(x, &t->row, now);
+	enum err err;
+
+	if (unseen && (!t->mail || t->draft) && !x->client_wins) { /* read, flag, categories are merged */
+		r->status = 7;
+		return ERR_OK;
+	}
+	err = store(x, t, now, m, &change, e);
+	if (err)
+		return err;
+	r->status = 1;
+	change.by = t->otherwise || (unseen && RULE(SEEN)) || m->altered || (t->add && t->row.changed_by != x->col->now.epoch) ? 0
+		: x->col->now.epoch;
+	if (!t->add)
+		execute_done(x, 't', "", t->row.id, t->hash);
+	take_over(x, &change);
+	return execute_note(x, &change);
+}
+
 /* One try. CONFLICT: another version was found than the one that was read. */
 static enum err
 try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item *row, const char *hash, bool add,
 	struct execute_edited *r, struct error *e)
 {
 	const struct wbxml_node *data = data_of(x, n);
-	bool draft = is_draft_edit(x, data), mail = x->class->class == BACKEND_MAIL;
-	struct item_edit edit = { .data = data, .instance_id = wbxml_text(n, AirSyncBase_InstanceId), .supported = x->supported };
-	struct item_merged m = { 0 };
-	struct current c;
-	unsigned *status_r = &r->status;
 	const struct state_done *before = touched(x, row->id);
-	bool otherwise = RULE(EDITED) && before && strcmp(before->hash, hash) != 0;
-	struct mirror_change change = { .op = MIRROR_UPDATED, .item = row->id, .key = row->key, .date = row->date };
-	enum err err = fetch_current(x, row->key, mail && !draft ? WANT_META : WANT_BYTES, &c, e);
+	const char *was = before ? before->hash : NULL;
+	struct trying t = { .row = *row, .hash = hash, .add = add, .draft = is_draft_edit(x, data),
+		.mail = x->class->class == BACKEND_MAIL,
+		.edit = { .data = data, .instance_id = wbxml_text(n, AirSyncBase_InstanceId), .supported = x->supported } };
+	int64_t origin = r->origin ? r->origin : row->id;
+	struct backend_item now;
+	enum err err = t.draft ? take_up(x, &t.row, origin, &was, e) : ERR_NOTFOUND;
 
-	if (n->tag == AirSync_Delete)
-		edit.data = NULL;
-	if (!err && draft && before && !otherwise && !add && !mail_wants_sending(data)) {
-		*status_r = 1; /* attachments that it adds are there already */
-		return draft_tell(x->r->arena, data, c.item.bytes, &r->merged);
-	}
-	if (!err && draft && add) { /* what the phone says now is all of it */
-		edit.uid = edit_name(x, row);
-		err = edit.uid ? ERR_OK : ERR_NOMEM;
-	} else if (!err) {
-		edit.stored = c.item.bytes;
-		edit.meta = mail ? &c.item : NULL;
-		edit.uid = draft ? edit_name(x, row) : NULL;
-	}
-	if (!err) {
-		err = x->class->merge(&x->view, x->r->arena, &edit, &m, e);
-		if (err == ERR_NOTFOUND)
-			err = ERR_INVALID; /* no such instance: the item is there */
-	}
-	if (err)
+	if (err && err != ERR_NOTFOUND)
 		return err;
-	r->merged = m;
-	if (m.send)
-		return send_stored(x, row, &m, hash, status_r, e);
-	if (m.unchanged) { /* an earlier try did it, or it always was so */
-		*status_r = 1;
-		if (otherwise) {
-			change.op = MIRROR_DISOWNED;
-			return execute_note(x, &change);
-		}
-		return ERR_OK;
-	}
-	bool unseen = !add && is_unseen(x, row, &c);
-	bool conflict = unseen && (!mail || draft); /* read, flag, categories are merged */
-	if (conflict && !x->client_wins) {
-		*status_r = 7;
-		return ERR_OK;
-	}
-	if (draft)
-		err = store_draft(x, row, &c, &m, &change, e);
-	else if (mail)
-		err = store_flags(x, row, &m, &change, e);
-	else
-		err = store_item(x, row, &c, &m, &change, e);
-	if (err)
-		return err;
-	*status_r = 1;
-	change.by = otherwise || (unseen && RULE(SEEN)) || m.altered || (add && row->changed_by != x->col->now.epoch) ? 0 : x->col->now.epoch;
-	if (!add)
+	t.otherwise = r->origin || (RULE(EDITED) && was && strcmp(was, hash) != 0);
+	if (t.draft && was && !t.otherwise && !add && !mail_wants_sending(data)) {
 		execute_done(x, 't', "", row->id, hash);
-	take_over(x, &change);
-	return execute_note(x, &change);
+		return tell_done(x, data, &t.row, r, e);
+	}
+	t.name = t.draft ? execute_draft_name(x, origin, t.row.key) : "";
+	if (!t.name)
+		return ERR_NOMEM;
+	err = execute_fetch(x, t.row.key, t.mail && !t.draft ? WANT_META : WANT_BYTES, &now, e);
+	if (!err)
+		err = merge(x, &t, n, &now, &r->merged, e);
+	if (err)
+		return err;
+	if (r->merged.send)
+		return send_stored(x, &t.row, &r->merged, hash, &r->status, e);
+	return r->merged.unchanged ? leave(x, &t, r) : write_edit(x, &t, &now, r, e);
 }
 
 enum err
@@ -344,7 +342,7 @@ execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_i
 	if (!hash)
 		return ERR_NOMEM;
 	content_hash(n, NULL, hash);
-	*r = (struct execute_edited){ .status = 1 };
+	r->status = 1;
 	err = try_edit(x, n, row, hash, add, r, e);
 	if (err == ERR_CONFLICT) /* read again and decided again, once */
 		err = try_edit(x, n, row, hash, add, r, e);
@@ -365,13 +363,13 @@ enum err
 execute_tell(struct execute *x, const struct wbxml_node *n, const struct state_item *row, struct item_merged *m_r, struct error *e)
 {
 	struct item_edit edit = { .data = data_of(x, n), .supported = x->supported };
-	struct current c;
-	enum err err = fetch_current(x, row->key, WANT_BYTES, &c, e);
+	struct backend_item now;
+	enum err err = execute_fetch(x, row->key, WANT_BYTES, &now, e);
 
 	*m_r = (struct item_merged){ 0 };
-	edit.stored = c.item.bytes;
+	edit.stored = now.bytes;
 	if (!err && edit.data)
-		err = x->class->class == BACKEND_MAIL ? draft_tell(x->r->arena, edit.data, c.item.bytes, m_r)
+		err = x->class->class == BACKEND_MAIL ? draft_tell(x->r->arena, edit.data, now.bytes, m_r)
 			: x->class->merge(&x->view, x->r->arena, &edit, m_r, e);
 	if (err_is_temporary(err) || err == ERR_NOMEM)
 		return err;
@@ -391,6 +389,44 @@ was_done(const struct execute *x, const struct wbxml_node *n, int64_t item)
 	return before && strcmp(before->hash, hash) == 0;
 }
 
+static enum err
+respond_gone(struct execute *x, const struct wbxml_node *n)
+{
+	execute_respond(x, AirSync_Change, n, 8);
+	return ERR_OK;
+}
+
+/* A draft that an edit took away, whose process then died: what that edit has made is a new item to the phone, and the edit that comes
+ * now is one of it. */
+static enum err
+change_gone(struct execute *x, const struct wbxml_node *n, const struct state_item *row, struct error *e)
+{
+	struct execute_edited edited = { .origin = row->id, .status = 1 };
+	const struct state_item *heir;
+	const char *content;
+	char hash[CONTENT_HASH_MAX];
+	enum err err = ERR_NOTFOUND;
+
+	if (is_draft_edit(x, data_of(x, n)) && !x->folder->readonly)
+		err = execute_draft_heir(x, row, &heir, &content, e);
+	content_hash(n, NULL, hash);
+	if (!err && strcmp(content, hash) == 0)
+		err = tell_done(x, data_of(x, n), heir, &edited, e);
+	else if (!err)
+		err = execute_edit(x, n, heir, false, &edited, e);
+	if (err_is_temporary(err) || err == ERR_NOMEM)
+		return err;
+	if (err)
+		return respond_gone(x, n);
+	if (edited.status != 1 || edited.merged.n_added) {
+		struct response *response = execute_respond(x, AirSync_Change, n, edited.status);
+
+		response->item = heir->id;
+		response->merged = edited.merged;
+	}
+	return ERR_OK;
+}
+
 enum err
 execute_change(struct execute *x, const struct wbxml_node *n, struct error *e)
 {
@@ -405,10 +441,8 @@ execute_change(struct execute *x, const struct wbxml_node *n, struct error *e)
 	}
 	if (row && row->deleted && was_done(x, n, id))
 		return ERR_OK; /* a draft that the first try has sent */
-	if (!row || row->deleted) {
-		execute_respond(x, AirSync_Change, n, 8);
-		return ERR_OK;
-	}
+	if (!row || row->deleted)
+		return row ? change_gone(x, n, row, e) : respond_gone(x, n);
 	if (x->folder->readonly) {
 		edited.status = 7;
 		execute_force(x, COMPOSE_CHANGE, row->id);

@@ -18,6 +18,7 @@ void execute_force(struct execute *x, enum compose_kind kind, int64_t item);
 void execute_done(struct execute *x, char kind, const char *client, int64_t item, const char *hash);
 /* Changes an existing item (execute_change.c), also for an Add whose first try was otherwise. */
 struct execute_edited {
+	int64_t origin; /* in: a draft that has taken the place of this item; 0: it has not */
 	unsigned status;
 	struct item_merged merged;
 };
@@ -26,6 +27,28 @@ enum err execute_edit(struct execute *x, const struct wbxml_node *n, const struc
 /* What the phone is to know of an item as it is stored now, where its command was done by an earlier try. */
 enum err execute_tell(struct execute *x, const struct wbxml_node *n, const struct state_item *row, struct item_merged *m_r,
 	struct error *e);
+
+/* The item as it is now, in the request's arena. */
+enum err execute_fetch(struct execute *x, const char *key, enum backend_want want, struct backend_item *item_r, struct error *e) NODISCARD;
+
+/* Edits of drafts (execute_draft.c). */
+struct draft_edit {
+	const char *name;                /* execute_draft_name() of what is edited */
+	const char *content;             /* hash of the edit */
+	const struct state_item *row;
+	const struct backend_item *now;
+	const struct item_merged *merged;
+};
+/* Of the edits of one state of a draft, the same on each try. NULL: memory. */
+const char *execute_draft_name(struct execute *x, int64_t id, const char *key);
+/* Appends what came out and takes the old one away; the new key goes into *change. */
+enum err execute_draft_store(struct execute *x, const struct draft_edit *d, struct mirror_change *change, struct error *e) NODISCARD;
+/* Follows a draft to what edits that died before their commit have made of it, and takes away what they left behind: *key, and the hash
+ * of the last edit. NOTFOUND: there were none. */
+enum err execute_draft_follow(struct execute *x, int64_t id, const char **key, const char **content_r, struct error *e) NODISCARD;
+/* The same for a draft that a look has found gone, because such an edit had taken it away: the row of what it left. */
+enum err execute_draft_heir(struct execute *x, const struct state_item *row, const struct state_item **heir_r, const char **content_r,
+	struct error *e) NODISCARD;
 
 #ifdef CPUSH_FAILPOINTS
 /* Tests without the rule VOUCH: takes what is stored now for what was stored. */

@@ -112,6 +112,12 @@ header_end(struct slice s)
 	return field ? s.len : 0;
 }
 
+struct slice
+mime_header_of(struct slice message)
+{
+	return slice(message.ptr, header_end(message));
+}
+
 /* ---- what a part says of itself ---- */
 
 static const char *

@@ -101,6 +101,8 @@ enum err mime_as_text(struct arena *a, const struct mime *m, struct slice *text_
 
 /* ---- fields of a header ---- */
 
+/* The fields of a message, with the empty line behind them. */
+struct slice mime_header_of(struct slice message);
 /* The first field of that name: unfolded, bytes as they are, without surrounding space. NULL: there is none, or memory. */
 const char *mime_field(struct arena *a, struct slice header, const char *name);
 /* The same, decoded to UTF-8. */

@@ -92,6 +92,21 @@ created(struct applying *in, struct mirror_change *c)
 	return err;
 }
 
+/* A draft that was edited has a new key. A look may have found that before this commit, as a new item: it is this one. */
+static enum err
+take_key(struct applying *in, const struct state_item *row, const char *key)
+{
+	struct state_item *other;
+	enum err err = strcmp(row->key, key) == 0 ? ERR_OK : row_by_key(in, key, &other);
+
+	if (err || strcmp(row->key, key) == 0 || !other)
+		return err;
+	other->deleted = true;
+	other->seq = ++in->seq;
+	other->changed_by = 0;
+	return state_items_save(in->t, other, 1);
+}
+
 static enum err
 updated(struct applying *in, struct mirror_change *c)
 {
@@ -100,6 +115,9 @@ updated(struct applying *in, struct mirror_change *c)
 	enum err err = row_by_id(in, c->item, &row);
 
 	if (err || !row || row->deleted)
+		return err;
+	err = take_key(in, row, c->key);
+	if (err)
 		return err;
 	if (*c->version && strcmp(row->version, c->version) == 0 && row->date == c->date && strcmp(row->key, c->key) == 0) {
 		/* A look of another request has seen it already, as someone else's. */

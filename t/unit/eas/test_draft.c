@@ -296,13 +296,27 @@ test_other_mails_are_no_drafts(void **state)
 	assert_int_equal(r.bytes.len, 0);
 }
 
+/* A Message-ID that names nothing gives way to one by which an edit that died is found. */
+static void
+test_malformed_message_id(void **state)
+{
+	struct mail_case *c = *state;
+	struct mime *stored = mail_case_open(c, "From: a@x\nMessage-ID: garbage\nReferences: <r@x>\nSubject: old\n\ntext\n"), *m;
+	struct item_merged r;
+
+	m = merge(c, &(struct draft){ .subject = "new" }, stored, &r);
+	assert_non_null(mime_message_id(c->a, m->root->header));
+	assert_string_not_equal(mime_message_id(c->a, m->root->header), "<r@x>");
+	assert_string_equal(field(c, m, "References"), "<r@x>");
+}
+
 int
 main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, mail_case_setup, mail_case_teardown)
 	const struct CMUnitTest tests[] = { CASE(test_new), CASE(test_html_and_attachments), CASE(test_change_one_thing), CASE(test_change_body),
 		CASE(test_delete_and_add), CASE(test_emptied), CASE(test_repeated), CASE(test_mime_body), CASE(test_send),
-		CASE(test_other_mails_are_no_drafts) };
+		CASE(test_other_mails_are_no_drafts), CASE(test_malformed_message_id) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -507,6 +507,29 @@ test_fields_cannot_be_forged(void **state)
 	buf_finish(&out);
 }
 
+/* What stands in a later field, or in the body, is nobody's Message-ID. */
+static void
+test_message_id_of_a_message(void **state)
+{
+	static const struct {
+		const char *message, *id;
+	} rows[] = {
+		{ "Message-ID: <a@b>\r\n\r\n", "<a@b>" }, { "message-id:\r\n <a@b>\r\n\r\n", "<a@b>" },
+		{ "Message-ID: garbage\r\nReferences: <r@x>\r\n\r\n", NULL }, { "Message-ID: <a@b\r\nTo: <x@y>\r\n\r\n", NULL },
+		{ "Message-ID:\r\nIn-Reply-To: <r@x>\r\n\r\n", NULL }, { "Subject: s\r\n\r\nMessage-ID: <body@x>\r\n", NULL },
+		{ "Message-ID: x\n\n<body@x>\n", NULL }, { "Message-ID: <a b@c> <d@e>\r\n\r\n", "<d@e>" },
+		{ "Message-ID: <>\r\n\r\n", NULL }, { "Message-ID: <a@b>", "<a@b>" }, { "", NULL },
+	};
+	struct mail_case *c = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *id = mime_message_id(c->a, mime_header_of(slice_str(rows[i].message)));
+
+		if (strcmp(id ? id : "", rows[i].id ? rows[i].id : "") != 0)
+			fail_msg("%s gives %s", rows[i].message, id ? id : "none");
+	}
+}
+
 static void
 test_as_text(void **state)
 {
@@ -571,7 +594,7 @@ main(void)
 		CASE(test_text_or_attachment), CASE(test_names), CASE(test_charsets), CASE(test_nul), CASE(test_encodings), CASE(test_fields),
 		CASE(test_addresses), CASE(test_address_fit_for_envelope), CASE(test_deep), CASE(test_many_parts), CASE(test_huge_header),
 		CASE(test_hostile_addresses), CASE(test_build), CASE(test_parts_go_over_as_they_are), CASE(test_fields_cannot_be_forged),
-		CASE(test_as_text), CASE(test_ranges) };
+		CASE(test_message_id_of_a_message), CASE(test_as_text), CASE(test_ranges) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
