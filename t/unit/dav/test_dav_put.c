@@ -134,6 +134,55 @@ weak_versions_are_compared_here(void **state)
 	kit_expect(k, put(k, "1.ics", "W/\"0\"", &stored), ERR_CONFLICT);
 }
 
+/* In XML an ETag may hold what no header can: it never becomes one, nor lines behind it. */
+static void
+an_etag_is_no_further_header(void **state)
+{
+	static const char *const bad[] = { "\"1\"\r\nX-Evil: 1", "\"1\"\nX-Evil: 1", "\"1\"\rX-Evil: 1" };
+	struct kit *k = *state;
+	struct backend_stored stored;
+	static const char there[] = MULTI(RESPONSE(WORK "1.ics", "<d:getetag>\"1\"&#13;&#10;X-Evil: 1</d:getetag>"));
+	kit_ready(k, "caldav", kit_calendars, "");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		fake_forget(k->fake);
+		queue(k, 207, NULL, there);
+		queue(k, 204, "", "");
+		enum err err = put(k, "1.ics", bad[i], &stored);
+		assert_true(i == 0 ? err == ERR_OK : err == ERR_CONFLICT);
+		for (size_t j = 0; j < fake_count(k->fake); j++) {
+			assert_null(strstr(fake_request(k->fake, (long)j)->head, "X-Evil"));
+			assert_string_equal(fake_header(fake_request(k->fake, (long)j), "If-Match"), "");
+		}
+	}
+}
+
+/* Keys come from hrefs of the server and go into request lines. */
+static void
+a_key_is_no_further_line(void **state)
+{
+	static const struct {
+		const char *key, *path;
+	} rows[] = {
+		{ "a\r\nX-Evil: 1\r\n\r\nDELETE /x.ics", "a%0D%0AX-Evil:%201%0D%0A%0D%0ADELETE%20/x.ics" },
+		{ "a b.ics", "a%20b.ics" }, { "a HTTP/1.1\n.ics", "a%20HTTP/1.1%0A.ics" }, { "\xc3\xbc\x01.ics", "%C3%BC%01.ics" },
+	};
+	struct kit *k = *state;
+	struct backend_stored stored;
+	kit_ready(k, "caldav", kit_calendars, "");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char path[200];
+		fake_forget(k->fake);
+		queue(k, 204, "", "");
+		(void)put(k, rows[i].key, "\"1\"", &stored);
+		snprintf(path, sizeof path, "%s%s", WORK, rows[i].path);
+		for (size_t j = 0; j < fake_count(k->fake); j++) {
+			assert_string_equal(fake_request(k->fake, (long)j)->path, path);
+			assert_null(strstr(fake_request(k->fake, (long)j)->head, "\nX-Evil"));
+		}
+		assert_true(fake_count(k->fake) <= 1);
+	}
+}
+
 /* Whatever is there is replaced, but not what is not there. */
 static void
 without_a_version_it_must_be_there(void **state)
@@ -378,6 +427,8 @@ main(void)
 		KIT_TEST(a_repeat_finds_what_the_first_try_made),
 		KIT_TEST(only_the_expected_version_is_replaced),
 		KIT_TEST(weak_versions_are_compared_here),
+		KIT_TEST(an_etag_is_no_further_header),
+		KIT_TEST(a_key_is_no_further_line),
 		KIT_TEST(without_a_version_it_must_be_there),
 		KIT_TEST(refusals_say_how_far_they_reach),
 		KIT_TEST(removes_only_the_expected_version),
