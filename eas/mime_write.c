@@ -272,6 +272,15 @@ put_parameters(struct buf *out, const char *name, const char *encoded)
 	mime_add_crlf(out, s);
 }
 
+/* GMime takes line ends in a parameter for granted, and they would begin a field of their own. */
+static const char *
+clean(struct writing *w, const char *value)
+{
+	const char *copy = mime_clean(w->a, value, 1000);
+
+	return copy ? copy : "";
+}
+
 static void
 put_type(struct writing *w, const struct mime_node *n, const char *b)
 {
@@ -282,9 +291,9 @@ put_type(struct writing *w, const struct mime_node *n, const char *b)
 	if (n->kind == MIME_NODE_TEXT)
 		g_mime_content_type_set_parameter(t, "charset", "utf-8");
 	if (n->method)
-		g_mime_content_type_set_parameter(t, "method", n->method);
+		g_mime_content_type_set_parameter(t, "method", clean(w, n->method));
 	if (n->kind == MIME_NODE_FILE && n->name)
-		g_mime_content_type_set_parameter(t, "name", n->name);
+		g_mime_content_type_set_parameter(t, "name", clean(w, n->name));
 	AUTO(free_g) char *encoded = g_mime_content_type_encode(t, NULL);
 	put_parameters(w->out, "Content-Type", encoded);
 }
@@ -307,7 +316,7 @@ put_file_fields(struct writing *w, const struct mime_node *n)
 
 	g_mime_content_disposition_set_disposition(d, n->is_inline ? "inline" : "attachment");
 	if (n->name)
-		g_mime_content_disposition_set_parameter(d, "filename", n->name);
+		g_mime_content_disposition_set_parameter(d, "filename", clean(w, n->name));
 	AUTO(free_g) char *encoded = g_mime_content_disposition_encode(d, NULL);
 	put_parameters(w->out, "Content-Disposition", encoded);
 	if (n->content_id)
