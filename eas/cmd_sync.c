@@ -218,8 +218,6 @@ sync_answer(struct eas_request *r, const struct sync_request *q, bool park)
 		return reply_http(r, 200);
 	}
 	err = answer(r, q, list, begun);
-	if (err == ERR_BUSY)
-		return EAS_BUSY;
 	if (err || !buf_ok(&r->reply.body)) {
 		log_error(&r->log, "the answer is larger than [eas] response_size; the phone is asked to try again, and gets less");
 		return status_only(r, 16);

@@ -77,8 +77,9 @@ write_fetch(struct eas_request *r, struct sync_result *s, const struct response 
 
 		err = account_fetch(r->account, &what, render_fetched, &in, &e);
 	}
-	if (err == ERR_BUSY || in.rendered)
-		return in.rendered ? ERR_OK : err;
+	if (in.rendered)
+		return ERR_OK;
+	/* BUSY, too: the rest of the answer must go out (cmd_sync.c). */
 	wbxml_start(w, AirSync_Fetch);
 	wbxml_put(w, AirSync_ServerId, p->server_id);
 	wbxml_put_int(w, AirSync_Status, err_is_temporary(err) ? 16 : 8);

@@ -40,6 +40,10 @@ init_libraries(void)
 {
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	g_mime_init();
+	/* Classes that GLib would make at their first use, in whatever thread that is. */
+	g_type_class_ref(INTERNET_ADDRESS_TYPE_MAILBOX);
+	g_type_class_ref(INTERNET_ADDRESS_TYPE_GROUP);
+	g_type_class_ref(INTERNET_ADDRESS_LIST_TYPE);
 	xmlInitParser();
 	FCGX_Init();
 }
