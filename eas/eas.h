@@ -144,8 +144,9 @@ void eas_in_document(struct eas_request *r);
 
 /* ---- parked requests ---- */
 
-/* What a parked request waits for. Heap memory of a few hundred bytes; nothing in it points elsewhere. */
+/* What a parked request waits for. Heap memory of a few hundred bytes, reference-counted; nothing in it points elsewhere. */
 struct eas_park {
+	unsigned refs;
 	enum eas_wait_kind kind;
 	int64_t deadline;         /* CLOCK_MONOTONIC, seconds */
 	int64_t device;           /* state_device.id */
@@ -161,7 +162,7 @@ struct eas_park {
 };
 
 /* When to answer it: a CLOCK_MONOTONIC second (0: now), or INT64_MAX while there is nothing. Asked by a job after the mirrors of its
- * changed folders were refreshed; reads the store only. */
+ * changed folders were refreshed; reads the store only. One thread at a time per park. */
 int64_t eas_due(const struct eas_server *server, const struct eas_park *p, const struct log_ctx *log);
 /* Brings the mirror of a folder up to date, for all devices of the user; for a job after watch_noticed(). */
 enum err eas_refresh(const struct eas_server *server, struct account *account, const char *folder_key, const struct log_ctx *log,
@@ -170,6 +171,10 @@ enum err eas_refresh(const struct eas_server *server, struct account *account, c
 enum err eas_refresh_folders(const struct eas_server *server, struct account *account, const struct log_ctx *log, struct error *e);
 /* Completes the reply of r (prepared as for eas_run, without a body): DONE or BUSY. The park stays the caller's. */
 enum eas_outcome eas_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why);
-void eas_park_free(struct eas_park **p);
+/* Does eas_resume() use r->account? A Ping, and whatever is ended without news, is answered without one. */
+bool eas_needs_account(const struct eas_park *p, enum eas_wake why);
+/* References from any thread. */
+struct eas_park *eas_park_ref(struct eas_park *p);
+void eas_park_unref(struct eas_park **p);
 
 #endif

@@ -17,11 +17,27 @@ eas_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why)
 	return p->kind == EAS_WAIT_PING ? ping_resume(r, p, why) : sync_resume(r, p, why);
 }
 
-void
-eas_park_free(struct eas_park **p)
+bool
+eas_needs_account(const struct eas_park *p, enum eas_wake why)
 {
-	free(*p);
-	*p = NULL;
+	return p->kind == EAS_WAIT_SYNC && (why == EAS_WAKE_CHANGE || why == EAS_WAKE_DEADLINE);
+}
+
+struct eas_park *
+eas_park_ref(struct eas_park *p)
+{
+	__atomic_add_fetch(&p->refs, 1, __ATOMIC_RELAXED);
+	return p;
+}
+
+void
+eas_park_unref(struct eas_park **pp)
+{
+	struct eas_park *p = *pp;
+
+	*pp = NULL;
+	if (p && __atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		free(p);
 }
 
 struct finding {

@@ -56,6 +56,7 @@ wait_park(const struct eas_request *r, enum eas_wait_kind kind, int64_t seconds,
 	b.end = (char *)p + size;
 	if (extra_len)
 		memcpy(p->wait, extra, extra_len);
+	p->refs = 1;
 	p->kind = kind;
 	p->deadline = eas_monotonic() + seconds;
 	p->device = r->device.id;

@@ -54,7 +54,6 @@ struct hub {
 	struct request_queue busy;
 	int64_t tidy_at, busy_at;
 	bool tidying;
-	size_t jobs; /* of watched users, under way */
 };
 
 static int64_t
@@ -98,6 +97,14 @@ message_new(enum message_kind kind)
 		abort(); /* less than 100 bytes: nothing can go on without them */
 	m->kind = kind;
 	return m;
+}
+
+static void
+message_free(struct message *m)
+{
+	free(m->user);
+	free(m->device);
+	free(m);
 }
 
 void
@@ -184,10 +191,6 @@ static void
 drop(struct hub *h, struct request *r)
 {
 	epoll_ctl(h->epoll, EPOLL_CTL_DEL, request_fd(r), NULL);
-	if (r->borrowed) {
-		r->dropped = true;
-		return;
-	}
 	leave(h, r);
 	count_add(COUNT_HUNG_UP, 1);
 	log_debug(&r->eas.log, "the phone hung up");
@@ -197,16 +200,10 @@ drop(struct hub *h, struct request *r)
 static void
 wake(struct hub *h, struct request *r, enum eas_wake why)
 {
-	if (r->woken || r->dropped)
-		return;
-	r->wake = why;
-	if (r->borrowed) {
-		r->woken = true;
-		return;
-	}
 	epoll_ctl(h->epoll, EPOLL_CTL_DEL, request_fd(r), NULL);
 	leave(h, r);
 	count_add(COUNT_WOKEN, 1);
+	r->wake = why;
 	r->resume = true;
 	__atomic_add_fetch(&h->server->running, 1, __ATOMIC_ACQ_REL);
 	queue_push(&h->server->ready, r);
@@ -295,53 +292,25 @@ watch_fds(struct hub *h, struct watched *u)
 	}
 }
 
-static struct watch_job *
-job_new(struct hub *h, struct watched *u)
-{
-	struct watch_job *job = calloc(1, sizeof *job);
-	size_t n = u->n_parked;
-
-	if (job) {
-		job->parked = calloc(n + 1, sizeof(struct request *));
-		job->due = calloc(n + 1, sizeof *job->due);
-	}
-	if (!job || !job->parked || !job->due) {
-		if (job) {
-			free(job->parked);
-			free(job->due);
-		}
-		free(job);
-		return NULL;
-	}
-	job->hub = h;
-	job->user = u;
-	return job;
-}
-
 enum job_kind { JOB_ASK, JOB_LOOK, JOB_CLOSE };
 
-/* Lends the user to a job: only to ask what is due, to look at the backends first, or to stop watching. */
+/* Lends the user's watch to a job: only to ask what is due, to look at the backends first, or to stop watching. */
 static void
 start_job(struct hub *h, struct watched *u, enum job_kind kind)
 {
 	struct watch_job *job;
-	struct request *r;
 
+	if (h->server->stopping)
+		return;
 	if (u->working) {
 		u->again = true;
 		return;
 	}
-	job = job_new(h, u);
+	job = watch_job_new(h, u);
 	if (!job) {
 		u->look_at = now_s() + RETRY_AFTER;
 		return;
 	}
-	TAILQ_FOREACH(r, &u->parked, link)
-	{
-		r->borrowed = true;
-		job->parked[job->n++] = r;
-	}
-	job->lender = job->n ? job->parked[job->n - 1] : NULL;
 	job->look = kind == JOB_LOOK;
 	job->close = kind == JOB_CLOSE;
 	job->hierarchy = now_s() >= u->folders_at;
@@ -350,9 +319,27 @@ start_job(struct hub *h, struct watched *u, enum job_kind kind)
 	u->working = true;
 	u->again = false;
 	unwatch_fds(h, u);
-	h->jobs++;
 	if (!jobs_add(h->server->jobs, watched_work, job))
 		hub_job_done(h, job);
+}
+
+/* Those that still wait of whom the job was asked: they stand in the same order, and newer ones behind them. */
+static void
+heed(struct hub *h, const struct watch_job *job)
+{
+	struct request *r = TAILQ_FIRST(&job->user->parked);
+
+	for (size_t i = 0; r && i < job->n; i++) {
+		struct request *after = TAILQ_NEXT(r, link);
+
+		if (r->park != job->wishes[i].park)
+			continue;
+		if (job->wishes[i].due <= now_s())
+			wake(h, r, EAS_WAKE_CHANGE);
+		else
+			set_due(h, r, job->wishes[i].due);
+		r = after;
+	}
 }
 
 static void
@@ -360,22 +347,8 @@ job_done(struct hub *h, struct watch_job *job)
 {
 	struct watched *u = job->user;
 
-	h->jobs--;
 	u->working = false;
-	for (size_t i = 0; i < job->n; i++) {
-		struct request *r = job->parked[i];
-
-		r->borrowed = false;
-		if (r->dropped)
-			drop(h, r);
-		else if (r->woken) {
-			r->woken = false;
-			wake(h, r, r->wake);
-		} else if (job->due[i] <= now_s())
-			wake(h, r, EAS_WAKE_CHANGE);
-		else
-			set_due(h, r, job->due[i]);
-	}
+	heed(h, job);
 	if (job->close && !u->watch && u->n_parked == 0) {
 		free_user(h, u);
 	} else {
@@ -385,9 +358,7 @@ job_done(struct hub *h, struct watch_job *job)
 		if (u->again)
 			start_job(h, u, JOB_LOOK);
 	}
-	free(job->parked);
-	free(job->due);
-	free(job);
+	watch_job_free(&job);
 }
 
 /* ---- messages ---- */
@@ -501,9 +472,7 @@ take(struct hub *h, struct message *m)
 		h->tidying = false;
 		break;
 	}
-	free(m->user);
-	free(m->device);
-	free(m);
+	message_free(m);
 }
 
 static void
@@ -690,8 +659,8 @@ finished(struct hub *h, int64_t since)
 {
 	if (!__atomic_load_n(&h->server->stopping, __ATOMIC_ACQUIRE))
 		return false;
-	/* In this order: what parks is counted there before it ends here. */
-	if (h->jobs == 0 && __atomic_load_n(&h->server->running, __ATOMIC_ACQUIRE) == 0 && count_get(COUNT_PARKED) == 0)
+	/* In this order: what parks is counted there before it ends here. No answer depends on a job. */
+	if (__atomic_load_n(&h->server->running, __ATOMIC_ACQUIRE) == 0 && count_get(COUNT_PARKED) == 0)
 		return true;
 	return since && now_s() - since >= STOP_SECONDS;
 }
@@ -763,10 +732,16 @@ void
 hub_free(struct hub **hp)
 {
 	struct hub *h = *hp;
+	struct message *m;
 
 	*hp = NULL;
 	if (!h)
 		return;
+	while ((m = STAILQ_FIRST(&h->inbox)) != NULL) {
+		STAILQ_REMOVE_HEAD(&h->inbox, link);
+		watch_job_free(&m->job);
+		message_free(m);
+	}
 	for (size_t i = 0; i < BUCKETS; i++) {
 		struct watched *u;
 

@@ -21,6 +21,7 @@
 
 #define CONFIG_DEFAULT "/etc/cpush/cpush.conf"
 #define STACK_SIZE (1u << 20)
+#define PARTING_SECONDS 2
 
 static int
 usage(void)
@@ -153,6 +154,29 @@ start(struct server *s, struct error *e)
 	return ERR_OK;
 }
 
+static bool parted; /* atomic */
+
+/* Everyone is answered. Looks under way are ended and sessions logged out, but a server that hangs does not keep the process for that. */
+static void *
+leave_anyway(void *arg)
+{
+	(void)arg;
+	sleep(PARTING_SECONDS);
+	if (__atomic_load_n(&parted, __ATOMIC_ACQUIRE))
+		return NULL;
+	log_notice(NULL, "stopped; a server that hangs was not waited for");
+	_exit(0);
+}
+
+static void
+part(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, leave_anyway, NULL) == 0)
+		pthread_detach(thread);
+}
+
 static int
 serve(struct server *s)
 {
@@ -178,6 +202,7 @@ serve(struct server *s)
 		log_warn(NULL, "some requests did not end in time");
 		_exit(1);
 	}
+	part();
 	__atomic_store_n(&s->ended, true, __ATOMIC_RELEASE);
 	for (size_t i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
@@ -208,6 +233,7 @@ run(const char *path)
 	generation_unref(&s.generation);
 	hub_free(&s.hub);
 	state_close(&s.state);
+	__atomic_store_n(&parted, true, __ATOMIC_RELEASE);
 	count_unpublish();
 	if (rc == 0)
 		log_notice(NULL, "stopped");

@@ -302,7 +302,7 @@ request_drop(struct request **rp)
 	arena_free(&r->arena);
 	basic_free(&r->user);
 	basic_free(&r->password);
-	eas_park_free(&r->park);
+	eas_park_unref(&r->park);
 	generation_unref(&r->generation);
 	free(r);
 }

@@ -1,7 +1,7 @@
 /* fcgi/request.h - one HTTP request over FastCGI, from accept to answer. Private to fcgi/.
  *
  * Ownership: whoever holds the pointer: a worker while it runs, a turn's or the busy queue while it waits, the hub while it is
- *            parked. It is handed on, never shared (a job of the hub borrows it while `borrowed` is set).
+ *            parked. It is handed on, never shared.
  * The user's password is kept for as long as the request lives (it logs in again when it is resumed) and cleansed with it.
  */
 #ifndef FCGI_REQUEST_H
@@ -27,7 +27,7 @@ struct request {
 	int64_t started;               /* CLOCK_MONOTONIC, ms */
 	int64_t run_since;             /* ms: when the phone began to wait for this: accepted, or resumed */
 	int64_t busy_since;            /* ms; 0: not busy */
-	struct eas_park *park;         /* while parked and while it is resumed */
+	struct eas_park *park;         /* while parked and while it is resumed: a reference */
 	enum eas_wake wake;            /* why it is resumed */
 	bool resume;                   /* what a worker does with it: run or resume */
 	struct {                       /* of fcgi/early.c, under its lock */
@@ -39,9 +39,6 @@ struct request {
 	struct watched *watched;
 	int64_t due;                   /* CLOCK_MONOTONIC seconds */
 	size_t timer;                  /* place in the heap, 1.. ; 0: not in it */
-	bool borrowed;                 /* a job looks at its park */
-	bool dropped;                  /* hung up meanwhile */
-	bool woken;                    /* to be resumed once the job gives it back */
 	TAILQ_ENTRY(request) link;     /* in a queue, or among the parked of its user */
 	LIST_ENTRY(request) device_link;
 };

@@ -4,9 +4,45 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "fcgi/basic.h"
 #include "fcgi/server.h"
 
 #define ARENA_MAX (8u << 20)
+
+/* ---- the job ---- */
+
+struct watch_job *
+watch_job_new(struct hub *hub, struct watched *u)
+{
+	struct watch_job *job = calloc(1, sizeof *job + u->n_parked * sizeof job->wishes[0]);
+	struct request *r = TAILQ_LAST(&u->parked, request_queue);
+
+	if (!job)
+		return NULL;
+	if (r && !u->watch && !(job->password = strdup(r->password))) {
+		free(job);
+		return NULL;
+	}
+	job->hub = hub;
+	job->user = u;
+	TAILQ_FOREACH(r, &u->parked, link)
+		job->wishes[job->n++].park = eas_park_ref(r->park);
+	return job;
+}
+
+void
+watch_job_free(struct watch_job **jp)
+{
+	struct watch_job *job = *jp;
+
+	*jp = NULL;
+	if (!job)
+		return;
+	basic_free(&job->password);
+	for (size_t i = 0; i < job->n; i++)
+		eas_park_unref(&job->wishes[i].park);
+	free(job);
+}
 
 /* ---- which folders ---- */
 
@@ -29,13 +65,13 @@ collect(struct arena *a, const struct watch_job *job, struct keys *keys_r)
 	const char **list;
 
 	for (size_t i = 0; i < job->n; i++)
-		room += job->parked[i]->park->n;
+		room += job->wishes[i].park->n;
 	list = arena_array(a, room + 1, sizeof *list);
 	if (!list)
 		return false;
 	for (size_t i = 0; i < job->n; i++) {
-		for (size_t k = 0; k < job->parked[i]->park->n; k++)
-			list[n++] = job->parked[i]->park->folders[k].key;
+		for (size_t k = 0; k < job->wishes[i].park->n; k++)
+			list[n++] = job->wishes[i].park->folders[k].key;
 	}
 	qsort(list, n, sizeof *list, by_text);
 	keys_r->list = list;
@@ -62,8 +98,7 @@ hash_keys(const struct keys *keys)
 static enum err
 open_watch(struct watch_job *job, const struct keys *keys, const struct log_ctx *log, struct error *e)
 {
-	struct request *r = job->lender;
-	struct backend_login who = { .user = r->user, .password = r->password, .log = log };
+	struct backend_login who = { .user = job->user->user, .password = job->password, .log = log };
 	struct account *account = NULL;
 	enum err err = account_login(job->user->generation->backends, &who, &account, e);
 
@@ -84,7 +119,7 @@ tend(struct watch_job *job, const struct keys *keys, const struct log_ctx *log)
 
 	if (keys->n == 0 || (u->watch && u->folders == hash))
 		return;
-	err = u->watch ? watch_folders(u->watch, keys->list, keys->n, &e) : job->lender ? open_watch(job, keys, log, &e) : ERR_BUSY;
+	err = u->watch ? watch_folders(u->watch, keys->list, keys->n, &e) : open_watch(job, keys, log, &e);
 	if (err && err != ERR_BUSY)
 		log_warn(log, "the backends cannot be watched now: %s", e.text);
 	if (err)
@@ -135,6 +170,14 @@ look(struct watch_job *job, struct arena *a, const struct keys *keys, const stru
 }
 
 static void
+ask(struct watch_wish *w, const struct eas_server *server)
+{
+	struct log_ctx log = { .user = w->park->user, .device = w->park->device_id, .command = w->park->query.command_name };
+
+	w->due = eas_due(server, w->park, &log);
+}
+
+static void
 work(struct watch_job *job)
 {
 	struct watched *u = job->user;
@@ -151,7 +194,7 @@ work(struct watch_job *job)
 	if (u->watch)
 		look(job, a, &keys, &log);
 	for (size_t i = 0; i < job->n; i++)
-		job->due[i] = eas_due(&u->generation->eas, job->parked[i]->park, &job->parked[i]->eas.log);
+		ask(&job->wishes[i], &u->generation->eas);
 	u->opened_anew = u->opened_anew || job->retry; /* what was noticed and not looked at is found by looking at all */
 	u->n_waits = u->watch ? watch_waits(u->watch, u->waits, WATCH_WAITS) : 0;
 	arena_free(&a);

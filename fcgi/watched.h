@@ -1,7 +1,8 @@
 /* fcgi/watched.h - the users whose backends are watched while a device of theirs waits. Private to fcgi/.
  *
- * The hub owns these and decides; what may block is done by one job per user at a time, to which the hub lends the user's parked
- * requests (request.borrowed) and the watch until the job's result comes back through the hub's inbox.
+ * The hub owns these and decides; what may block is done by one job per user at a time, to which the hub lends the watch until the job's
+ * result comes back through its inbox. Of the parked requests a job has what it needs of its own: the hub may answer or drop them at any
+ * time, however long the job takes.
  */
 #ifndef FCGI_WATCHED_H
 #define FCGI_WATCHED_H
@@ -35,16 +36,21 @@ struct watched {
 struct watch_job {
 	struct hub *hub;
 	struct watched *user;
-	struct request *lender;        /* whose login opens the watch, NULL: none needed */
-	struct request **parked;       /* borrowed */
-	int64_t *due;                  /* out: when each is to be answered */
-	size_t n;
+	char *password;                /* opens the watch; cleansed; NULL: it is open, or nobody waits */
 	bool close;                    /* close the watch and nothing else */
 	bool look;                     /* a descriptor was readable or a poll is due */
 	bool hierarchy;                /* the hierarchy is due */
 	bool retry;                    /* out: no session or slot was free: once more, a little later */
+	size_t n;
+	struct watch_wish {
+		struct eas_park *park; /* a reference */
+		int64_t due;           /* out: when it is to be answered */
+	} wishes[];                    /* of the requests that are parked when the job begins, in their order */
 };
 
+/* For the hub's thread, while no job of this user works. NULL: no memory. */
+struct watch_job *watch_job_new(struct hub *hub, struct watched *user);
+void watch_job_free(struct watch_job **job);
 /* Runs in a job thread; ends with hub_job_done(). */
 void watched_work(void *watch_job);
 void hub_job_done(struct hub *hub, struct watch_job *job);

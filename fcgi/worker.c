@@ -32,7 +32,7 @@ answer(struct server *s, struct request *r)
 	done(s);
 }
 
-/* 0: logged in. Else the HTTP status to answer with; BUSY is 0 with *busy_r set. */
+/* 0: logged in, or no need to. Else the HTTP status to answer with; BUSY is 0 with *busy_r set. */
 static unsigned
 log_in(struct request *r, bool *busy_r)
 {
@@ -41,7 +41,7 @@ log_in(struct request *r, bool *busy_r)
 	enum err err;
 
 	*busy_r = false;
-	if (r->eas.account)
+	if (r->eas.account || (r->resume && !eas_needs_account(r->park, r->wake)))
 		return 0;
 	err = account_login(r->generation->backends, &who, &r->eas.account, &e);
 	if (err == ERR_OK)

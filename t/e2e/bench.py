@@ -284,6 +284,7 @@ class Bench:
         before = self.log_size()
         self.stderr = open(self.dir / "cpush.stderr", "ab")
         env = dict(os.environ, ASAN_OPTIONS="detect_stack_use_after_return=1:detect_leaks=1", UBSAN_OPTIONS="print_stacktrace=1",
+                   TSAN_OPTIONS="report_thread_leaks=0",      # a stop does not wait for a look that hangs
                    G_SLICE="always-malloc")
         self.cpush = subprocess.Popen([str(self.build / "bin/cpush"), "-c", str(self.config)], stdin=self.listener,
                                       stdout=self.stderr, stderr=self.stderr, env=env)

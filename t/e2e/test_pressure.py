@@ -198,7 +198,6 @@ class Signals(Pressure):
             p.sync(p.folder(type=2))
         waiting = self.pings(self.users(10), 20)
         before = self.requests()
-        wait_for(lambda: self.bench.stats()["jobs.now"] == 0)   # what is lent to a look that hangs is answered only when that ends
         self.imap.wire.set("hang")
         working = [p.send("Sync", wbxml.encode(p.sync_tree(p.collection(p.folder(type=2))))) for p in busy]
         wait_for(lambda: self.requests() == before + len(working))
@@ -267,8 +266,42 @@ class Signals(Pressure):
         self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "2")
 
 
-class HangingDav(Pressure):
-    backends, more = ("imap", "caldav"), {"behind": True, "server": f"workers = {WORKERS}"}
+class WithDav(Pressure):
+    backends = ("imap", "caldav")
+
+    @property
+    def web(self):
+        return self.bench.parts["caldav"].web
+
+    def waiting(self, p):
+        return p.start_ping([p.folder(type=2), p.folder(type=8)], 600)
+
+    def watched(self, p):
+        """p waits, and the first look is over."""
+        seen = len(self.web.seen)
+        c = self.waiting(p)
+        wait_for(lambda: ("REPORT", f"/{p.user}/calendar/") in self.web.seen[seen:] and self.bench.stats()["jobs.now"] == 0)
+        return c
+
+    @contextlib.contextmanager
+    def hanging(self):
+        """The DAV server takes everything and says nothing; the look that waits for it does so all the while. Gives a function that waits
+        until the server was asked, for a path that begins so."""
+        since, seen = self.bench.log_size(), len(self.web.seen)
+        with self.web.failing("hang"):
+            yield lambda start: wait_for(lambda: any(path.startswith(start) for _, path in self.web.seen[seen:]))
+            self.assertNotIn("caldav cannot be watched now", self.bench.log_text(since))
+
+    def supersede_and_hang_up(self, p, first):
+        second = self.waiting(p)
+        self.assertEqual(text(p.receive(first).tree, "Ping:Status"), "1")
+        wait_for(lambda: self.bench.stats()["parked.now"] == 1)
+        second.close()
+        wait_for(lambda: self.bench.stats()["parked.now"] == 0)
+
+
+class HangingDav(WithDav):
+    more = {"behind": True, "server": f"workers = {WORKERS}"}
 
     def test_mail_is_served_meanwhile(self):
         """More phones than workers wait for a DAV server that takes everything and says nothing."""
@@ -292,6 +325,40 @@ class HangingDav(Pressure):
             self.assertEqual(q.receive(c).status, 200)
         for q in phones:
             self.sync_when_back(q, q.folder(type=8))
+
+    def test_waiting_phone_does_not_depend_on_the_look(self):
+        """Neither on the first one, which logs in, nor on a later one: a newer Ping ends the first, and a hang-up is seen."""
+        first, later = self.users(2)
+        for p in (first, later):
+            p.sync(p.folder(type=2))
+            p.sync(p.folder(type=8))
+        with self.hanging() as asked:
+            c = self.waiting(first)
+            asked("/")
+            self.supersede_and_hang_up(first, c)
+        c = self.watched(later)
+        with self.hanging() as asked:
+            asked(f"/{later.user}/")
+            self.supersede_and_hang_up(later, c)
+
+
+class StopWhileDavHangs(WithDav):
+    """No login is remembered, so that whoever logs in hangs as well."""
+    more = {"behind": True, "server": f"workers = {WORKERS}\nauth = caldav\nlogin_cache = 0"}
+
+    def test_stop(self):
+        p = self.phone()
+        for type in (2, 8):
+            p.sync(p.folder(type=type))
+        c, old = self.watched(p), self.bench.cpush
+        with self.hanging() as asked:
+            asked(f"/{p.user}/")
+            old.send_signal(signal.SIGTERM)
+            self.assertEqual(text(p.receive(c).tree, "Ping:Status"), "1")
+            self.assertEqual(old.wait(30), 0)
+        self.bench.stderr.close()
+        self.bench.spawn_cpush()
+        p.sync(p.folder(type=8))
 
 
 if __name__ == "__main__":

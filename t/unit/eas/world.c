@@ -215,7 +215,7 @@ call_resume(struct call *c, const struct eas_park *park, enum eas_wake why)
 void
 call_end(struct call *c)
 {
-	eas_park_free(&c->r.park);
+	eas_park_unref(&c->r.park);
 	account_release(&c->r.account);
 	buf_finish(&c->in);
 	buf_finish(&c->r.reply.body);
