@@ -340,6 +340,8 @@ prepare(struct eas_request *r, const struct sync_collection *c, struct sync_resu
 	err = c->looked_at ? ERR_OK : refresh(r, s, e);
 	if (err || s->status != 1)
 		return err;
+	if (s->had_commands)
+		account_known(r->account, s->folder.key, s->folder.cursor);
 	return run_commands(r, c, s, e);
 }
 

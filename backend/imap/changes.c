@@ -22,6 +22,7 @@
 /* Milliseconds after which a mailbox is selected anew: not every server tells a connection that has it open that it was
  * deleted and made anew meanwhile. */
 #define OPEN_MAX 10000
+#define JUST_NOW 100 /* ms since a SELECT that answer for the next call, too */
 
 struct cursor {
 	bool listing;
@@ -351,11 +352,14 @@ imap_changes(struct backend_session *s, struct arena *a, const char *folder, con
 	return err;
 }
 
-/* This session may never have asked, or before another one did. */
+/* This session may never have asked, or before another one did. And it may have the mailbox open: Dovecot then says nothing of one that took
+ * its name meanwhile, and does there what is asked for the old mails. */
 void
 imap_known(struct backend_session *s, const char *folder, const char *cursor)
 {
 	struct cursor k;
+	if (s->cmd && s->cmd->box.name && imap_now() - s->cmd->box.opened > JUST_NOW)
+		s->cmd->box.doubted = true;
 	if (cursor_parse(cursor, &k) && !imap_session_saw_life(s, folder, k.validity))
 		imap_session_saw(s, folder, k.validity, k.listing ? 0 : k.modseq);
 }

@@ -144,6 +144,9 @@ note_state(struct imap_conn *c, const struct imap_response *r)
 		c->why[n ? n : 3] = '\0';
 		c->dead = true;
 	}
+	/* All that Dovecot says of an open mailbox whose name another has taken is "* NO Internal error", with an OK for the command. */
+	if (r->status == STATUS_NO || r->status == STATUS_BAD)
+		c->box.news = c->box.doubted = true;
 }
 
 /* What concerns the selected mailbox, whoever asked for it. */

@@ -43,6 +43,7 @@ struct imap_box {
 	uint64_t validity, uidnext, modseq; /* 0: not said. modseq 0: no CONDSTORE here */
 	uint32_t exists;
 	int64_t opened;      /* imap_now() at the SELECT */
+	bool doubted;        /* to be selected anew before a call about its mails: by now its name may stand for another mailbox */
 	bool news;           /* something was told since the SELECT that its numbers do not have */
 	unsigned expunges;   /* counts EXPUNGE and VANISHED: sequence numbers of before are void */
 	uint32_t part_uid, part_seq; /* see changes.c */

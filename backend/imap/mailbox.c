@@ -134,6 +134,7 @@ open_box(struct imap_conn *c, const char *words, const char *folder, struct erro
 	c->box.name = name;
 	c->box.news = false;
 	c->box.opened = imap_now();
+	c->box.doubted = false;
 	c->box.writable = !imap_code_is(done.code, "READ-ONLY");
 	if (!c->condstore)
 		c->box.modseq = 0;

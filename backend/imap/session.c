@@ -90,7 +90,7 @@ enum err
 imap_session_select(struct backend_session *s, const char *folder, struct imap_conn **c_r, struct error *e)
 {
 	enum err err = imap_session_conn(s, c_r, e);
-	err = err ? err : imap_select(*c_r, folder, false, e);
+	err = err ? err : imap_select(*c_r, folder, (*c_r)->box.doubted, e);
 	if (err)
 		return err;
 	const struct imap_seen *seen = seen_find(s, folder);

@@ -50,11 +50,15 @@ class Case(unittest.TestCase):
 
     def setUp(self):
         self.bench = self.find_bench()
-        self.user = f"u{next(_users)}"
-        for part in self.bench.parts.values():
-            part.add_user(self.user)
+        self.user = self.new_user()
         self.addCleanup(self.check_log)
         self.phones = itertools.count(1)
+
+    def new_user(self):
+        user = f"u{next(_users)}"
+        for part in self.bench.parts.values():
+            part.add_user(user)
+        return user
 
     def find_bench(self):
         return bench(self.store, self.backends, **self.more)

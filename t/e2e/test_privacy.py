@@ -47,7 +47,7 @@ class Strangers(Private):
     """One who knows every id of another's phone."""
     def setUp(self):
         super().setUp()
-        self.victim = self.user + "0"       # Dovecot knows it from the start
+        self.victim = self.new_user()
         self.own(self.victim)
         self.his = self.synced(self.victim, "VICTIM")
         self.inbox = self.his.folder(type=2)

@@ -101,7 +101,7 @@ new_draft(void)
 	ask_commands();
 	wbxml_start(&call.w, AirSync_Add);
 	wbxml_put(&call.w, AirSync_ClientId, "d1");
-	put_edit(&(struct edit){ "b@example.org", "one", false });
+	put_edit(&(struct edit){ "boy@example.org", "one", false });
 	run();
 	assert_int_equal(add_status(drafts, "d1", &made), 1);
 	take_key(drafts);
@@ -182,7 +182,7 @@ begin_anew(void **state)
 static void
 the_same_edit_again_is_done_once(void **state)
 {
-	const struct edit edit = { "b@example.org", "two", true };
+	const struct edit edit = { "boy@example.org", "two", true };
 
 	(void)state;
 	for (enum death death = UNSENT; death < DEATHS; death++) {
@@ -205,12 +205,12 @@ another_edit_comes_on_top(void **state)
 	for (enum death death = UNSENT; death < DEATHS; death++) {
 		int64_t made = new_draft();
 
-		die_in(made, &(struct edit){ "c@example.org", "two", true }, death);
+		die_in(made, &(struct edit){ "cyril@example.org", "two", true }, death);
 		go_on(made, &(struct edit){ NULL, "three", false });
 		struct slice mail = the_draft("three");
 		assert_int_equal(times(mail, "Subject: three\r\n"), 1);
 		/* The first edit is kept where it reached the server. */
-		assert_int_equal(times(mail, "c@example.org"), death == UNSENT ? 0 : 1);
+		assert_int_equal(times(mail, "cyril@example.org"), death == UNSENT ? 0 : 1);
 		assert_int_equal(times(mail, "Content-Disposition: attachment"), death == UNSENT ? 0 : 1);
 		begin_anew(state);
 	}
