@@ -159,13 +159,18 @@ account_known(struct account *a, const char *folder, const char *cursor)
 	a->known_cursor = cursor;
 }
 
-static void
-tell_known(const struct call *c, const char *folder, const char *key)
+/* What is known is told once: the session stays this account's. */
+static enum err
+call_at(struct account *a, size_t module, const char *folder, const char *key, const char *kind, struct call *c, struct error *e)
 {
-	const struct account *a = c->a;
+	enum err err = call_begin(a, module, kind, c, e);
 
-	if (c->ops->known && a->known_folder && *a->known_cursor && strcmp(a->known_folder, folder) == 0)
-		c->ops->known(c->s, key, a->known_cursor);
+	if (!err && a->known_folder && *a->known_cursor && strcmp(a->known_folder, folder) == 0) {
+		if (c->ops->known)
+			c->ops->known(c->s, key, a->known_cursor);
+		a->known_folder = NULL;
+	}
+	return err;
 }
 
 /* The same for a call about a folder; key_r is its key without the module. */
@@ -175,11 +180,7 @@ call_folder(struct account *a, const char *folder, const char *kind, const char 
 	size_t module;
 	enum err err = account_route(a->b, folder, &module, key_r, e);
 
-	if (!err)
-		err = call_begin(a, module, kind, c, e);
-	if (!err)
-		tell_known(c, folder, *key_r);
-	return err;
+	return err ? err : call_at(a, module, folder, *key_r, kind, c, e);
 }
 
 /* The same for an operation that a module need not have. */
@@ -194,10 +195,7 @@ call_optional(struct account *a, const char *folder, enum account_can what, cons
 		return err;
 	if (!can(a->b->modules[module].ops, what))
 		return err_set(e, ERR_UNSUPPORTED, "%s cannot do that", a->b->modules[module].ops->name);
-	err = call_begin(a, module, kind, c, e);
-	if (!err)
-		tell_known(c, folder, *key_r);
-	return err;
+	return call_at(a, module, folder, *key_r, kind, c, e);
 }
 
 /* Writes: the points at which tests kill the process stand around the operation alone. */

@@ -75,13 +75,14 @@ append_left(struct eas_request *r, const char *folder, const char *name, struct 
 	return err == ERR_UNSUPPORTED ? ERR_NOTFOUND : err;
 }
 
-static enum err
-append_held(struct eas_request *r, const struct backend_put *put, const char *name, const char *content, struct backend_stored *s_r,
+enum err
+append_new(struct eas_request *r, const struct backend_put *put, const char *name, const char *content, struct backend_stored *s_r,
 	struct error *e)
 {
 	struct appending in = { .r = r, .name = name, .content = content };
 	enum err err = begin(&in, put, e);
 
+	*s_r = (struct backend_stored){ .key = "", .version = "" };
 	if (!err)
 		err = account_put(r->account, r->arena, put, s_r, e);
 	if (!err && !*s_r->key && *in.i.message_id)
@@ -94,31 +95,10 @@ append_held(struct eas_request *r, const struct backend_put *put, const char *na
 }
 
 enum err
-append_new(struct eas_request *r, const struct backend_put *put, const char *name, const char *content, struct backend_stored *s_r,
-	struct error *e)
-{
-	enum err err = state_device_hold(r->server->state, r->device.id, e);
-
-	*s_r = (struct backend_stored){ .key = "", .version = "" };
-	if (err)
-		return err;
-	err = append_held(r, put, name, content, s_r, e);
-	state_device_let_go(r->server->state, r->device.id);
-	return err;
-}
-
-enum err
 append_once(struct eas_request *r, const struct backend_put *put, const char *name, struct backend_stored *s_r, struct error *e)
 {
 	const char *content;
-	enum err err = state_device_hold(r->server->state, r->device.id, e);
+	enum err err = append_left(r, put->folder, name, s_r, &content, e);
 
-	*s_r = (struct backend_stored){ .key = "", .version = "" };
-	if (err)
-		return err;
-	err = append_left(r, put->folder, name, s_r, &content, e);
-	if (err == ERR_NOTFOUND)
-		err = append_held(r, put, name, "", s_r, e);
-	state_device_let_go(r->server->state, r->device.id);
-	return err;
+	return err == ERR_NOTFOUND ? append_new(r, put, name, "", s_r, e) : err;
 }

@@ -1,4 +1,7 @@
-/* eas/append.h - APPEND that happens once: an intent first, a look before a second try. Private to eas/. */
+/* eas/append.h - APPEND that happens once: an intent first, a look before a second try. Private to eas/.
+ *
+ * Callers are a Sync's commands, which run while the device is held (state_device_hold()).
+ */
 #ifndef EAS_APPEND_H
 #define EAS_APPEND_H
 

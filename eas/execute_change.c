@@ -389,6 +389,19 @@ was_done(const struct execute *x, const struct wbxml_node *n, int64_t item)
 	return before && strcmp(before->hash, hash) == 0;
 }
 
+/* A Change that was done is silent, unless the phone has something to learn of it. */
+static void
+respond_edited(struct execute *x, const struct wbxml_node *n, const struct state_item *row, const struct execute_edited *edited)
+{
+	struct response *response;
+
+	if (edited->status == 1 && !edited->merged.n_added)
+		return;
+	response = execute_respond(x, AirSync_Change, n, edited->status);
+	response->item = row->id;
+	response->merged = edited->merged;
+}
+
 static enum err
 respond_gone(struct execute *x, const struct wbxml_node *n)
 {
@@ -418,12 +431,7 @@ change_gone(struct execute *x, const struct wbxml_node *n, const struct state_it
 		return err;
 	if (err)
 		return respond_gone(x, n);
-	if (edited.status != 1 || edited.merged.n_added) {
-		struct response *response = execute_respond(x, AirSync_Change, n, edited.status);
-
-		response->item = heir->id;
-		response->merged = edited.merged;
-	}
+	respond_edited(x, n, heir, &edited);
 	return ERR_OK;
 }
 
@@ -451,12 +459,7 @@ execute_change(struct execute *x, const struct wbxml_node *n, struct error *e)
 		if (err)
 			return err;
 	}
-	if (edited.status != 1 || edited.merged.n_added) {
-		struct response *response = execute_respond(x, AirSync_Change, n, edited.status);
-
-		response->item = row->id;
-		response->merged = edited.merged;
-	}
+	respond_edited(x, n, row, &edited);
 	if (edited.status != 8)
 		idset_add(&x->told, row->id);
 	return ERR_OK;

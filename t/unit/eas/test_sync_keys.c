@@ -241,6 +241,20 @@ a_window_of_0_or_beyond_512_is_512(void **state)
 	assert_int_equal(told(folder, AirSync_Add), 512);
 }
 
+/* The folder and then the tasks, in one global window. */
+static void
+ask_both(int64_t tasks, const char *tasks_key, int window)
+{
+	ask_sync();
+	ask_collection(folder, key);
+	close_collection();
+	ask_collection(tasks, tasks_key);
+	close_collection();
+	done();
+	wbxml_put_int(&call.w, AirSync_WindowSize, window);
+	run();
+}
+
 static void
 the_global_window_leaves_one_for_each_later_collection(void **state)
 {
@@ -255,14 +269,7 @@ the_global_window_leaves_one_for_each_later_collection(void **state)
 	snprintf(tasks_key, sizeof tasks_key, "%s", key);
 	snprintf(key, sizeof key, "0");
 	sync_one(folder, -1, -1, -1);
-	ask_sync();
-	ask_collection(folder, key);
-	close_collection();
-	ask_collection(tasks, tasks_key);
-	close_collection();
-	done();
-	wbxml_put_int(&call.w, AirSync_WindowSize, 4);
-	run();
+	ask_both(tasks, tasks_key, 4);
 	assert_int_equal(told(folder, AirSync_Add), 3);
 	assert_true(has_more(folder));
 	assert_int_equal(told(tasks, AirSync_Add), 1);
@@ -282,14 +289,7 @@ the_first_collection_gets_what_the_later_ones_may_not_need(void **state)
 	snprintf(tasks_key, sizeof tasks_key, "%s", key);
 	snprintf(key, sizeof key, "0");
 	sync_one(folder, -1, -1, -1);
-	ask_sync();
-	ask_collection(folder, key);
-	close_collection();
-	ask_collection(tasks, tasks_key);
-	close_collection();
-	done();
-	wbxml_put_int(&call.w, AirSync_WindowSize, 4);
-	run();
+	ask_both(tasks, tasks_key, 4);
 	assert_int_equal(told(folder, AirSync_Add), 4);
 }
 
@@ -308,14 +308,7 @@ a_collection_that_the_global_window_leaves_nothing_keeps_its_key(void **state)
 	snprintf(tasks_key, sizeof tasks_key, "%s", key);
 	snprintf(key, sizeof key, "0");
 	sync_one(folder, -1, -1, -1);
-	ask_sync();
-	ask_collection(folder, key);
-	close_collection();
-	ask_collection(tasks, tasks_key);
-	close_collection();
-	done();
-	wbxml_put_int(&call.w, AirSync_WindowSize, 1);
-	run();
+	ask_both(tasks, tasks_key, 1);
 	assert_int_equal(told(folder, AirSync_Add), 1);
 	assert_int_equal(status_of(tasks), 1);
 	assert_false(has_more(tasks));

@@ -238,17 +238,26 @@ add_draft(int64_t drafts, const char *client, const char *subject)
 	return made;
 }
 
+/* The device has the folder of drafts, as 16.1 does. */
+static int64_t
+sync_drafts(void)
+{
+	int64_t drafts = folder_named("Drafts");
+
+	version = 161;
+	snprintf(key, sizeof key, "0");
+	sync_one(drafts, -1, -1, -1);
+	sync_one(drafts, -1, -1, -1);
+	return drafts;
+}
+
 static void
 a_draft_is_appended_once(void **state)
 {
 	int64_t drafts, first, second;
 
 	(void)state;
-	version = 161;
-	drafts = folder_named("Drafts");
-	snprintf(key, sizeof key, "0");
-	sync_one(drafts, -1, -1, -1);
-	sync_one(drafts, -1, -1, -1);
+	drafts = sync_drafts();
 	first = add_draft(drafts, "d1", "one");
 	assert_int_equal(mem_count(kit.mem, WORLD_USER, "drafts"), 1);
 	second = add_draft(drafts, "d2", "one"); /* the answer was lost, and a new ClientId drawn */
@@ -265,11 +274,7 @@ a_draft_of_a_process_that_died_is_found(void **state)
 	int64_t drafts;
 
 	(void)state;
-	version = 161;
-	drafts = folder_named("Drafts");
-	snprintf(key, sizeof key, "0");
-	sync_one(drafts, -1, -1, -1);
-	sync_one(drafts, -1, -1, -1);
+	drafts = sync_drafts();
 	mem_fail(kit.mem, MEM_PUT, 1, MEM_AFTER, ERR_UNAVAILABLE);
 	ask_sync();
 	ask_collection(drafts, key);
@@ -295,11 +300,7 @@ an_edited_draft_keeps_its_id(void **state)
 	struct mem_item m;
 
 	(void)state;
-	version = 161;
-	drafts = folder_named("Drafts");
-	snprintf(key, sizeof key, "0");
-	sync_one(drafts, -1, -1, -1);
-	sync_one(drafts, -1, -1, -1);
+	drafts = sync_drafts();
 	made = add_draft(drafts, "d1", "one");
 	take_key(drafts);
 	start_command(AirSync_Change, drafts, made);
@@ -354,11 +355,7 @@ an_edited_draft_is_told_in_full(void **state)
 	const struct wbxml_node *data;
 
 	(void)state;
-	version = 161;
-	drafts = folder_named("Drafts");
-	snprintf(key, sizeof key, "0");
-	sync_one(drafts, -1, -1, -1);
-	sync_one(drafts, -1, -1, -1);
+	drafts = sync_drafts();
 	made = add_draft(drafts, "d1", "one");
 	take_key(drafts);
 	draft_with(drafts, made, NULL, "two", false);
@@ -375,11 +372,7 @@ a_draft_with_send_goes_out_once(void **state)
 	int64_t drafts;
 
 	(void)state;
-	version = 161;
-	drafts = folder_named("Drafts");
-	snprintf(key, sizeof key, "0");
-	sync_one(drafts, -1, -1, -1);
-	sync_one(drafts, -1, -1, -1);
+	drafts = sync_drafts();
 	for (int i = 0; i < 2; i++) { /* the answer to the first is lost */
 		draft_with(drafts, 0, i ? "d2" : "d1", "out", true);
 		assert_int_equal(add_status(drafts, i ? "d2" : "d1", NULL), 1);
@@ -394,11 +387,7 @@ a_stored_draft_with_send_goes_out_once_and_is_gone(void **state)
 	int64_t drafts, made;
 
 	(void)state;
-	version = 161;
-	drafts = folder_named("Drafts");
-	snprintf(key, sizeof key, "0");
-	sync_one(drafts, -1, -1, -1);
-	sync_one(drafts, -1, -1, -1);
+	drafts = sync_drafts();
 	made = add_draft(drafts, "d1", "one");
 	take_key(drafts);
 	for (int i = 0; i < 2; i++) {
@@ -461,11 +450,7 @@ open_drafts(void)
 {
 	int64_t drafts;
 
-	version = 161;
-	drafts = folder_named("Drafts");
-	snprintf(key, sizeof key, "0");
-	sync_one(drafts, -1, -1, -1);
-	sync_one(drafts, -1, -1, -1);
+	drafts = sync_drafts();
 	return drafts;
 }
 
