@@ -26,7 +26,7 @@ def run(name, options, table):
     fn = PHASES[name]
     table.head(f"{name}: {fn.__doc__.splitlines()[0]}")
     servers = dict(fn.servers)
-    s = stack.Stack(options.store, build=options.build, **servers)
+    s = stack.Stack(options.store, build=options.build, mailbox=options.mailbox, **servers)
     try:
         s.start()
         fn(s, options, table)
@@ -130,7 +130,17 @@ def nothing_new(s, options, table):
             p.all(inbox, window=512)
         table.row(f"(first sync of {n} small mails)", [m.seconds], **costs(m))
     times = {"nothing new": {}, "one new mail": {}, "one read elsewhere": {}, "one read by the phone": {}}
-    rows = {}
+    rows, bare = {}, {what: {} for what in times}
+    port = int(s.parts["imap"].values["IMAP_PORT"])
+    clients = {n: thin.Imap(port, p.user) for n, (p, _) in boxes.items()}
+    for c in clients.values():
+        c.run("SELECT INBOX")
+
+    def yardstick(what, n, *commands):
+        began = time.monotonic()
+        for command in commands:
+            clients[n].run(command)
+        bare[what].setdefault(n, []).append(time.monotonic() - began)
 
     def look(what, n, p, inbox, commands=()):
         with s.measure() as m:
@@ -141,16 +151,22 @@ def nothing_new(s, options, table):
     for i in range(5 * options.repeat):          # by turns, so that all see the same machine
         for n, (p, inbox) in boxes.items():
             look("nothing new", n, p, inbox)
+            yardstick("nothing new", n, "NOOP")
     for i in range(2 * options.repeat):
         for n, (p, inbox) in boxes.items():
-            s.new_mail(p.user, i)
-            time.sleep(0.3)
+            s.new_mail(p.user, 2 * i)
+            yardstick("one new mail", n, "NOOP", "UID FETCH * (UID FLAGS INTERNALDATE BODY.PEEK[])")
+            p.once(inbox)
+            s.new_mail(p.user, 2 * i + 1)
             look("one new mail", n, p, inbox)
-            c = thin.Imap(int(s.parts["imap"].values["IMAP_PORT"]), p.user)
-            c.run("SELECT INBOX")
-            c.run(f"UID STORE {i + 3} {'-' if i % 2 else '+'}FLAGS (\\Flagged)")
-            c.close()
+            clients[n].run(f"UID STORE {i + 3} {'-' if i % 2 else '+'}FLAGS (\\Flagged)")
             look("one read elsewhere", n, p, inbox)
+            other = thin.Imap(port, p.user)
+            other.run("SELECT INBOX")
+            other.run(f"UID STORE {i + 3} {'-' if i % 2 else '+'}FLAGS (\\Seen)")
+            other.close()
+            yardstick("one read elsewhere", n, "NOOP")
+            p.once(inbox)
     for n, (p, inbox) in boxes.items():
         other = thin.Thin(s.port, user=p.user, device=p.device + "B")
         other.folder_sync()
@@ -162,10 +178,13 @@ def nothing_new(s, options, table):
         for i in range(options.repeat):
             change = ("AirSync:Change", [("AirSync:ServerId", id), ("AirSync:ApplicationData", [("Email:Read", str(i % 2))])])
             look("one read by the phone", n, p, inbox, [change])
-    for what, by_size in times.items():
-        least = next(iter(by_size.values()), None)
-        for n, values in by_size.items():
-            table.row(f"{what} at {n}", [v * 1000 for v in values], "ms", [v * 1000 for v in least], **rows[what, n])
+            yardstick("one read by the phone", n, "NOOP", f"UID STORE 2 {'-' if i % 2 else '+'}FLAGS (\\Seen)")
+            p.once(inbox)
+    for by_size, kind in ((bare, "bare: "), (times, "")):
+        for what in times:
+            least = next(iter(by_size[what].values()))
+            for n, values in by_size[what].items():
+                table.row(f"{kind}{what} at {n}", [v * 1000 for v in values], "ms", [v * 1000 for v in least], **({} if kind else rows[what, n]))
 
 
 @phase("big", backends=("imap",))

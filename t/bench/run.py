@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What cpush costs, beside bare yardsticks on the same machine in the same run.
 
-    t/bench/run.py [--store sqlite|mariadb] [--build DIR] [--repeat N] [--scale F] PHASE... | all
+    t/bench/run.py [--store sqlite|mariadb] [--mailbox maildir|sdbox] [--build DIR] [--repeat N] [--scale F] PHASE... | all
 
 Everything is private and below one temporary directory. Times are of this machine and this moment: look at the ratios. Phases:
 """
@@ -50,6 +50,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__ + names, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("phase", nargs="+", choices=[*everything, "all"], metavar="PHASE")
     p.add_argument("--store", default="sqlite", choices=("sqlite", "mariadb"))
+    p.add_argument("--mailbox", default="maildir", choices=("maildir", "sdbox"), help="how Dovecot keeps mail")
     p.add_argument("--build", default=str(HERE.parents[1] / "build/release"))
     p.add_argument("--repeat", type=int, default=3)
     p.add_argument("--scale", type=float, default=1, help="of mailboxes and phones, to try a phase quickly")
@@ -59,7 +60,7 @@ def main():
         subprocess.run(["cmake", "--preset", "release"], cwd=source, check=True, stdout=subprocess.DEVNULL)
         subprocess.run(["cmake", "--build", "--preset", "release"], cwd=source, check=True, stdout=subprocess.DEVNULL)
     describe()
-    print(f"store: {options.store}")
+    print(f"store: {options.store}, mailboxes: {options.mailbox}")
     failed = 0
     for name in everything if "all" in options.phase else options.phase:
         try:

@@ -108,12 +108,12 @@ class Measure:
 
 
 class Stack(bench.Bench):
-    def __init__(self, store="sqlite", backends=("imap",), users=100, tls=False, wrap=(), **more):
+    def __init__(self, store="sqlite", backends=("imap",), users=100, tls=False, wrap=(), mailbox="maildir", **more):
         super().__init__(store, backends, **more)
-        self.users, self.tls, self.wrap = users, tls, list(wrap)
+        self.users, self.tls, self.wrap, self.mailbox = users, tls, list(wrap), mailbox
 
     def start_all(self):
-        os.environ.update(DOVECOT_PROCESSES=str(2 * self.users + 200), DOVECOT_LOGINS_MAX="100",
+        os.environ.update(DOVECOT_PROCESSES=str(2 * self.users + 200), DOVECOT_LOGINS_MAX="100", DOVECOT_FORMAT=self.mailbox,
                           # or it reads the whole directory again and again, for as long as that was written to a moment ago
                           DOVECOT_MORE="maildir_very_dirty_syncs = yes")
         super().start_all()
@@ -190,7 +190,9 @@ class Stack(bench.Bench):
         return pathlib.Path(self.parts["imap"].values["IMAP_MAIL"]) / user / "Maildir"
 
     def fill_mailbox(self, user, n, size=6400):
-        """n mails of that many bytes, all read, written as files; owned by whom Dovecot runs mail as."""
+        """n mails of that many bytes, all read; in a Maildir written as files, owned by whom Dovecot runs mail as."""
+        if self.mailbox != "maildir":
+            return self.append(user, [mail(user, i, size) for i in range(n)], r"(\Seen)")
         top = self.maildir(user)
         for sub in ("cur", "new", "tmp"):
             (top / sub).mkdir(parents=True, exist_ok=True)
@@ -201,12 +203,20 @@ class Stack(bench.Bench):
 
     def new_mail(self, user, i, size=2000):
         """As a delivery agent does it: tmp, then new."""
+        if self.mailbox != "maildir":
+            return self.append(user, [mail(user, 10 ** 6 + i, size)])
         top = self.maildir(user)
         name = f"{int(time.time())}.N{i}.bench"
         owner = (self.dir / "dovecot/mail").stat()
         (top / "tmp" / name).write_bytes(mail(user, 10 ** 6 + i, size))
         os.chown(top / "tmp" / name, owner.st_uid, owner.st_gid)
         (top / "tmp" / name).rename(top / "new" / name)
+
+    def append(self, user, mails, flags=None):
+        c = self.parts["imap"].client(user)
+        for m in mails:
+            c.append("INBOX", flags, None, m)
+        c.logout()
 
     # -- calendars and address books
 
