@@ -310,13 +310,48 @@ test_malformed_message_id(void **state)
 	assert_string_equal(field(c, m, "References"), "<r@x>");
 }
 
+/* Of all that a phone fills in, nothing becomes a field of its own, another recipient, or a second part. */
+static void
+test_fields_make_no_other(void **state)
+{
+	static const char *const texts[] = { "a@b\r\nX-Evil: 1", "a@b\nX-Evil: 1", "a@b\rX-Evil: 1", "a@b\r\n\r\nX-Evil: 1", "\"a\r\nX-Evil: 1\" <a@b>",
+		"=?utf-8?q?a=0D=0AX-Evil:_1?= <a@b>", "<a@b\r\nX-Evil: 1>", "a@b>\r\nRCPT TO:<x@evil", "\"\r\nX-Evil: 1", "text/plain; x=\"\r\nX-Evil: 1\"",
+		"text/plain\r\nX-Evil: 1", "-oQ/tmp@evil", "a\x85" "b\xe2\x80\xa8X-Evil: 1", "--b\r\nX-Evil: 1", "../../etc/passwd", "\x1b[2J\x07" };
+	static const char known[] = " From To Cc Bcc Subject Date Message-ID Importance X-Priority MIME-Version Content-Type Content-Transfer-Encoding"
+		" Content-Disposition Content-ID Content-Location X-Unsent ";
+	struct mail_case *c = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		const char *t = texts[i];
+		struct item_merged r;
+		struct mime *m = merge(c, &(struct draft){ .to = t, .cc = t, .bcc = t, .subject = t, .body_type = "1",
+			.body = "body", .added = { { t, t, t, t, t, true }, { t, t, t, t, t, false } } }, NULL, &r);
+
+		assert_null(memmem(r.bytes.ptr, r.bytes.len, "\nX-Evil", 8));
+		for (const struct mime_part *p = m->root; p; p = mime_next_part(p)) {
+			struct slice name, value, whole;
+			size_t pos = 0;
+
+			while (mime_field_next(p->header, &pos, &name, &value, &whole)) {
+				const char *word = arena_printf(c->a, " %.*s ", (int)name.len, (const char *)name.ptr);
+				if (!strstr(known, word))
+					fail_msg("\"%s\" makes the field%s", t, word);
+				for (size_t at = 0; at < whole.len; at++)
+					assert_true(whole.ptr[at] >= 0x20 || strchr("\t\r\n", whole.ptr[at]));
+			}
+		}
+		assert_int_equal(m->n_attachments, 2);
+		assert_string_equal(text(c, m, false), "body");
+	}
+}
+
 int
 main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, mail_case_setup, mail_case_teardown)
 	const struct CMUnitTest tests[] = { CASE(test_new), CASE(test_html_and_attachments), CASE(test_change_one_thing), CASE(test_change_body),
 		CASE(test_delete_and_add), CASE(test_emptied), CASE(test_repeated), CASE(test_mime_body), CASE(test_send),
-		CASE(test_other_mails_are_no_drafts), CASE(test_malformed_message_id) };
+		CASE(test_other_mails_are_no_drafts), CASE(test_malformed_message_id), CASE(test_fields_make_no_other) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
