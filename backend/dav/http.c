@@ -16,6 +16,7 @@
 #define HOLD_MAX 300             /* seconds of Retry-After that are believed */
 #define ERROR_BODY_MAX (64 * 1024)
 #define HEADER_MAX 2048          /* of a header's value that is kept */
+#define COOKIES_MAX 100          /* beyond which a server is no longer believed to need them */
 
 struct dav_http {
 	const struct dav_http_settings *set; /* borrowed from the backend, which outlives its sessions */
@@ -412,13 +413,19 @@ transfer(struct exchange *x, const char *path, struct error *e)
 	return code == CURLE_OK ? ERR_OK : transfer_failed(x, code, e);
 }
 
+/* libcurl keeps as many as the server gives it, and a session lives for days: too many are thrown away. */
 static bool
 has_cookies(CURL *c)
 {
 	struct curl_slist *list = NULL;
-	bool has = curl_easy_getinfo(c, CURLINFO_COOKIELIST, &list) == CURLE_OK && list;
+	size_t n = 0;
+	if (curl_easy_getinfo(c, CURLINFO_COOKIELIST, &list) == CURLE_OK)
+		for (const struct curl_slist *l = list; l; l = l->next)
+			n++;
 	curl_slist_free_all(list);
-	return has;
+	if (n > COOKIES_MAX)
+		curl_easy_setopt(c, CURLOPT_COOKIELIST, "ALL");
+	return n > 0 && n <= COOKIES_MAX;
 }
 
 /* The request until it has an answer that is neither a redirect nor a challenge that can be met. */

@@ -102,7 +102,8 @@ send_body(struct fake *f, int fd, const struct fake_reply *r, const char *body, 
 static bool
 answer(struct fake *f, int fd, const struct fake_reply *r)
 {
-	char head[4096], length[64] = "";
+	const char *headers = r->headers ? r->headers : "Content-Type: application/xml; charset=utf-8\r\n";
+	char head[128], length[64] = "";
 	const char *body = r->body ? r->body : "";
 	size_t n = r->body_len ? r->body_len : strlen(body);
 	if (r->how == FAKE_HANG)
@@ -115,9 +116,8 @@ answer(struct fake *f, int fd, const struct fake_reply *r)
 		snprintf(length, sizeof length, "Connection: close\r\n");
 	else
 		snprintf(length, sizeof length, "Content-Length: %zu\r\n", n);
-	int len = snprintf(head, sizeof head, "HTTP/1.1 %d Whatever\r\n%s%s\r\n", r->status,
-		r->headers ? r->headers : "Content-Type: application/xml; charset=utf-8\r\n", length);
-	return send_all(fd, head, (size_t)len) && send_body(f, fd, r, body, n);
+	snprintf(head, sizeof head, "HTTP/1.1 %d Whatever\r\n%s", r->status, length);
+	return send_all(fd, head, strlen(head)) && send_all(fd, headers, strlen(headers)) && send_all(fd, "\r\n", 2) && send_body(f, fd, r, body, n);
 }
 
 static struct fake_reply

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/dav/link.h"
+
 #define TOKEN "<d:sync-token>http://x/1</d:sync-token>"
 #define ITEM(href) RESPONSE(href, ETAG("1") "<cal:calendar-data>BEGIN:VCALENDAR\nEND:VCALENDAR\n</cal:calendar-data>")
 
@@ -127,6 +129,35 @@ homes_that_lead_elsewhere_are_left_out(void **state)
 	assert_null(k->s);
 }
 
+/* Who the user is, where invitations come in, which calendar is the default: whatever is said to be elsewhere is nobody's. */
+static void
+nothing_is_asked_where_a_principal_leads_elsewhere(void **state)
+{
+	struct kit *k = *state;
+	struct fake *other = fake_start();
+	struct backend_folders f;
+	const char *there = arena_printf(k->a, "http://127.0.0.1:%u/p/", fake_port(other));
+	static const char *const also[] = { "https://127.0.0.1/p/", "//elsewhere.example/p/", "/a/../p/", "http://127.0.0.1@elsewhere.example/p/",
+		"http://", "ldap:///p/", "" };
+	assert_int_equal(kit_open(k, "caldav", "/", ""), ERR_OK);
+	for (size_t i = 0; i <= ARRAY_LEN(also); i++) {
+		const char *href = i ? also[i - 1] : there;
+		fake_xml(k->fake, 207, arena_printf(k->a, MULTI(RESPONSE("/", "<d:current-user-principal><d:href>%s</d:href></d:current-user-principal>")),
+			href));
+		fake_xml(k->fake, 404, "");
+		fake_xml(k->fake, 207, MULTI(RESPONSE("/", ""))); /* the address itself is no home */
+		kit_expect(k, kit_login(k), ERR_PEER);
+		fake_forget(k->fake);
+	}
+	fake_xml(k->fake, 207, arena_printf(k->a, MULTI(RESPONSE("/", "<cal:calendar-home-set><d:href>/dav/calendars/alice/</d:href></cal:calendar-home-set>"
+		"<cal:schedule-inbox-URL><d:href>%s</d:href></cal:schedule-inbox-URL>")), there));
+	kit_expect(k, kit_login(k), ERR_OK);
+	fake_xml(k->fake, 207, kit_calendars);
+	kit_expect(k, k->ops->folders(k->s, k->a, &f, &k->e), ERR_OK);
+	assert_int_equal(fake_connections(other), 0);
+	fake_stop(other);
+}
+
 /* ---- redirects ---- */
 
 static void
@@ -216,6 +247,81 @@ an_answer_that_is_announced_as_too_long_is_not_read(void **state)
 	assert_non_null(strstr(k->e.text, "too long"));
 }
 
+/* libcurl has a limit of its own for all of them; in any case what we keep of them is bounded by the caller's memory. */
+static void
+headers_without_end_are_no_answer(void **state)
+{
+	static const char *const lines[] = { "X-Many: 1\r\n", "ETag: \"x\"\r\n", "Location: /x\r\n", "WWW-Authenticate: Basic\r\n", "Set-Cookie: a=b\r\n" };
+	struct kit *k = *state;
+	struct backend_changes c;
+	struct buf b;
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		buf_init(&b, 0);
+		while (b.len < (size_t)2 << 20)
+			buf_add_str(&b, lines[i]);
+		kit_ready(k, "caldav", kit_calendars_bare, "");
+		fake_queue(k->fake, (struct fake_reply){ .status = 207, .headers = buf_str(&b), .body = MULTI("") });
+		enum err err = k->ops->changes(k->s, k->a, PLAIN, NULL, 100, &c, &k->e);
+		if (err != ERR_UNAVAILABLE && err != ERR_PEER && err != ERR_NOMEM)
+			fail_msg("%s for %s", err_name(err), lines[i]);
+		fake_forget(k->fake);
+		buf_finish(&b);
+	}
+}
+
+/* The cookies that a session with this server has, one way or another: they are the link's. */
+static size_t
+cookies(struct kit *k)
+{
+	struct dav_link *l;
+	struct curl_slist *list = NULL;
+	size_t n = 0;
+	CURL *c = curl_easy_init();
+	assert_int_equal(dav_link_get(arena_printf(k->a, "http://127.0.0.1:%u", fake_port(k->fake)), "alice@example.org", "secret", &l, &k->e), ERR_OK);
+	assert_int_equal(curl_easy_setopt(c, CURLOPT_SHARE, dav_link_share(l)), CURLE_OK);
+	assert_int_equal(curl_easy_getinfo(c, CURLINFO_COOKIELIST, &list), CURLE_OK);
+	for (const struct curl_slist *at = list; at; at = at->next)
+		n++;
+	curl_slist_free_all(list);
+	curl_easy_cleanup(c);
+	dav_link_put(&l);
+	return n;
+}
+
+static void
+cookies_do_not_pile_up(void **state)
+{
+	struct kit *k = *state;
+	struct backend_folders f;
+	size_t most = 0;
+	kit_ready(k, "carddav", kit_addressbooks, "");
+	for (unsigned i = 0; i < 40; i++) {
+		char *headers = arena_strdup(k->a, "");
+		for (unsigned j = 0; j < 20; j++)
+			headers = arena_printf(k->a, "%sSet-Cookie: c%u-%u=x; path=/\r\n", headers, i, j);
+		fake_queue(k->fake, (struct fake_reply){ .status = 207, .headers = headers, .body = kit_addressbooks });
+		kit_expect(k, k->ops->folders(k->s, k->a, &f, &k->e), ERR_OK);
+		most = cookies(k) > most ? cookies(k) : most;
+	}
+	assert_in_range(most, 20, 200);
+}
+
+/* What it sets for others goes to nobody, and is no reason to send it what others set. */
+static void
+cookies_of_others_are_not_taken(void **state)
+{
+	struct kit *k = *state;
+	struct backend_folders f;
+	kit_ready(k, "carddav", kit_addressbooks, "");
+	fake_queue(k->fake, (struct fake_reply){ .status = 207, .headers = "Set-Cookie: a=1; domain=elsewhere.example; path=/\r\n"
+		"Set-Cookie: b=2; domain=.com\r\nSet-Cookie: c=3; path=/elsewhere/\r\nSet-Cookie: d=4\x01; path=/\r\nSet-Cookie: e=5; path=/\r\n",
+		.body = kit_addressbooks });
+	kit_expect(k, k->ops->folders(k->s, k->a, &f, &k->e), ERR_OK);
+	fake_xml(k->fake, 207, kit_addressbooks);
+	assert_int_equal(k->ops->folders(k->s, k->a, &f, &k->e), ERR_OK);
+	assert_string_equal(fake_header(fake_request(k->fake, -1), "Cookie"), "e=5");
+}
+
 /* ---- thousands ---- */
 
 static char *
@@ -278,10 +384,14 @@ main(void)
 		KIT_TEST(hrefs_that_lead_elsewhere_are_left_out),
 		KIT_TEST(nobody_elsewhere_says_what_is_gone),
 		KIT_TEST(homes_that_lead_elsewhere_are_left_out),
+		KIT_TEST(nothing_is_asked_where_a_principal_leads_elsewhere),
 		KIT_TEST(nothing_follows_a_redirect_to_another_origin),
 		KIT_TEST(an_endless_answer_ends_at_the_limit),
 		KIT_TEST(a_small_answer_that_becomes_a_large_one_is_large),
 		KIT_TEST(an_answer_that_is_announced_as_too_long_is_not_read),
+		KIT_TEST(headers_without_end_are_no_answer),
+		KIT_TEST(cookies_do_not_pile_up),
+		KIT_TEST(cookies_of_others_are_not_taken),
 		KIT_TEST(thousands_of_collections_are_listed_and_watched),
 		KIT_TEST(too_many_collections_are_refused),
 	};
