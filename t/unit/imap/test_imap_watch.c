@@ -285,6 +285,47 @@ refused_mail(void **state)
 	}
 }
 
+static const char *
+many(struct kit *k, const char *head, const char *piece, const char *tail)
+{
+	struct buf b AUTO(buf_finish);
+	buf_init(&b, 0);
+	buf_add_str(&b, head);
+	while (b.len < (size_t)1 << 20)
+		buf_add_str(&b, piece);
+	buf_add_str(&b, tail);
+	return arena_strndup(k->a, (const char *)b.data, b.len);
+}
+
+/* Lines, and answers of lines, that never end: the mail is for later, and whoever reads the log does not read them all. */
+static void
+answers_without_end_are_given_up(void **state)
+{
+	struct kit *k = *state;
+	const struct {
+		const char *command, *reply;
+		enum fake_then then;
+		enum err err;
+		unsigned told;
+	} rows[] = {
+		{ "HELLO", many(k, "220 ", "x", ""), FAKE_HANG, ERR_UNAVAILABLE, 0 },
+		{ "HELLO", many(k, "", "220-x\r\n", ""), FAKE_HANG, ERR_UNAVAILABLE, 0 },
+		{ "EHLO", many(k, "", "250-SIZE\r\n", ""), FAKE_HANG, ERR_UNAVAILABLE, 0 },
+		{ "EHLO", many(k, "250-AUTH ", "PLAIN ", ""), FAKE_HANG, ERR_UNAVAILABLE, 0 },
+		{ "MAIL", many(k, "", "* OK\r\n", ""), FAKE_HANG, ERR_UNAVAILABLE, 0 },
+		{ "RCPT", arena_printf(k->a, "%.20000s\r\n", many(k, "550 ", "no ", "")), FAKE_GO_ON, ERR_DENIED, 0 },
+		{ "TEXT", many(k, "", "250-x\r\n", ""), FAKE_HANG, ERR_UNAVAILABLE, 1 },
+	};
+	open_smtp(k, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fake_rule rules[] = { { rows[i].command, rows[i].reply, rows[i].then, 0 }, END };
+		fake_rules(k->smtp, rules);
+		enum err err = send_mail(k, "carol@example.org", ERR_OK);
+		if (err != rows[i].err || told != rows[i].told || strlen(k->e.text) > 600)
+			fail_msg("%s %.20s... gives %s (%.200s), sending %u", rows[i].command, rows[i].reply, err_name(err), k->e.text, told);
+	}
+}
+
 static void
 refused_smtp_logins_lose_no_mail(void **state)
 {
@@ -405,6 +446,7 @@ main(void)
 		TEST(idle_that_is_refused_is_the_poll_too),
 		TEST(mail_is_sent),
 		TEST(refused_mail),
+		TEST(answers_without_end_are_given_up),
 		TEST(refused_smtp_logins_lose_no_mail),
 		TEST(sending_can_be_given_up),
 		TEST(addresses_cannot_break_out),
