@@ -86,9 +86,9 @@ render(const struct item_view *v, struct arena *a, const struct backend_item *it
 	struct cal_event ev;
 	struct cal c;
 
-	(void)server_id;
 	(void)how;
 	enum err err = cal_open(&c, v, a, item->bytes, e);
+	c.server_id = server_id;
 	if (!err)
 		err = cal_read_event(&c, c.master, &ev, e);
 	if (!err && !ev.recurring && !ical_line(c.master, "RECURRENCE-ID") && recurrence_repeats(c.master))
@@ -104,4 +104,5 @@ const struct item_class item_calendar = {
 	.date = cal_date,
 	.render = render,
 	.merge = cal_merge,
+	.attachment = cal_attachment,
 };

@@ -19,6 +19,7 @@
 #define CAL_EXCEPTIONS_READ 4096 /* of a series; one with more is set aside: what is deleted would be shown */
 #define CAL_EXCEPTIONS_SENT 256  /* [MS-ASCAL 2.2.2.21], the latest */
 #define CAL_ATTENDEES_MAX 2000   /* further lines are kept, but not shown */
+#define CAL_ATTACHMENTS_MAX 100  /* the same */
 
 enum cal_field {
 	CAL_ALL_DAY = 1 << 0,
@@ -40,6 +41,7 @@ enum cal_field {
 	CAL_RECURRENCE = 1 << 16,
 	CAL_EXCEPTIONS = 1 << 17,
 	CAL_UID = 1 << 18,
+	CAL_ATTACHMENTS = 1 << 19,
 	CAL_TIMES = CAL_ALL_DAY | CAL_ZONE | CAL_START | CAL_END,
 };
 
@@ -51,6 +53,15 @@ struct cal_attendee {
 	const char *email, *name;
 	int status; /* AttendeeStatus */
 	int type;   /* AttendeeType */
+};
+
+/* A file that is stored with the event, or that a phone sends to be. */
+struct cal_attachment {
+	const char *part;        /* its name within the item: made of its name and content */
+	const char *name;
+	size_t size;             /* in bytes */
+	struct ical *line;       /* stored: the ATTACH; NULL */
+	const char *type, *value, *client_id; /* sent: Content-Type, base64, ClientId (NULL: none) */
 };
 
 /* Of a VEVENT: what its times are stored as. */
@@ -78,6 +89,10 @@ struct cal_event {
 	struct ical_words categories;
 	bool response_requested, no_counter;
 	struct ical_body body;
+	const struct cal_attachment *attachments; /* 16.x; of what was sent: those to be added */
+	size_t n_attachments;
+	const char **dropped;    /* sent: parts to be removed */
+	size_t n_dropped;
 	bool recurring;
 	struct recurrence recurrence;
 	struct cal_exception *exceptions;
@@ -98,6 +113,7 @@ struct cal {
 	const struct item_view *view;
 	struct ical_mem m;
 	bool modern;               /* 16.x */
+	const char *server_id;     /* rendering: "FOLDER:ITEM" */
 	struct ical *root, *calendar, *master;
 	const struct zone *day_zone; /* whose midnights all-day events up to 14.1 have */
 };
@@ -174,6 +190,20 @@ bool cal_same_people(const struct cal *c, const struct cal_event *now, const str
 void cal_put_attendees(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want);
 void cal_put_organizer(struct cal *c, struct ical *component, const struct cal_event *want);
 void cal_put_response_requested(struct cal *c, struct ical *component, bool on);
+
+/* ---- calendar_attach.c ---- */
+
+void cal_read_attachments(struct cal *c, const struct ical *component, struct cal_event *ev);
+/* Attachments, from 16.0; empty: also where there are none. */
+void cal_write_attachments(const struct cal *c, const struct cal_event *ev, bool empty, struct wbxml_writer *w);
+bool cal_same_attachments(const struct cal_event *a, const struct cal_event *b);
+/* Add and Delete. False: more than CAL_ATTACHMENTS_MAX. */
+bool cal_take_attachments(struct cal *c, const struct wbxml_node *data, struct cal_event *ev);
+/* Has the stored event what was sent to be added, and not what was sent to be removed? */
+bool cal_has_attachments(const struct cal_event *now, const struct cal_event *want);
+void cal_put_attachments(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want);
+bool cal_too_many_attachments(const struct cal_event *now, const struct cal_event *want);
+enum err cal_attachment(struct arena *a, struct slice bytes, struct item_part *p, struct buf *out);
 
 /* ---- calendar_merge.c ---- */
 

@@ -179,6 +179,8 @@ cal_apply(struct cal *c, struct ical *component, const struct cal_event *now, co
 		ical_put(&c->m, component, "X-MICROSOFT-DISALLOW-COUNTER", NULL, want->no_counter ? "TRUE" : "FALSE");
 	if (diff & CAL_BODY)
 		ical_put_body(&c->m, component, &want->body);
+	if (diff & CAL_ATTACHMENTS)
+		cal_put_attachments(c, component, now, want);
 	if (diff) /* RFC 5546 2.1.4: SEQUENCE is the organizer's */
 		ical_touch(&c->m, component, !(now->meeting & 2));
 }

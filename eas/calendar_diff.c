@@ -174,6 +174,8 @@ cal_diff(struct cal *c, const struct cal_event *now, const struct cal_event *wan
 		diff |= CAL_NO_COUNTER;
 	if (fields & CAL_BODY && !ical_same_body(c->view, &now->body, &want->body))
 		diff |= CAL_BODY;
+	if (fields & CAL_ATTACHMENTS && !cal_has_attachments(now, want))
+		diff |= CAL_ATTACHMENTS;
 	if (fields & CAL_RECURRENCE && !same_recurrence(c, now, want, fields))
 		diff |= CAL_RECURRENCE;
 	return diff;

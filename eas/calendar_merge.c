@@ -14,6 +14,8 @@ struct merge {
 	const struct item_edit *edit;
 	struct error *e;
 	bool changed, altered;
+	struct item_added *added;
+	size_t n_added;
 };
 
 static enum err
@@ -183,6 +185,8 @@ change_instance(struct merge *m, const struct cal_event *series, const struct ic
 	enum err err = open_instance(m, series, key, x, &component, &now);
 	if (err)
 		return err;
+	if (cal_too_many_attachments(&now, want))
+		return err_set(m->e, ERR_INVALID, "event: more than %d attachments", CAL_ATTACHMENTS_MAX);
 	if (!cal_diff(&m->c, &now, want, fields)) {
 		if (fresh && component)
 			ical_remove(component);
@@ -221,6 +225,33 @@ merge_exceptions(struct merge *m, struct cal_event *sent)
 	return err;
 }
 
+/* ---- what the phone is told ---- */
+
+static size_t
+add_told(const struct cal_event *sent, struct item_added *list, size_t n)
+{
+	for (size_t i = 0; i < sent->n_attachments; i++)
+		if (sent->attachments[i].client_id)
+			list[n++] = (struct item_added){ sent->attachments[i].client_id, sent->attachments[i].part };
+	return n;
+}
+
+/* What the attachments that came are known by from now on. */
+static void
+tell(struct merge *m, const struct cal_event *sent)
+{
+	size_t room = sent->n_attachments;
+
+	for (size_t i = 0; i < sent->n_exceptions; i++)
+		room += sent->exceptions[i].event.n_attachments;
+	m->added = room ? ical_alloc(&m->c.m, room, sizeof *m->added) : NULL;
+	if (!m->added)
+		return;
+	m->n_added = add_told(sent, m->added, 0);
+	for (size_t i = 0; i < sent->n_exceptions; i++)
+		m->n_added = add_told(&sent->exceptions[i].event, m->added, m->n_added);
+}
+
 /* ---- the event ---- */
 
 /* Other instances, not only more or fewer of them. */
@@ -236,7 +267,7 @@ other_pattern(struct cal_event a, struct cal_event b, int64_t start)
 static void
 propagate(struct merge *m, const struct cal_event *now, const struct cal_event *want, unsigned diff)
 {
-	unsigned fields = diff & (INHERITED | CAL_BODY | CAL_ATTENDEES | CAL_RESPONSE_REQUESTED | CAL_NO_COUNTER);
+	unsigned fields = diff & (INHERITED | CAL_BODY | CAL_ATTENDEES | CAL_RESPONSE_REQUESTED | CAL_NO_COUNTER | CAL_ATTACHMENTS);
 
 	for (size_t i = 0; fields && i < now->n_exceptions; i++) {
 		const struct cal_exception *x = &now->exceptions[i];
@@ -292,6 +323,8 @@ merge_master(struct merge *m, struct cal_event *now, bool series_before)
 	err = read_recurrence(m, now, &want, fields);
 	if (err)
 		return err;
+	if (cal_too_many_attachments(now, &want))
+		return err_set(m->e, ERR_INVALID, "event: more than %d attachments", CAL_ATTACHMENTS_MAX);
 	unsigned diff = cal_diff(&m->c, now, &want, fields);
 	cal_apply(&m->c, m->c.master, now, &want, fields);
 	m->changed = diff != 0;
@@ -304,6 +337,7 @@ merge_master(struct merge *m, struct cal_event *now, bool series_before)
 		err = merge_exceptions(m, &want);
 	if (!err && m->changed)
 		err = check_result(m, &want);
+	tell(m, &want);
 	return err;
 }
 
@@ -341,8 +375,11 @@ merge_instance(struct merge *m)
 		return ERR_OK;
 	}
 	err = cal_take(&m->c, m->edit->data, &want, m->e);
+	if (err)
+		return err;
 	want.has &= ~(unsigned)(CAL_RECURRENCE | CAL_EXCEPTIONS);
-	return err ? err : change_instance(m, &series, &key, x, &want);
+	tell(m, &want);
+	return change_instance(m, &series, &key, x, &want);
 }
 
 /* ---- a new event ---- */
@@ -391,6 +428,7 @@ cal_merge(const struct item_view *v, struct arena *a, const struct item_edit *ed
 		err = merge_add(&m, &m_r->uid);
 	} else {
 		err = cal_open(&m.c, v, a, edit->stored, e);
+		m_r->uid = err ? NULL : ical_text(&m.c.m, ical_line(m.c.master, "UID"));
 		if (!err)
 			err = edit->instance_id ? merge_instance(&m) : edit->data ? merge_change(&m) : err_set(e, ERR_INVALID, "event: no data");
 	}
@@ -400,5 +438,7 @@ cal_merge(const struct item_view *v, struct arena *a, const struct item_edit *ed
 		return err;
 	m_r->unchanged = !m.changed;
 	m_r->altered = m.altered;
+	m_r->added = m.added;
+	m_r->n_added = m.n_added;
 	return m.changed && ical_result(&m.c.m, m.c.root, m_r) ? nomem(e) : ERR_OK;
 }

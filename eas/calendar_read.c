@@ -271,6 +271,8 @@ cal_read_event(struct cal *c, const struct ical *component, struct cal_event *ev
 	ev_r->reply_time = compact(c, component, "X-MICROSOFT-CDO-REPLYTIME");
 	ev_r->conference = conference(c, component);
 	cal_read_people(c, component, ev_r);
+	if (c->modern)
+		cal_read_attachments(c, component, ev_r);
 	if (component == c->master && !ical_line(component, "RECURRENCE-ID")) {
 		read_recurrence(c, component, ev_r);
 		enum err err = cal_read_exceptions(c, component, ev_r, e);

@@ -144,6 +144,8 @@ take_event(struct cal *c, const struct wbxml_node *data, struct cal_event *ev)
 	take_texts(c, data, ev);
 	take_location(c, data, ev);
 	take_attendees(c, data, ev);
+	if (!cal_take_attachments(c, data, ev))
+		return false;
 	if (wbxml_has(data, Calendar_Categories)) {
 		ev->has |= CAL_CATEGORIES;
 		ical_take_categories(&c->m, wbxml_child(data, Calendar_Categories), Calendar_Category, &ev->categories);

@@ -107,6 +107,8 @@ put_difference(struct cal *c, const struct cal_event *series, const struct cal_e
 	}
 	if (version >= 140 && !same_attendees(ev, series))
 		put_attendees(ev, w);
+	if (!cal_same_attachments(ev, series))
+		cal_write_attachments(c, ev, true, w);
 	if (version >= 140 && ev->response_type != series->response_type)
 		wbxml_put_int(w, Calendar_ResponseType, ev->response_type);
 	return err;
@@ -170,6 +172,7 @@ cal_write(struct cal *c, const struct cal_event *ev, struct wbxml_writer *w)
 	put_location(c, ev, false, w);
 	ical_write_time(w, Calendar_EndTime, ev->end, false);
 	enum err err = ical_write_body(c->view, c->m.a, &ev->body, true, w);
+	cal_write_attachments(c, ev, false, w);
 	wbxml_put_int(w, Calendar_Sensitivity, ev->sensitivity);
 	wbxml_put_int(w, Calendar_BusyStatus, ev->busy);
 	wbxml_put_int(w, Calendar_AllDayEvent, ev->all_day);

@@ -1,6 +1,5 @@
 /* GetAttachment [MS-ASCMD 2.2.1.7], up to 12.1: one attachment as it is, named by its FileReference. */
 #include "eas/mail_lookup.h"
-#include "eas/mime.h"
 
 struct getting {
 	struct eas_request *r;
@@ -12,18 +11,13 @@ static enum err
 take(void *ctx, const struct backend_item *item)
 {
 	struct getting *g = ctx;
-	const struct mime_part *p;
-	struct mime *m;
+	struct item_part p = { .part = g->part, .last = UINT64_MAX };
+	enum err err;
 
-	if (mime_open(g->r->arena, item->bytes, &m, NULL))
-		return ERR_NOMEM;
-	p = mime_find(m, g->part);
-	if (!p || p->child)
-		return ERR_NOTFOUND;
-	g->type = p->type;
 	buf_reset(&g->r->reply.body);
-	mime_decode(p, &g->r->reply.body);
-	return buf_ok(&g->r->reply.body) ? ERR_OK : ERR_LIMIT;
+	err = item_mail.attachment(g->r->arena, item->bytes, &p, &g->r->reply.body);
+	g->type = p.type;
+	return err || buf_ok(&g->r->reply.body) ? err : ERR_LIMIT;
 }
 
 enum eas_outcome

@@ -7,7 +7,6 @@
 #include "eas/command.h"
 #include "eas/hierarchy.h"
 #include "eas/mail_lookup.h"
-#include "eas/mime.h"
 #include "eas/quirk.h"
 
 enum {
@@ -224,19 +223,18 @@ write_attachment(void *ctx, const struct backend_item *item)
 {
 	struct fetch *f = ctx;
 	AUTO(buf_finish) struct buf data = { 0 };
-	const struct mime_part *p;
-	struct mime *m;
+	const struct item_class *class = item_class((enum backend_class)f->found.folder.class);
+	struct item_part p = { .part = f->part, .first = f->ranged ? f->first : 0, .last = f->ranged ? f->last : UINT64_MAX };
 
-	if (mime_open(f->o->r->arena, item->bytes, &m, NULL))
-		return ERR_NOMEM;
-	p = mime_find(m, f->part);
-	if (!p || p->child) {
+	buf_init(&data, 0);
+	enum err err = class && class->attachment ? class->attachment(f->o->r->arena, item->bytes, &p, &data) : ERR_NOTFOUND;
+	if (err == ERR_NOTFOUND) {
 		f->status = STATUS_BAD_ATTACHMENT;
 		return ERR_OK;
 	}
-	buf_init(&data, 0);
-	uint64_t total = mime_decode_range(p, f->ranged ? f->first : 0, f->ranged ? f->last : UINT64_MAX, &data);
-	return buf_ok(&data) ? put_attachment(f, p->type, total, buf_slice(&data)) : ERR_NOMEM;
+	if (err)
+		return err;
+	return buf_ok(&data) ? put_attachment(f, p.type, p.total, buf_slice(&data)) : ERR_NOMEM;
 }
 
 /* ---- one operation after the other ---- */
@@ -252,10 +250,6 @@ run_fetch(struct fetch *f, struct error *e)
 	err = find(f, e);
 	if (err || f->status)
 		return err;
-	if (f->reference && f->found.folder.class != BACKEND_MAIL) {
-		f->status = STATUS_BAD_ATTACHMENT;
-		return ERR_OK;
-	}
 	return lookup_fetch(f->o->r, &f->found, f->reference ? write_attachment : write_item, f, e);
 }
 

@@ -155,19 +155,9 @@ add_inline(struct draft *d, struct mime_node *child)
 static const char *
 file_type(struct draft *d, const struct wbxml_node *add)
 {
-	const char *type = wbxml_text(add, AirSyncBase_ContentType);
-	const char *slash = type ? strchr(type, '/') : NULL;
-
 	if (wbxml_int(add, AirSyncBase_Method, 1, 1) == 5)
 		return "message/rfc822";
-	if (!slash || slash == type || !slash[1] || strlen(type) > 100 || text_casestarts(type, "multipart/")
-		|| text_casestarts(type, "message/"))
-		return "application/octet-stream";
-	for (const char *p = type; *p; p++) {
-		if (*p <= ' ' || *p >= 0x7f || strchr("\"();<>,\\", *p))
-			return "application/octet-stream";
-	}
-	return arena_strdup(d->a, type);
+	return item_content_type(d->a, wbxml_text(add, AirSyncBase_ContentType));
 }
 
 static const struct wbxml_node *

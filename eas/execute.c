@@ -53,6 +53,21 @@ execute_force(struct execute *x, enum compose_kind kind, int64_t item)
 	x->forced[x->n_forced++] = (struct compose_forced){ .kind = kind, .item = item };
 }
 
+enum err
+execute_check_size(const struct execute *x, const struct item_merged *m, struct error *e)
+{
+	const struct eas_config *c = x->r->server->config;
+	uint64_t max = x->class->class == BACKEND_MAIL ? c->mail_bytes_max : c->item_bytes_max;
+
+	return m->bytes.len <= max ? ERR_OK : err_set(e, ERR_LIMIT, "%zu bytes are more than items may have", m->bytes.len);
+}
+
+unsigned
+execute_too_large(const struct execute *x)
+{
+	return x->view.version >= 160 ? 122 : 6; /* AttachmentIsTooLarge */
+}
+
 /* ---- what this base has done ---- */
 
 void

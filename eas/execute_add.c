@@ -167,6 +167,8 @@ make(struct execute *x, const struct wbxml_node *n, const char *client, const ch
 	if (!name)
 		return ERR_NOMEM;
 	err = x->class->merge(&x->view, x->r->arena, &edit, &m, e);
+	if (!err)
+		err = execute_check_size(x, &m, e);
 	if (!err && m.send)
 		return send_at_once(x, n, &m, e);
 	if (!err) {
@@ -177,7 +179,7 @@ make(struct execute *x, const struct wbxml_node *n, const char *client, const ch
 		return err;
 	if (err) {
 		log_warn(&x->r->log, "an Add in %s was refused: %s", x->folder->key, e->text[0] ? e->text : err_name(err));
-		execute_respond(x, AirSync_Add, n, err == ERR_QUOTA ? 9 : 6);
+		execute_respond(x, AirSync_Add, n, err == ERR_QUOTA ? 9 : err == ERR_LIMIT ? execute_too_large(x) : 6);
 		return ERR_OK;
 	}
 	struct mirror_change change = { .op = MIRROR_CREATED, .key = s.key, .version = m.altered ? "" : s.version,

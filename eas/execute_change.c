@@ -151,7 +151,7 @@ is_unseen(const struct execute *x, const struct state_item *row, const struct ba
 }
 
 static unsigned
-status_of(enum err err)
+status_of(const struct execute *x, enum err err)
 {
 	switch (err) {
 	case ERR_NOTFOUND:
@@ -161,6 +161,8 @@ status_of(enum err err)
 		return 9;
 	case ERR_DENIED:
 		return 7;
+	case ERR_LIMIT:
+		return execute_too_large(x);
 	default:
 		return 6;
 	}
@@ -260,7 +262,9 @@ merge(struct execute *x, struct trying *t, const struct wbxml_node *n, const str
 		t->edit.meta = t->mail ? now : NULL;
 	}
 	err = x->class->merge(&x->view, x->r->arena, &t->edit, m_r, e);
-	return err == ERR_NOTFOUND ? ERR_INVALID : err; /* no such instance: the item is there */
+	if (err == ERR_NOTFOUND) /* no such instance: the item is there */
+		return ERR_INVALID;
+	return err ? err : execute_check_size(x, m_r, e);
 }
 
 /* Does it only what is there already? Then nothing is written. */
@@ -352,7 +356,7 @@ execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_i
 		return err;
 	if (err) {
 		log_warn(&x->r->log, "an edit in %s was refused: %s", x->folder->key, e->text[0] ? e->text : err_name(err));
-		r->status = status_of(err);
+		r->status = status_of(x, err);
 		if (err == ERR_DENIED && !add)
 			execute_force(x, COMPOSE_CHANGE, row->id);
 	}

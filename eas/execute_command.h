@@ -31,6 +31,11 @@ enum err execute_tell(struct execute *x, const struct wbxml_node *n, const struc
 /* The item as it is now, in the request's arena. */
 enum err execute_fetch(struct execute *x, const char *key, enum backend_want want, struct backend_item *item_r, struct error *e) NODISCARD;
 
+/* LIMIT: what was made would be set aside for its size as soon as it is read again. */
+enum err execute_check_size(const struct execute *x, const struct item_merged *m, struct error *e) NODISCARD;
+/* Status for it: from 16.0 it is an attachment that made it so. */
+unsigned execute_too_large(const struct execute *x);
+
 /* Edits of drafts (execute_draft.c). */
 struct draft_edit {
 	const char *name;                /* execute_draft_name() of what is edited */

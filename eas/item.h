@@ -98,6 +98,17 @@ struct item_merged {
 	struct slice conversation_id, conversation_index; /* drafts, for Responses/Add in 16.x; empty: none */
 };
 
+/* A part of an item that a FileReference names: "FOLDER:ITEM:" and the part. */
+struct item_part {
+	const char *part;      /* in */
+	uint64_t first, last;  /* in: the bytes that are wanted, both ends included; 0, UINT64_MAX: all */
+	const char *type;      /* out: fit for a header */
+	uint64_t total;        /* out: how many bytes it has */
+};
+
+/* The Content-Type that somebody says a file has, if it is one of a single file; else application/octet-stream. NULL: memory. */
+const char *item_content_type(struct arena *a, const char *said);
+
 /* One class: Email, Calendar, Tasks, Contacts, Notes. */
 struct item_class {
 	enum backend_class class;
@@ -114,6 +125,9 @@ struct item_class {
 	/* Applies the edit. INVALID: what was sent makes no item (Status 6). NOTFOUND: no such instance. */
 	enum err (*merge)(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r,
 		struct error *e);
+	/* The bytes of an attachment, appended to out (which may run full). NOTFOUND: none of that name, or it cannot be decoded. NULL: items of
+	 * the class have none. */
+	enum err (*attachment)(struct arena *a, struct slice bytes, struct item_part *p, struct buf *out);
 };
 
 extern const struct item_class item_mail, item_calendar, item_tasks, item_contacts;

@@ -376,6 +376,22 @@ render(const struct item_view *v, struct arena *a, const struct backend_item *it
 	return ERR_OK;
 }
 
+static enum err
+attachment(struct arena *a, struct slice bytes, struct item_part *p, struct buf *out)
+{
+	const struct mime_part *part;
+	struct mime *m;
+
+	if (mime_open(a, bytes, &m, NULL))
+		return ERR_NOMEM;
+	part = mime_find(m, p->part);
+	if (!part || part->child)
+		return ERR_NOTFOUND;
+	p->type = part->type;
+	p->total = mime_decode_range(part, p->first, p->last, out);
+	return ERR_OK;
+}
+
 const struct item_class item_mail = {
 	.class = BACKEND_MAIL,
 	.name = "Email",
@@ -383,4 +399,5 @@ const struct item_class item_mail = {
 	.change_want = WANT_META,
 	.render = render,
 	.merge = mail_merge,
+	.attachment = attachment,
 };

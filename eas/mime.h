@@ -76,9 +76,8 @@ bool mime_is_signed(const struct mime *m);
 
 /* ---- what a part holds ---- */
 
-/* Bytes after the transfer encoding was undone, appended to out. */
-void mime_decode(const struct mime_part *p, struct buf *out);
-/* Only the bytes from first to last of them; returns how many the part has. What is left out takes no memory. */
+/* The bytes from first to last (included) of what is there after the transfer encoding was undone, appended to out; returns how many the
+ * part has. What is left out takes no memory. */
 uint64_t mime_decode_range(const struct mime_part *p, uint64_t first, uint64_t last, struct buf *out);
 uint64_t mime_decoded_size(const struct mime_part *p);
 /* A text part as UTF-8 without NUL, never more than MIME_TEXT bytes; unknown charsets and malformed bytes become U+FFFD. NULL: memory. */
@@ -93,6 +92,10 @@ struct mime_body {
 enum err mime_body(struct arena *a, const struct mime *m, struct mime_body *r) NODISCARD;
 /* What to call an attachment; never NULL or empty, no path and no control characters. NULL: memory. */
 const char *mime_attachment_name(struct arena *a, const struct mime_part *p);
+/* A file's name without what a file system, a header or a phone would trip over; may be "". NULL: memory. */
+char *mime_safe_name(struct arena *a, const char *name);
+/* ".jpg" for image/jpeg and the like; "" for others. */
+const char *mime_extension(const char *type);
 /* Shown inside the text: part of a multipart/related, or inline with a Content-ID. */
 bool mime_is_inline(const struct mime_part *p);
 /* The message with every 8-bit leaf as quoted-printable or base64, for channels that carry UTF-8 only; the bytes themselves where they are

@@ -102,12 +102,6 @@ mime_decode_range(const struct mime_part *p, uint64_t first, uint64_t last, stru
 	return decode_between(p, out, first, last, UINT64_MAX);
 }
 
-void
-mime_decode(const struct mime_part *p, struct buf *out)
-{
-	decode(p, out, UINT64_MAX);
-}
-
 uint64_t
 mime_decoded_size(const struct mime_part *p)
 {
@@ -381,9 +375,8 @@ mime_is_inline(const struct mime_part *p)
 	return p->disposition == MIME_INLINE || (p->parent && strcmp(p->parent->type, "multipart/related") == 0);
 }
 
-/* What stands behind the last slash, without what a file system or a phone would trip over. */
-static char *
-safe_name(struct arena *a, const char *name)
+char *
+mime_safe_name(struct arena *a, const char *name)
 {
 	char *s = arena_strdup(a, name);
 	size_t n = s ? strlen(s) : 0;
@@ -419,8 +412,8 @@ message_name(struct arena *a, const struct mime_part *p)
 	return cut ? arena_printf(a, "%s.eml", cut) : NULL;
 }
 
-static const char *
-extension(const char *type)
+const char *
+mime_extension(const char *type)
 {
 	static const struct {
 		const char *type, *extension;
@@ -447,10 +440,10 @@ mime_attachment_name(struct arena *a, const struct mime_part *p)
 		name = "winmail.dat";
 	if (!name && (strcmp(p->type, "application/pkcs7-mime") == 0 || strcmp(p->type, "application/x-pkcs7-mime") == 0))
 		name = "smime.p7m";
-	name = name ? safe_name(a, name) : NULL;
+	name = name ? mime_safe_name(a, name) : NULL;
 	if (name && *name)
 		return name;
-	return arena_printf(a, "part-%s%s", *p->number ? p->number : "1", extension(p->type));
+	return arena_printf(a, "part-%s%s", *p->number ? p->number : "1", mime_extension(p->type));
 }
 
 /* ---- for channels that carry UTF-8 only ---- */

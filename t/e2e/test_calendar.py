@@ -1,10 +1,12 @@
 """Events, tasks and contacts, both ways: the phone, and what CalDAV and CardDAV then hold."""
+import base64
 import re
 import subprocess
 import unittest
 
 import wbxml
 from case import VERSIONS, Case, both
+from phone import Phone
 from wbxml import children, find, text
 
 EVENT = """BEGIN:VCALENDAR
@@ -185,6 +187,97 @@ class Calendar(Dav):
         listed = subprocess.run([str(self.bench.build / "bin/cpush-admin"), "-c", str(self.bench.config), "trouble", "list", self.user],
                                 text=True, timeout=60, capture_output=True).stdout
         self.assertRegex(listed, r"bad\.ics.*: event: EAS has no word for its recurrence rule")
+
+    NOTE = "ATTACH;FMTTYPE=text/plain;ENCODING=BASE64;VALUE=BINARY;X-FILENAME=note.txt:SGVsbG8sIHdvcmxkCg==\n"
+
+    def attachments(self, data):
+        return {text(a, "AirSyncBase:DisplayName"): text(a, "AirSyncBase:FileReference")
+                for a in children(find(data, "AirSyncBase:Attachments"))}
+
+    def fetch(self, p, reference, range=None, **more):
+        options = [("ItemOperations:Options", [("ItemOperations:Range", range)])] if range else []
+        return p.post("ItemOperations", ("ItemOperations:ItemOperations", [("ItemOperations:Fetch", [
+            ("ItemOperations:Store", "Mailbox"), ("AirSyncBase:FileReference", reference), *options])]), **more)
+
+    def fetched(self, p, reference, range=None):
+        answer = find(self.fetch(p, reference, range).tree, "ItemOperations:Response", "ItemOperations:Fetch")
+        data = text(answer, "ItemOperations:Properties", "ItemOperations:Data")
+        return text(answer, "ItemOperations:Status"), None if data is None else base64.b64decode(data)
+
+    def test_attachments_of_an_event(self):
+        self.put("calendar/a.ics", EVENT.format(uid="a", start="20260310T090000Z", end="20260310T100000Z", summary="With", more=self.NOTE))
+        p, calendar = self.calendar("16.1")
+        p.sync(calendar)
+        (id, data), = calendar.items.items()
+        self.assertEqual(list(self.attachments(data)), ["note.txt"], "the link is not to be had from us")
+        note = self.attachments(data)["note.txt"]
+        self.assertEqual(self.fetched(p, note), ("1", b"Hello, world\n"))
+        self.assertEqual(self.fetched(p, note, "7-11"), ("1", b"world"))
+        whole = self.fetch(p, note, headers={"MS-ASAcceptMultiPart": "T"})
+        self.assertTrue(whole.body.endswith(b"Hello, world\n") and b"SGVsbG8" not in whole.body, whole.body)
+        stranger = self.new_user()
+        other = Phone(self.bench.port, user=stranger, version="16.1", device="STRANGER")
+        self.assertEqual(other.folder_sync(), "1")
+        other.sync(other.folder(type=8))
+        own = next(f.id for f in other.folders.values() if f.type == 8)
+        for reference in (note, f"{own}:{note.split(':', 1)[1]}", note.rsplit(":", 1)[0] + ":1"):
+            status, content = self.fetched(other, reference)
+            self.assertIn(status, ("6", "15"))
+            self.assertIsNone(content)
+        # one more, of which the answer says what it is called; the request once more says the same
+        change = p.change(id, [("AirSyncBase:Attachments", [("AirSyncBase:Add", [
+            ("AirSyncBase:ClientId", "photo"), ("AirSyncBase:Content", b"\xff\xd8jpeg"), ("AirSyncBase:ContentType", "image/jpeg"),
+            ("AirSyncBase:DisplayName", "photo.jpg"), ("AirSyncBase:Method", "1")])])])
+        key, known = calendar.key, []
+        for _ in range(2):
+            answer = p.sync_once(calendar, [change], key=key)
+            response = find(answer, "AirSync:Responses", "AirSync:Change")
+            self.assertEqual(text(response, "AirSync:Status"), "1")
+            attachment = find(response, "AirSync:ApplicationData", "AirSyncBase:Attachments", "AirSyncBase:Attachment")
+            self.assertEqual(text(attachment, "AirSyncBase:ClientId"), "photo")
+            known.append(text(attachment, "AirSyncBase:FileReference"))
+        self.assertEqual(known[0], known[1])
+        self.assertEqual(self.fetched(p, known[0]), ("1", b"\xff\xd8jpeg"))
+        stored = self.get("calendar/a.ics")
+        self.assertEqual(stored.count("image/jpeg"), 1)
+        self.assertIn("SGVsbG8sIHdvcmxkCg==", stored)
+        # another phone sees both; one takes the first away
+        second, theirs = self.calendar("16.0")
+        second.sync(theirs)
+        data, = theirs.items.values()
+        self.assertEqual(self.attachments(data), {"note.txt": note, "photo.jpg": known[0]})
+        second.sync(theirs, [second.change(id, [("AirSyncBase:Attachments", [
+            ("AirSyncBase:Delete", [("AirSyncBase:FileReference", note)])])])])
+        stored = self.get("calendar/a.ics")
+        self.assertNotIn("SGVsbG8sIHdvcmxkCg==", stored)
+        self.assertIn("ATTACH:https://example.org/file.pdf", stored)
+        self.assertEqual(self.fetched(p, note)[0], "15")
+        p.sync(calendar)
+        self.assertEqual(self.attachments(calendar.items[id]), {"photo.jpg": known[0]})
+
+    def test_attachments_of_a_new_event_and_too_large_ones(self):
+        p, calendar = self.calendar("16.1")
+        p.sync(calendar)
+
+        def data(subject, content):
+            return self.event("16.1", subject) + [("AirSyncBase:Attachments", [("AirSyncBase:Add", [
+                ("AirSyncBase:ClientId", "f"), ("AirSyncBase:Content", content), ("AirSyncBase:DisplayName", "f.bin"),
+                ("AirSyncBase:Method", "1")])])]
+        small = data("Small", b"123")
+        key, known = calendar.key, []
+        for _ in range(2):      # the first answer is lost
+            answer = p.sync_once(calendar, [p.add(calendar, small, "c")], key=key)
+            response = find(answer, "AirSync:Responses", "AirSync:Add", "AirSync:ApplicationData")
+            known.append((text(response, "Calendar:UID"), text(response, "AirSyncBase:Attachments", "AirSyncBase:Attachment",
+                                                               "AirSyncBase:FileReference")))
+        self.assertEqual(known[0], known[1])
+        self.assertIn(f"UID:{known[0][0]}\n", self.get(self.only("calendar")))
+        self.assertEqual(self.fetched(p, known[0][1]), ("1", b"123"))
+        id, = calendar.items
+        answer = p.sync_once(calendar, [p.add(calendar, data("Large", bytes(4 << 20))), p.change(id, data("Larger", bytes(4 << 20)))])
+        statuses = [text(r, "AirSync:Status") for r in children(find(answer, "AirSync:Responses"))]
+        self.assertEqual(statuses, ["122", "122"])
+        self.assertIn("SUMMARY:Small", self.get(self.only("calendar")))
 
     def test_push_of_an_event(self):
         p, calendar = self.calendar("14.1")

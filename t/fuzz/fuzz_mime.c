@@ -53,7 +53,7 @@ take_out(struct arena *a, const struct mime *m)
 		const char *name = mime_attachment_name(a, p);
 		check(!name || (*name && text_is_utf8(name, strlen(name)) && !strchr(name, '/')));
 		buf_init(&out, 0);
-		mime_decode(p, &out);
+		mime_decode_range(p, 0, UINT64_MAX, &out);
 		check(out.len == mime_decoded_size(p));
 		buf_finish(&out);
 	}

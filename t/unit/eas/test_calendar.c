@@ -755,11 +755,9 @@ when_it_is_over(void **state)
 }
 
 static void
-every_failed_allocation_is_told(void **state)
+fail_each_allocation(struct kit *k, const char *xml, const char *line)
 {
-	struct kit *k = *state;
-	const struct wbxml_node *data = kit_parse(k, "<C:Subject>New</C:Subject><C:StartTime>20261130T090000Z</C:StartTime>"
-		"<C:Attendees><C:Attendee><C:Email>x@y</C:Email><C:Name>X</C:Name></C:Attendee></C:Attendees>");
+	const struct wbxml_node *data = kit_parse(k, xml);
 	struct arena *own = k->a;
 	bool done = false;
 
@@ -771,10 +769,210 @@ every_failed_allocation_is_told(void **state)
 		done = err == ERR_OK;
 		assert_true(done || err == ERR_NOMEM);
 		if (done)
-			assert_true(kit_has(arena_strndup(own, (const char *)m.bytes.ptr, m.bytes.len), "SUMMARY:New\r\n"));
+			assert_true(kit_has(arena_strndup(own, (const char *)m.bytes.ptr, m.bytes.len), line));
 		arena_free(&k->a);
 	}
 	k->a = own;
+}
+
+static void
+every_failed_allocation_is_told(void **state)
+{
+	struct kit *k = *state;
+
+	fail_each_allocation(k, "<C:Subject>New</C:Subject><C:StartTime>20261130T090000Z</C:StartTime>"
+		"<C:Attendees><C:Attendee><C:Email>x@y</C:Email><C:Name>X</C:Name></C:Attendee></C:Attendees>", "SUMMARY:New\r\n");
+	k->view.version = 161;
+	fail_each_allocation(k, "<A:Attachments><A:Add><A:ClientId>c</A:ClientId><A:Content>bytes</A:Content><A:ContentType>a/b</A:ContentType>"
+		"<A:DisplayName>n</A:DisplayName></A:Add><A:Delete><A:FileReference>7:1:none</A:FileReference></A:Delete></A:Attachments>",
+		"ATTACH;ENCODING=BASE64;VALUE=BINARY;FMTTYPE=a/b;FILENAME=n:Ynl0ZXM=\r\n");
+}
+
+/* ---- attachments ---- */
+
+#define NOTE "ATTACH;FMTTYPE=text/plain;ENCODING=BASE64;VALUE=BINARY;X-FILENAME=\"a, b.txt\":SGVsbG8sIHdvcmxkCg==\n"
+#define LINK "ATTACH;FMTTYPE=application/pdf:https://example.org/file.pdf\n"
+#define ATTACHED EVENT("DTSTART:20260301T100000Z\nDTEND:20260301T110000Z\nSUMMARY:x\n" LINK NOTE)
+#define PNG "ATTACH;ENCODING=BASE64;VALUE=BINARY;FMTTYPE=image/png;FILENAME=p.png:iVBO\n"
+
+/* The nth FileReference of what is shown; NULL. */
+static const char *
+reference(struct kit *k, const char *xml, unsigned n)
+{
+	const char *p = xml;
+
+	for (unsigned i = 0; p && i <= n; i++) {
+		p = strstr(p, "<A:FileReference>");
+		p = p ? p + strlen("<A:FileReference>") : NULL;
+	}
+	return p ? arena_strndup(k->a, p, strcspn(p, "<")) : NULL;
+}
+
+/* The bytes first to last of the attachment as text; NULL: there is none. */
+static const char *
+fetched(struct kit *k, const char *ics, const char *file, uint64_t first, uint64_t last, struct item_part *p)
+{
+	struct buf out;
+
+	*p = (struct item_part){ .part = strrchr(file, ':') + 1, .first = first, .last = last };
+	buf_init(&out, 0);
+	enum err err = item_calendar.attachment(k->a, slice_str(ics), p, &out);
+	assert_true(err == ERR_OK || err == ERR_NOTFOUND);
+	const char *text = err ? NULL : arena_strndup(k->a, out.data ? (const char *)out.data : "", out.len);
+	buf_finish(&out);
+	return text;
+}
+
+static void
+attachments_are_told_and_fetched_from_16(void **state)
+{
+	struct kit *k = *state;
+	struct item_part p;
+
+	assert_null(strstr(kit_render(k, &item_calendar, slice_str(ATTACHED), NULL), "Attachment"));
+	k->view.version = 160;
+	const char *xml = kit_render(k, &item_calendar, slice_str(ATTACHED), NULL), *file = reference(k, xml, 0);
+	assert_non_null(file);
+	assert_memory_equal(file, "7:1:", 4);
+	assert_non_null(strstr(xml, arena_printf(k->a, "<A:Attachments><A:Attachment><A:DisplayName>a, b.txt</A:DisplayName>"
+		"<A:FileReference>%s</A:FileReference><A:Method>1</A:Method><A:EstimatedDataSize>13</A:EstimatedDataSize>"
+		"</A:Attachment></A:Attachments>", file)));
+	assert_string_equal(fetched(k, ATTACHED, file, 0, UINT64_MAX, &p), "Hello, world\n");
+	assert_string_equal(p.type, "text/plain");
+	assert_int_equal(p.total, 13);
+	assert_string_equal(fetched(k, ATTACHED, file, 7, 11, &p), "world");
+	assert_string_equal(fetched(k, ATTACHED, file, 7, 99, &p), "world\n");
+	assert_string_equal(fetched(k, ATTACHED, file, 13, 99, &p), "");
+	assert_int_equal(p.total, 13);
+	assert_null(fetched(k, ATTACHED, "7:1:1", 0, UINT64_MAX, &p));
+	assert_null(fetched(k, EVENT("DTSTART:20260301T100000Z\n"), file, 0, UINT64_MAX, &p));
+	/* its name is its own, wherever it stands; what names nothing gets one */
+	assert_string_equal(reference(k, kit_render(k, &item_calendar, slice_str(EVENT("DTSTART:20260302T100000Z\n" PNG NOTE)), NULL), 1), file);
+	xml = kit_render(k, &item_calendar, slice_str(EVENT("DTSTART:20260301T100000Z\nATTACH;ENCODING=BASE64;FMTTYPE=image/jpeg:AAAA\n"
+		"ATTACH;ENCODING=BASE64;FILENAME=/etc/x:AAAA\nATTACH;ENCODING=BASE64:no b64!\nATTACH:CID:1@x\n")), NULL);
+	assert_non_null(strstr(xml, "<A:DisplayName>attachment.jpg<"));
+	assert_non_null(strstr(xml, "<A:DisplayName>_etc_x<"));
+	assert_null(reference(k, xml, 2));
+}
+
+static void
+attachments_come_and_go(void **state)
+{
+	struct kit *k = *state;
+	struct item_merged m;
+	struct item_part p;
+
+	k->view.version = 161;
+	const char *file = reference(k, kit_render(k, &item_calendar, slice_str(ATTACHED), NULL), 0);
+	/* not mentioned, or sent back as it was told: it stays */
+	assert_true(kit_has(kit_merge(k, &item_calendar, ATTACHED, "<C:Subject>new</C:Subject>", &m), NOTE));
+	const struct wbxml_node *tree = kit_render_tree(k, &item_calendar, slice_str(ATTACHED), NULL);
+	assert_int_equal(kit_merge_tree(k, &item_calendar, slice_str(ATTACHED), tree, &m), ERR_OK);
+	assert_true(m.unchanged);
+	/* one more */
+	const char *add = "<A:Attachments><A:Add><A:ClientId>c1</A:ClientId><A:Content>bytes</A:Content><A:ContentType>image/png</A:ContentType>"
+		"<A:DisplayName>x;\"y\"^.png</A:DisplayName><A:Method>1</A:Method></A:Add></A:Attachments>";
+	const char *after = kit_merge(k, &item_calendar, ATTACHED, add, &m);
+	assert_true(kit_has(after, LINK) && kit_has(after, NOTE));
+	assert_int_equal(m.n_added, 1);
+	assert_string_equal(m.added[0].client_id, "c1");
+	assert_false(m.altered);
+	assert_string_equal(fetched(k, after, arena_printf(k->a, ":%s", m.added[0].part), 0, UINT64_MAX, &p), "bytes");
+	assert_string_equal(p.type, "image/png");
+	const char *xml = kit_render(k, &item_calendar, slice_str(after), NULL);
+	assert_non_null(strstr(xml, "<A:DisplayName>x;_y_^.png</A:DisplayName>"));
+	assert_string_equal(strrchr(reference(k, xml, 1), ':') + 1, m.added[0].part);
+	/* the same again: there already, and told once more */
+	assert_non_null(kit_merge(k, &item_calendar, after, add, &m));
+	assert_true(m.unchanged);
+	assert_int_equal(m.n_added, 1);
+	/* gone */
+	const char *gone = kit_merge(k, &item_calendar, after, arena_printf(k->a,
+		"<A:Attachments><A:Delete><A:FileReference>%s</A:FileReference></A:Delete></A:Attachments>", file), &m);
+	assert_false(kit_has(gone, NOTE));
+	assert_true(kit_has(gone, LINK));
+	assert_null(reference(k, kit_render(k, &item_calendar, slice_str(gone), NULL), 1));
+	assert_int_equal(m.n_added, 0);
+	/* what brings nothing, and what is no type */
+	after = kit_merge(k, &item_calendar, ATTACHED, "<A:Attachments><A:Add><A:ClientId>c</A:ClientId><A:DisplayName>x</A:DisplayName></A:Add>"
+		"</A:Attachments>", &m);
+	assert_true(m.unchanged && m.n_added == 0);
+	after = kit_merge(k, &item_calendar, ATTACHED, "<A:Attachments><A:Add><A:ClientId>c</A:ClientId><A:Content>b</A:Content>"
+		"<A:ContentType>a/b;c: d</A:ContentType></A:Add></A:Attachments>", &m);
+	assert_non_null(strstr(after, ";FMTTYPE=application/octet-stream;"));
+	/* up to 14.1 there is no such element */
+	k->view.version = 141;
+	assert_true(kit_has(kit_merge(k, &item_calendar, ATTACHED, add, &m), NOTE));
+	assert_int_equal(m.n_added, 0);
+}
+
+static void
+attachments_of_instances(void **state)
+{
+	static const char *const add = "<A:Attachments><A:Add><A:ClientId>c1</A:ClientId><A:Content>bytes</A:Content>"
+		"<A:ContentType>text/plain</A:ContentType><A:DisplayName>n</A:DisplayName><A:Method>1</A:Method></A:Add></A:Attachments>";
+	static const char *const series = EVENT("DTSTART:20260301T100000Z\nDTEND:20260301T110000Z\nRRULE:FREQ=DAILY;COUNT=3\n" NOTE);
+	struct kit *k = *state;
+	struct item_merged m;
+	struct item_part p;
+
+	k->view.version = 161;
+	k->instance = "20260302T100000Z";
+	const char *after = kit_merge(k, &item_calendar, series, add, &m);
+	assert_int_equal(m.n_added, 1);
+	const char *master = strstr(after, "BEGIN:VEVENT"), *instance = strstr(after, "RECURRENCE-ID:20260302T100000Z");
+	assert_non_null(instance);
+	assert_true(strstr(master, "FILENAME=n") > instance);
+	assert_string_equal(fetched(k, after, arena_printf(k->a, ":%s", m.added[0].part), 0, UINT64_MAX, &p), "bytes");
+	/* the instance says all that it has, the series its own */
+	const char *xml = kit_render(k, &item_calendar, slice_str(after), NULL), *exceptions = strstr(xml, "<C:Exceptions>");
+	assert_non_null(reference(k, exceptions, 1));
+	assert_null(reference(k, xml, 3));
+	/* one taken from an instance stays with the series */
+	const char *gone = kit_merge(k, &item_calendar, series, arena_printf(k->a,
+		"<A:Attachments><A:Delete><A:FileReference>%s</A:FileReference></A:Delete></A:Attachments>", reference(k, xml, 0)), &m);
+	assert_non_null(strstr(gone, "RECURRENCE-ID"));
+	assert_null(strstr(strstr(gone, "RECURRENCE-ID"), "ATTACH"));
+	xml = kit_render(k, &item_calendar, slice_str(gone), NULL);
+	assert_non_null(strstr(strstr(xml, "<C:Exceptions>"), "<A:Attachments/>"));
+	/* one given to the series is given to the instances that had what it had */
+	const char *named = kit_merge(k, &item_calendar, series, "<C:Subject>other</C:Subject>", NULL);
+	k->instance = NULL;
+	after = kit_merge(k, &item_calendar, named, add, &m);
+	assert_true(strstr(after, "FILENAME=n") < strstr(after, "RECURRENCE-ID"));
+	assert_non_null(strstr(strstr(after, "RECURRENCE-ID"), "FILENAME=n"));
+	after = kit_merge(k, &item_calendar, gone, add, &m);
+	assert_null(strstr(strstr(after, "RECURRENCE-ID"), "FILENAME=n"));
+	/* with the series' own Add */
+	after = kit_merge(k, &item_calendar, NULL, "<C:StartTime>20260301T100000Z</C:StartTime><C:EndTime>20260301T110000Z</C:EndTime>"
+		"<C:Recurrence><C:Type>0</C:Type><C:Occurrences>3</C:Occurrences></C:Recurrence><C:Exceptions><C:Exception>"
+		"<A:InstanceId>20260302T100000Z</A:InstanceId><A:Attachments><A:Add><A:ClientId>c2</A:ClientId><A:Content>two</A:Content>"
+		"<A:DisplayName>n</A:DisplayName></A:Add></A:Attachments></C:Exception></C:Exceptions><A:Attachments><A:Add>"
+		"<A:ClientId>c1</A:ClientId><A:Content>one</A:Content><A:DisplayName>n</A:DisplayName></A:Add></A:Attachments>", &m);
+	assert_int_equal(m.n_added, 2);
+	assert_string_equal(m.added[0].client_id, "c1");
+	assert_string_equal(m.added[1].client_id, "c2");
+	assert_string_equal(fetched(k, after, arena_printf(k->a, ":%s", m.added[1].part), 0, UINT64_MAX, &p), "two");
+}
+
+static void
+attachments_have_limits(void **state)
+{
+	struct kit *k = *state;
+	struct buf b;
+
+	k->view.version = 161;
+	buf_init(&b, 0);
+	for (unsigned i = 0; i <= CAL_ATTACHMENTS_MAX; i++) {
+		if (i == CAL_ATTACHMENTS_MAX)
+			assert_non_null(kit_merge(k, &item_calendar, ATTACHED, "<C:Subject>y</C:Subject>", NULL));
+		buf_printf(&b, "<A:Add><A:ClientId>%u</A:ClientId><A:Content>%u</A:Content><A:DisplayName>n</A:DisplayName></A:Add>", i, i);
+		if (i == CAL_ATTACHMENTS_MAX - 1)
+			assert_null(kit_merge(k, &item_calendar, ATTACHED, arena_printf(k->a, "<A:Attachments>%s</A:Attachments>", buf_str(&b)), NULL));
+	}
+	assert_null(kit_merge(k, &item_calendar, NULL, arena_printf(k->a, "<C:StartTime>20260301T100000Z</C:StartTime>"
+		"<A:Attachments>%s</A:Attachments>", buf_str(&b)), NULL));
+	buf_finish(&b);
 }
 
 int
@@ -805,6 +1003,10 @@ main(void)
 		TEST(rules_without_a_word_in_eas_survive),
 		TEST(rules_without_any_form_are_set_aside),
 		TEST(when_it_is_over),
+		TEST(attachments_are_told_and_fetched_from_16),
+		TEST(attachments_come_and_go),
+		TEST(attachments_of_instances),
+		TEST(attachments_have_limits),
 		TEST(every_failed_allocation_is_told),
 	};
 
