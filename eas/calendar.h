@@ -163,6 +163,10 @@ void cal_list_instances(struct cal *c, struct cal_instances *set_r);
 bool cal_is_instance(const struct cal_instances *set, int64_t local);
 /* The instance of that day. */
 bool cal_instance_of_day(const struct cal_instances *set, int64_t local, int64_t *found_r);
+/* The instance that a phone means: exactly, or (they are wrong about times of moved and of all-day series) the one of that day. *key becomes
+ * the instance's, *x_r what is stored of it (NULL: nothing). False: there is none. */
+bool cal_find_instance(const struct cal_event *series, const struct cal_instances *set, struct ical_time *key,
+	const struct cal_exception **x_r);
 /* After the series moved (old to new): every key is moved to the instance that it now is. */
 void cal_move_exceptions(struct cal *c, const struct cal_event *old, const struct cal_event *now);
 /* Drops all exceptions of the series. */

@@ -341,6 +341,42 @@ cal_instance_of_day(const struct cal_instances *set, int64_t local, int64_t *fou
 	return true;
 }
 
+/* ---- which instance is meant ---- */
+
+static const struct cal_exception *
+find_exception(const struct cal_event *series, int64_t key, bool day_only)
+{
+	const struct cal_exception *found = NULL;
+
+	for (size_t i = 0; i < series->n_exceptions; i++) {
+		const struct cal_exception *x = &series->exceptions[i];
+		if (x->key.t == key)
+			return x;
+		if (day_only && ical_midnight(x->key.t) == ical_midnight(key))
+			found = x;
+	}
+	return found;
+}
+
+bool
+cal_find_instance(const struct cal_event *series, const struct cal_instances *set, struct ical_time *key, const struct cal_exception **x_r)
+{
+	int64_t found;
+
+	*x_r = find_exception(series, key->t, false);
+	if (*x_r || cal_is_instance(set, key->t))
+		return true;
+	if (cal_instance_of_day(set, key->t, &found)) {
+		key->t = found;
+		*x_r = find_exception(series, key->t, false);
+		return true;
+	}
+	*x_r = find_exception(series, key->t, true);
+	if (*x_r)
+		key->t = (*x_r)->key.t;
+	return *x_r != NULL;
+}
+
 /* ---- a series that moved ---- */
 
 struct move {

@@ -65,42 +65,6 @@ read_recurrence(struct merge *m, const struct cal_event *now, struct cal_event *
 
 /* ---- exceptions within an event ---- */
 
-static const struct cal_exception *
-find_exception(const struct cal_event *series, int64_t key, bool day_only)
-{
-	const struct cal_exception *found = NULL;
-
-	for (size_t i = 0; i < series->n_exceptions; i++) {
-		const struct cal_exception *x = &series->exceptions[i];
-		if (x->key.t == key)
-			return x;
-		if (day_only && ical_midnight(x->key.t) == ical_midnight(key))
-			found = x;
-	}
-	return found;
-}
-
-/* The instance that is meant: exactly, or (clients are wrong about times of moved and of all-day series) the one of that day. */
-static const struct cal_exception *
-resolve(const struct cal_event *series, const struct cal_instances *set, struct ical_time *key, bool *instance_r)
-{
-	const struct cal_exception *x = find_exception(series, key->t, false);
-	int64_t found;
-
-	*instance_r = true;
-	if (x || cal_is_instance(set, key->t))
-		return x;
-	if (cal_instance_of_day(set, key->t, &found)) {
-		key->t = found;
-		return find_exception(series, key->t, false);
-	}
-	x = find_exception(series, key->t, true);
-	if (x)
-		key->t = x->key.t;
-	*instance_r = x != NULL;
-	return x;
-}
-
 static void
 touch_master(struct merge *m)
 {
@@ -215,8 +179,8 @@ merge_exceptions(struct merge *m, struct cal_event *sent)
 	for (size_t i = 0; i < sent->n_exceptions && !err && !m->c.m.failed; i++) {
 		struct cal_exception *x = &sent->exceptions[i];
 		struct ical_time key = cal_key_of_wire(&m->c, x->original, &series.times);
-		bool instance;
-		const struct cal_exception *stored = resolve(&series, &set, &key, &instance);
+		const struct cal_exception *stored;
+		(void)cal_find_instance(&series, &set, &key, &stored);
 		if (x->deleted)
 			delete_instance(m, &series, &key, stored);
 		else
@@ -356,7 +320,6 @@ merge_instance(struct merge *m)
 	struct cal_instances set;
 	struct cal_event series, want;
 	struct ical_time t;
-	bool instance;
 
 	if (!ical_time_parse(m->edit->instance_id, &t))
 		return err_set(m->e, ERR_INVALID, "event: InstanceId is no date");
@@ -367,8 +330,8 @@ merge_instance(struct merge *m)
 		return err_set(m->e, ERR_NOTFOUND, "event: no series");
 	struct ical_time key = cal_key_of_wire(&m->c, t.t, &series.times);
 	cal_list_instances(&m->c, &set);
-	const struct cal_exception *x = resolve(&series, &set, &key, &instance);
-	if (!instance || (x && x->deleted && m->edit->data))
+	const struct cal_exception *x;
+	if (!cal_find_instance(&series, &set, &key, &x) || (x && x->deleted && m->edit->data))
 		return err_set(m->e, ERR_NOTFOUND, "event: no such instance");
 	if (!m->edit->data) {
 		delete_instance(m, &series, &key, x);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "eas/calendar_forward.h"
 
 struct request {
 	struct eas_request *r;
@@ -11,6 +12,7 @@ struct request {
 	struct send_mail send;
 	const char *folder_id, *item_id, *long_id, *instance_id;
 	bool replace;
+	bool people;            /* Forwardees: what goes out is of our making */
 	struct lookup source;
 };
 
@@ -75,10 +77,10 @@ read_wbxml(struct request *q, const struct wbxml_node *root)
 {
 	const struct wbxml_node *source = wbxml_child(root, ComposeMail_Source), *mime = wbxml_child(root, ComposeMail_Mime);
 	const char *account = wbxml_text(root, ComposeMail_AccountId);
-	bool people = q->how == MAIL_FORWARD && q->r->query.version >= 160 && wbxml_has(root, ComposeMail_Forwardees);
 
+	q->people = q->how == MAIL_FORWARD && q->r->query.version >= 160 && wbxml_has(root, ComposeMail_Forwardees);
 	q->send.client_id = or_empty(wbxml_text(root, ComposeMail_ClientId));
-	q->send.save = wbxml_has(root, ComposeMail_SaveInSentItems);
+	q->send.save = q->people || wbxml_has(root, ComposeMail_SaveInSentItems); /* there it cannot be asked for (MS-ASCMD_R7176) */
 	q->replace = wbxml_has(root, ComposeMail_ReplaceMime);
 	q->folder_id = or_empty(wbxml_text(source, ComposeMail_FolderId));
 	q->item_id = or_empty(wbxml_text(source, ComposeMail_ItemId));
@@ -86,9 +88,9 @@ read_wbxml(struct request *q, const struct wbxml_node *root)
 	q->instance_id = or_empty(wbxml_text(source, ComposeMail_InstanceId));
 	if (account && *account)
 		return SEND_BAD_ACCOUNT; /* Settings names no AccountId that it could be */
-	if (mime && people)
+	if (mime && q->people)
 		return SEND_BAD_COMBINATION;
-	if (people)
+	if (q->people)
 		return forwardees(q, root);
 	if (!mime && q->how == MAIL_FORWARD && q->r->query.version >= 160)
 		return SEND_BAD_FORWARD;
@@ -131,6 +133,7 @@ find_source(struct request *q, unsigned *status_r, struct error *e)
 		return ERR_OK;
 	}
 	q->send.source = &q->source;
+	q->send.instance = q->instance_id;
 	return err;
 }
 
@@ -159,14 +162,82 @@ tie(struct send_mail *s, struct arena *a, struct slice header)
 	s->references = buf_ok(&out) ? arena_strndup(a, (char *)out.data, out.len) : id;
 }
 
+/* What an event, or an instance of it, says and what there is to send of it. */
+static unsigned
+read_event(struct request *q, struct slice bytes, struct cal_forwarded *f, enum err *err_r, struct error *e)
+{
+	struct item_view view = { .version = q->r->query.version, .address = "", .name = "", .log = &q->r->log };
+
+	*err_r = cal_forward(&view, q->r->arena, bytes, q->instance_id, f, e);
+	if (*err_r == ERR_NOMEM)
+		return SEND_OK;
+	unsigned status = !*err_r ? SEND_OK : *err_r == ERR_UNSUPPORTED ? SEND_NO_SERIES : SEND_NO_SOURCE;
+	*err_r = ERR_OK;
+	return status;
+}
+
+static unsigned
+open_event(struct request *q, struct slice bytes, struct compose_source *source, struct mime **original_r, enum err *err_r, struct error *e)
+{
+	struct cal_forwarded f;
+	unsigned status = read_event(q, bytes, &f, err_r, e);
+
+	if (status || *err_r)
+		return status;
+	*err_r = mime_open(q->r->arena, f.message, original_r, e);
+	if (q->how == MAIL_FORWARD) {
+		source->invitation = f.invitation;
+		source->method = f.method;
+	}
+	return SEND_OK;
+}
+
+/* An invitation to a series may be forwarded for one instance; for another mail InstanceId says nothing. */
+static unsigned
+open_mail(struct request *q, struct slice bytes, struct compose_source *source, struct mime **original_r, enum err *err_r, struct error *e)
+{
+	struct cal_forwarded f;
+
+	*err_r = mime_open(q->r->arena, bytes, original_r, e);
+	if (*err_r)
+		return SEND_OK;
+	const struct mime_part *calendar = (*original_r)->calendar;
+	if (q->people && !calendar)
+		return SEND_BAD_COMBINATION; /* MS-ASCMD_R7177 */
+	if (q->how != MAIL_FORWARD || !*q->instance_id || !calendar)
+		return SEND_OK;
+	const char *text = mime_part_text(q->r->arena, calendar);
+	if (!text) {
+		*err_r = ERR_NOMEM;
+		return SEND_OK;
+	}
+	unsigned status = read_event(q, slice_str(text), &f, err_r, e);
+	if (!status && !*err_r) {
+		source->invitation = f.invitation;
+		source->method = calendar->method;
+	}
+	return status;
+}
+
+static bool
+name_it(struct request *q, const struct mime *original)
+{
+	const char *subject = mime_field_text(q->r->arena, original->root->header, "Subject");
+
+	if (q->people)
+		q->send.subject = arena_printf(q->r->arena, "FW: %s", or_empty(subject));
+	return !q->people || q->send.subject;
+}
+
 static unsigned
 compose(struct send_mail *s, const struct mime *phone, struct mime_node **node_r, enum err *err_r, struct error *e)
 {
 	struct request *q = s->ctx;
 	struct arena *a = q->r->arena;
-	struct mime *original;
+	struct compose_source source = { .how = q->how };
+	bool as_is = false, mail = q->source.folder.class == BACKEND_MAIL;
+	struct mime *original = NULL;
 	struct slice bytes;
-	bool as_is = false;
 
 	*err_r = lookup_bytes(q->r, &q->source, &bytes, e);
 	if (*err_r == ERR_NOTFOUND || *err_r == ERR_NOFOLDER) {
@@ -175,20 +246,15 @@ compose(struct send_mail *s, const struct mime *phone, struct mime_node **node_r
 	}
 	if (*err_r)
 		return SEND_OK;
-	if (q->source.folder.class != BACKEND_MAIL) {
-		*node_r = q->replace ? NULL : compose_mail_event(a, phone, bytes);
-		if (!q->replace && !*node_r)
-			*err_r = ERR_NOMEM;
-		return SEND_OK;
-	}
-	*err_r = mime_open(a, bytes, &original, e);
-	if (*err_r)
-		return SEND_OK;
-	if (q->how == MAIL_REPLY)
+	unsigned status = mail ? open_mail(q, bytes, &source, &original, err_r, e) : open_event(q, bytes, &source, &original, err_r, e);
+	if (status || *err_r)
+		return status;
+	if (mail && q->how == MAIL_REPLY)
 		tie(s, a, original->root->header);
 	if (q->replace)
 		return SEND_OK;
-	*node_r = compose_mail_merge(a, phone, original, q->how, &as_is);
+	source.original = original;
+	*node_r = name_it(q, original) ? compose_mail_merge(a, phone, &source, &as_is) : NULL;
 	if (!*node_r && !as_is)
 		*err_r = ERR_NOMEM;
 	return SEND_OK;

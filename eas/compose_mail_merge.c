@@ -8,6 +8,7 @@
 struct merge {
 	struct arena *a;
 	const struct mime *phone, *original;
+	const struct compose_source *source;
 	enum compose_how how;
 	const char *plain, *html;     /* of the phone's */
 	const char *old_plain, *old_html;
@@ -207,24 +208,47 @@ as_it_is(struct merge *m, const struct mime_part *p)
 }
 
 static struct mime_node *
+new_invitation(struct merge *m)
+{
+	struct mime_node *n = mime_node(m->a, MIME_NODE_TEXT, "text/calendar", m->source->invitation);
+
+	if (n)
+		n->method = m->source->method;
+	return n;
+}
+
+/* An invitation stays one. NULL: there is none. */
+static struct mime_node *
+invitation(struct merge *m)
+{
+	const struct mime_part *calendar = m->how == MAIL_FORWARD ? m->original->calendar : NULL;
+
+	if (m->source->invitation.len) {
+		struct mime_node *n = new_invitation(m);
+		m->ok = m->ok && n;
+		return n;
+	}
+	return calendar && calendar->body_text ? as_it_is(m, calendar) : NULL;
+}
+
+static struct mime_node *
 text(struct merge *m)
 {
 	const char *plain = merge_plain(m), *html = m->html || m->old_html ? merge_html(m) : "";
-	const struct mime_part *calendar = m->how == MAIL_FORWARD ? m->original->calendar : NULL;
-	struct mime_node *n;
+	struct mime_node *n, *event = invitation(m);
 
 	if (!plain || !html) {
 		m->ok = false;
 		return NULL;
 	}
 	n = mime_node(m->a, MIME_NODE_TEXT, "text/plain", slice_str(plain));
-	if (!*html && !(calendar && calendar->body_text))
+	if (!*html && !event)
 		return n;
 	n = multipart(m, "multipart/alternative", n);
 	if (*html)
 		add(m, n, mime_node(m->a, MIME_NODE_TEXT, "text/html", slice_str(html)));
-	if (calendar && calendar->body_text) /* an invitation stays one */
-		add(m, n, as_it_is(m, calendar));
+	if (event)
+		add(m, n, event);
 	return n;
 }
 
@@ -272,6 +296,11 @@ static struct mime_node *
 attach_whole(struct merge *m)
 {
 	struct mime_node *n = multipart(m, "multipart/mixed", as_it_is(m, m->phone->root));
+
+	if (m->source->invitation.len) {
+		add(m, n, new_invitation(m));
+		return m->ok ? n : NULL;
+	}
 	const char *subject = mime_field_text(m->a, m->original->root->header, "Subject");
 	struct mime_node *old = mime_node(m->a, MIME_NODE_FILE, "message/rfc822", m->original->root->raw);
 
@@ -288,9 +317,11 @@ is_cut(const struct mime_body *b)
 }
 
 struct mime_node *
-compose_mail_merge(struct arena *a, const struct mime *phone, const struct mime *original, enum compose_how how, bool *as_is_r)
+compose_mail_merge(struct arena *a, const struct mime *phone, const struct compose_source *source, bool *as_is_r)
 {
-	struct merge m = { .a = a, .phone = phone, .original = original, .how = how, .ok = true };
+	const struct mime *original = source->original;
+	enum compose_how how = source->how;
+	struct merge m = { .a = a, .phone = phone, .original = original, .source = source, .how = how, .ok = true };
 	bool closed = is_closed(phone) || strcmp(phone->root->type, "multipart/signed") == 0 || is_closed(original);
 	struct mime_body new, old;
 
@@ -315,18 +346,5 @@ compose_mail_merge(struct arena *a, const struct mime *phone, const struct mime 
 	n = add_parts(&m, n, original, true, "multipart/related");
 	n = add_parts(&m, n, phone, false, "multipart/mixed");
 	n = add_parts(&m, n, original, false, "multipart/mixed");
-	return m.ok ? n : NULL;
-}
-
-struct mime_node *
-compose_mail_event(struct arena *a, const struct mime *phone, struct slice icalendar)
-{
-	struct merge m = { .a = a, .phone = phone, .ok = true };
-	struct mime_node *n = multipart(&m, "multipart/mixed", as_it_is(&m, phone->root));
-	struct mime_node *event = mime_node(a, MIME_NODE_TEXT, "text/calendar", icalendar);
-
-	if (event)
-		event->method = "REQUEST";
-	add(&m, n, event);
 	return m.ok ? n : NULL;
 }

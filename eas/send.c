@@ -340,7 +340,8 @@ prepare(struct sending *x, unsigned *status_r, struct error *e)
 {
 	struct backend_identity id = { 0 };
 	struct slice name, value, whole;
-	char source[ID_MAX] = "";
+	char id_text[ID_MAX];
+	const char *source = "";
 	size_t pos = 0;
 	enum err err = mime_open(x->a, x->s->mime, &x->phone, e);
 
@@ -355,7 +356,10 @@ prepare(struct sending *x, unsigned *status_r, struct error *e)
 		return err;
 	*status_r = send_parties(x->a, x->phone->root->header, &id, &x->parties);
 	if (x->s->source)
-		id_item(x->s->source->folder.id, x->s->source->item.id, source);
+		source = arena_printf(x->a, "%s%s", id_item(x->s->source->folder.id, x->s->source->item.id, id_text),
+			x->s->instance ? x->s->instance : "");
+	if (!source)
+		return ERR_NOMEM;
 	send_hash(x->s->command, source, x->phone, x->hash);
 	x->client = client_key(x, source);
 	if (!x->client)
@@ -376,6 +380,7 @@ compose(struct sending *x, unsigned *status_r, struct error *e)
 		*status_r = x->s->compose(x->s, x->phone, &x->node, &err, e);
 	x->stamp.in_reply_to = x->s->in_reply_to;
 	x->stamp.references = x->s->references;
+	x->stamp.subject = x->s->subject;
 	return err;
 }
 

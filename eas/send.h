@@ -24,6 +24,7 @@ enum send_status {
 	SEND_NO_RECIPIENT = 119,
 	SEND_FAILED = 120,
 	SEND_TOO_LARGE = 122,
+	SEND_NO_SERIES = 146,
 	SEND_NO_SOURCE = 150,
 	SEND_BAD_ACCOUNT = 166,
 	SEND_BAD_COMBINATION = 178,
@@ -39,12 +40,14 @@ struct send_mail {
 	bool save;              /* SaveInSentItems */
 	bool draft;             /* a stored message: known by its Message-ID alone, and dated when it goes */
 	const struct lookup *source; /* what is replied to or forwarded; NULL: none */
+	const char *instance;   /* which one of a series that is the source: as the phone says it; "" or NULL: all */
 	unsigned verb;          /* FLAG_ANSWERED, FLAG_FORWARDED: what its source becomes; 0 */
 	/* Makes the message's content out of the phone's and the source's. Called only where the mail is really sent. NULL: it goes as it is.
 	 * Sets *node_r (NULL: as it is); other than 0 ends with that status. BUSY through *err_r. */
 	unsigned (*compose)(struct send_mail *s, const struct mime *phone, struct mime_node **node_r, enum err *err_r, struct error *e);
 	void *ctx;
 	const char *in_reply_to, *references; /* set by compose(), for a reply that does not say so itself */
+	const char *subject;                  /* the same, for a mail that has none; NULL */
 };
 
 /* Sends it. OK: *status_r says what became of it (SEND_OK: it is out, or was before). BUSY: run the request again. */
@@ -75,6 +78,7 @@ struct send_stamp {
 	bool redate;            /* also where the message has a Date */
 	const char *in_reply_to;
 	const char *references;
+	const char *subject;    /* for a message that has none; NULL */
 };
 void send_write(struct arena *a, const struct mime *phone, const struct mime_node *node, const struct send_parties *p,
 	const struct send_stamp *stamp, bool bcc, struct buf *out);

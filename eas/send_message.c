@@ -163,6 +163,8 @@ write_header(struct arena *a, struct slice header, const struct send_parties *p,
 		mime_put_date(out, stamp->date);
 	if (!known)
 		buf_printf(out, "Message-ID: %s\r\n", stamp->message_id);
+	if (stamp->subject && !mime_field(a, header, "Subject"))
+		mime_put_text(out, "Subject", stamp->subject);
 	if (stamp->in_reply_to && !mime_field(a, header, "In-Reply-To"))
 		buf_printf(out, "In-Reply-To: %s\r\n", stamp->in_reply_to);
 	if (stamp->references && !mime_field(a, header, "References"))

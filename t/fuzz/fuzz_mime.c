@@ -65,7 +65,8 @@ merge(struct arena *a, const struct mime *m, const struct mime *other, enum comp
 	struct send_parties parties = { .from = "alice@example.com" };
 	struct send_stamp stamp = { .message_id = "<x@y>" };
 	bool as_is = false;
-	struct mime_node *node = compose_mail_merge(a, other, m, how, &as_is);
+	struct compose_source source = { .original = m, .how = how };
+	struct mime_node *node = compose_mail_merge(a, other, &source, &as_is);
 	struct buf out;
 
 	if (!node)

@@ -11,6 +11,7 @@
 #include "eas/clock.h"
 #include "eas/mime.h"
 #include "eas/send.h"
+#include "eas/timezone.h"
 #include "mail_world.h"
 
 #define MAIL "From: alice@example.com\r\nTo: Bob <bob@example.com>, carol@example.com\r\nCc: BOB@example.com\r\nBcc: dan@example.com\r\n" \
@@ -21,7 +22,7 @@ static int
 setup(void **state)
 {
 	*state = mail_world_new(NULL);
-	return 0;
+	return zone_set_default("Europe/Berlin") ? 0 : -1;
 }
 
 static int
@@ -605,22 +606,35 @@ test_smart_in_old_versions(void **state)
 	assert_string_equal(names(mw, sent_mail(mw, 0)), "i.png a.pdf inner.eml");
 }
 
-#define EVENT "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTART:20261130T110000Z\r\nSUMMARY:Lunch\r\nEND:VEVENT\r\n" \
+#define EVENT "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTART:20261130T110000Z\r\nDTEND:20261130T120000Z\r\n" \
+	"SUMMARY:Lunch\r\nLOCATION:Room 1\r\nDESCRIPTION:Bring money\r\nBEGIN:VALARM\r\nTRIGGER:-PT5M\r\nEND:VALARM\r\nEND:VEVENT\r\n" \
 	"END:VCALENDAR\r\n"
+#define SERIES "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:s\r\nORGANIZER;CN=Bob:mailto:bob@example.com\r\n" \
+	"ATTENDEE:mailto:alice@example.com\r\nDTSTART:20261130T110000Z\r\nDTEND:20261130T120000Z\r\nRRULE:FREQ=DAILY;COUNT=4\r\n" \
+	"EXDATE:20261203T110000Z\r\nSUMMARY:Standup\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:s\r\nORGANIZER;CN=Bob:mailto:bob@example.com\r\n" \
+	"ATTENDEE:mailto:alice@example.com\r\nRECURRENCE-ID:20261202T110000Z\r\nDTSTART:20261202T150000Z\r\nDTEND:20261202T160000Z\r\n" \
+	"SUMMARY:Late\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 
-static void
-test_forward_event(void **state)
+static const char *
+add_event(struct mail_world *mw, const char *event)
 {
-	struct mail_world *mw = *state;
-	const char *key = mem_add(mw->w.mem, WORLD_USER, "calendar", NULL, EVENT, 0, BACKEND_NO_DATE);
-	const char *id = mail_world_id(mw, "calendar", key);
+	const char *key = mem_add(mw->w.mem, WORLD_USER, "calendar", NULL, event, 0, BACKEND_NO_DATE);
+
+	return arena_strdup(mw->a, mail_world_id(mw, "calendar", key));
+}
+
+/* 16.x: to people, without a message of the phone's own. */
+static unsigned
+forward_to_carol(struct mail_world *mw, const char *id, const char *client, const char *instance)
+{
 	struct call c;
 
 	call_begin(&c, &mw->w, DEVICE, 161, EAS_SMARTFORWARD);
 	wbxml_start(&c.w, ComposeMail_SmartForward);
-	wbxml_put(&c.w, ComposeMail_ClientId, "f1");
+	wbxml_put(&c.w, ComposeMail_ClientId, client);
 	wbxml_start(&c.w, ComposeMail_Source);
 	wbxml_put(&c.w, ComposeMail_ItemId, id);
+	wbxml_put(&c.w, ComposeMail_InstanceId, instance);
 	wbxml_end(&c.w);
 	wbxml_start(&c.w, AirSyncBase_Body);
 	wbxml_put(&c.w, AirSyncBase_Type, "1");
@@ -633,15 +647,117 @@ test_forward_event(void **state)
 	wbxml_end(&c.w);
 	wbxml_end(&c.w);
 	mail_world_run(&c);
-	assert_int_equal(status_of(&c), 0);
+	unsigned status = status_of(&c);
 	call_end(&c);
+	return status;
+}
+
+static void
+test_forward_event(void **state)
+{
+	struct mail_world *mw = *state;
+	const char *id = add_event(mw, EVENT);
+
+	assert_int_equal(forward_to_carol(mw, id, "f1", NULL), 0);
 	assert_string_equal(sent(mw, 0).to, "carol@example.com");
 	struct mime *m = sent_mail(mw, 0);
-	assert_string_equal(plain_of(mw, m), "fyi");
+	assert_string_equal(mime_field_text(mw->a, m->root->header, "Subject"), "FW: Lunch");
+	const char *plain = plain_of(mw, m);
+	assert_true(text_starts(plain, "fyi\r\n"));
+	assert_non_null(strstr(plain, "Subject: Lunch\r\n"));
+	assert_non_null(strstr(plain, "When: 2026-11-30 12:00 - 13:00 (Europe/Berlin)\r\nWhere: Room 1\r\n\r\nBring money"));
 	assert_non_null(m->calendar);
-	assert_string_equal(m->calendar->method, "REQUEST");
-	assert_string_equal(mime_part_text(mw->a, m->calendar), EVENT);
+	assert_string_equal(m->calendar->method, "PUBLISH"); /* nobody invites */
+	const char *event = mime_part_text(mw->a, m->calendar);
+	assert_non_null(strstr(event, "METHOD:PUBLISH\r\n"));
+	assert_non_null(strstr(event, "SUMMARY:Lunch\r\n"));
+	assert_null(strstr(event, "VALARM"));
+	assert_int_equal(mem_count(mw->w.mem, WORLD_USER, "sent"), 1);
 	assert_int_equal(send(mw, &(struct request){ EAS_SMARTFORWARD, .version = 161, .source = id }), 179);
+	assert_int_equal(forward_to_carol(mw, mail_world_add(mw, "inbox", ORIGINAL), "f2", NULL), 178);
+}
+
+static void
+test_forward_instance(void **state)
+{
+	static const struct {
+		const char *instance, *has, *lacks;
+		unsigned status;
+	} rows[] = {
+		{ NULL, "RRULE:FREQ=DAILY;COUNT=4\r\n", NULL, 0 },
+		{ "2026-12-01T11:00:00.000Z", "RECURRENCE-ID:20261201T110000Z\r\n", "RRULE", 0 },
+		{ "2026-12-01T11:00:00.000Z", "DTSTART:20261201T110000Z\r\n", "SUMMARY:Late", 0 },
+		{ "20261202T110000Z", "DTSTART:20261202T150000Z\r\n", "Standup", 0 },
+		{ "2026-12-03T11:00:00.000Z", NULL, NULL, 150 }, /* deleted */
+		{ "2027-12-03T11:00:00.000Z", NULL, NULL, 150 },
+	};
+	struct mail_world *mw = *state;
+	const char *id = add_event(mw, SERIES), *single = add_event(mw, EVENT);
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct request q = { EAS_SMARTFORWARD, .mime = ANSWER, .source = id, .instance = rows[i].instance,
+			.client = arena_printf(mw->a, "c%zu", i), .version = i % 2 ? 141 : 140 };
+		q.mime = arena_printf(mw->a, "X-Try: %zu\r\n%s", i, ANSWER);
+		assert_int_equal(send(mw, &q), rows[i].status);
+		if (rows[i].status)
+			continue;
+		struct mime *m = sent_mail(mw, n++);
+		assert_true(text_starts(plain_of(mw, m), "Because.\r\n"));
+		assert_string_equal(m->calendar->method, "REQUEST");
+		const char *event = mime_part_text(mw->a, m->calendar);
+		assert_non_null(strstr(event, rows[i].has));
+		assert_non_null(strstr(event, "ORGANIZER;CN=Bob:mailto:bob@example.com\r\n"));
+		assert_true(!rows[i].lacks || !strstr(event, rows[i].lacks));
+	}
+	assert_int_equal(sent_count(mw), n);
+	assert_int_equal(send(mw, &(struct request){ EAS_SMARTFORWARD, .mime = ANSWER, .source = single, .client = "x",
+		.instance = "2026-11-30T11:00:00.000Z" }), 146);
+	assert_int_equal(forward_to_carol(mw, id, "f1", "2026-12-02T11:00:00.000Z"), 0);
+	assert_string_equal(mime_field_text(mw->a, sent_mail(mw, n)->root->header, "Subject"), "FW: Late");
+	/* with the same words: another instance is another mail, the same one is a repeat */
+	assert_int_equal(forward_to_carol(mw, id, "f2", "2026-12-01T11:00:00.000Z"), 0);
+	assert_int_equal(forward_to_carol(mw, id, "f3", "2026-12-01T11:00:00.000Z"), 0);
+	assert_int_equal(sent_count(mw), n + 2);
+}
+
+/* A reply quotes the instance, and invites nobody. */
+static void
+test_reply_to_instance(void **state)
+{
+	struct mail_world *mw = *state;
+	const char *id = add_event(mw, SERIES);
+
+	assert_int_equal(send(mw, &(struct request){ EAS_SMARTREPLY, .mime = ANSWER, .source = id,
+		.instance = "2026-12-02T11:00:00.000Z" }), 0);
+	struct mime *m = sent_mail(mw, 0);
+	const char *plain = plain_of(mw, m);
+	assert_null(m->calendar);
+	assert_non_null(strstr(plain, "> From: \"Bob\" <bob@example.com>\r\n"));
+	assert_non_null(strstr(plain, "> Subject: Late\r\n"));
+	assert_non_null(strstr(plain, "> When: 2026-12-02 16:00 - 17:00 (Europe/Berlin)\r\n"));
+}
+
+/* The same from the invitation that came by mail. */
+static void
+test_forward_instance_of_invitation(void **state)
+{
+	struct mail_world *mw = *state;
+	const char *id = mail_world_add(mw, "inbox", "From: bob@example.com\r\nSubject: Standup\r\nMessage-ID: <i@x>\r\nContent-Type: text/calendar; "
+		"method=REQUEST\r\n\r\n" SERIES);
+
+	assert_int_equal(send(mw, &(struct request){ EAS_SMARTFORWARD, .mime = ANSWER, .source = id,
+		.instance = "2026-12-02T11:00:00.000Z" }), 0);
+	const char *event = mime_part_text(mw->a, sent_mail(mw, 0)->calendar);
+	assert_non_null(strstr(event, "SUMMARY:Late\r\n"));
+	assert_null(strstr(event, "RRULE"));
+	assert_int_equal(send(mw, &(struct request){ EAS_SMARTFORWARD, .mime = "X-Other: 1\r\n" ANSWER, .source = id, .client = "c2",
+		.instance = "2026-12-03T11:00:00.000Z" }), 150);
+	/* nothing to be narrowed: the mail as it is */
+	id = mail_world_add(mw, "inbox", ORIGINAL);
+	assert_int_equal(send(mw, &(struct request){ EAS_SMARTFORWARD, .mime = ANSWER, .source = id, .client = "c3",
+		.instance = "2026-12-03T11:00:00.000Z" }), 0);
+	assert_string_equal(names(mw, sent_mail(mw, 1)), "i.png a.pdf inner.eml");
 }
 
 int
@@ -655,7 +771,8 @@ main(void)
 		CASE(test_repeat_without_date), CASE(test_died_before_data), CASE(test_died_in_data), CASE(test_refused_by_server),
 		CASE(test_intent_first), CASE(test_copy_fails), CASE(test_copy_busy), CASE(test_draft), CASE(test_reply), CASE(test_forward),
 		CASE(test_replace_mime), CASE(test_closed_mails), CASE(test_sources_that_are_not), CASE(test_smart_in_old_versions),
-		CASE(test_forward_event) };
+		CASE(test_forward_event), CASE(test_forward_instance), CASE(test_reply_to_instance),
+		CASE(test_forward_instance_of_invitation) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
