@@ -7,6 +7,7 @@
 #include "backend/dav/href.h"
 #include "backend/dav/link.h"
 #include "backend/dav/session.h"
+#include "backend/tls/tls.h"
 #include "base/text.h"
 
 #define FIELD(name) offsetof(struct dav_settings, name)
@@ -102,6 +103,8 @@ dav_open(const struct dav_kind *kind, struct conf *conf, struct backend **b_r, s
 		err = conf_bind(conf, kind->name, rows, ARRAY_LEN(rows), &b->set, e);
 	if (!err)
 		err = settings_check(b, e);
+	if (!err && !(b->http.trust = tls_trust_get(b->set.ca_file)))
+		err = err_set(e, ERR_NOMEM, "out of memory for %s", kind->name);
 	if (err) {
 		dav_close(&b);
 		return err;
@@ -123,6 +126,7 @@ dav_close(struct backend **b)
 {
 	if (!*b)
 		return;
+	tls_trust_put(&(*b)->http.trust);
 	conf_unref(&(*b)->conf);
 	arena_free(&(*b)->arena);
 	free(*b);

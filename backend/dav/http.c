@@ -9,6 +9,7 @@
 
 #include "backend/dav/href.h"
 #include "backend/dav/link.h"
+#include "backend/tls/tls.h"
 #include "base/count.h"
 #include "base/text.h"
 
@@ -95,7 +96,7 @@ dav_http_open(const struct dav_http_settings *set, const char *user, const char 
 	h->password = strdup(password);
 	h->authorization = basic_header(user, password);
 	h->curl = curl_easy_init();
-	enum err err = dav_link_get(set->origin, user, password, &h->link, e);
+	enum err err = dav_link_get(set->origin, set->ca_file, user, password, &h->link, e);
 	if (!err && (!h->user || !h->password || !h->authorization || !h->curl ||
 			    curl_easy_setopt(h->curl, CURLOPT_SHARE, dav_link_share(h->link)) != CURLE_OK))
 		err = err_set(e, ERR_NOMEM, "out of memory for a session");
@@ -303,8 +304,6 @@ limits_set(struct dav_http *h, int64_t left)
 #endif
 	curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, h->set->verify ? 1L : 0L);
 	curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, h->set->verify ? 2L : 0L);
-	if (h->set->ca_file)
-		curl_easy_setopt(c, CURLOPT_CAINFO, h->set->ca_file);
 	if (h->set->user_agent)
 		curl_easy_setopt(c, CURLOPT_USERAGENT, h->set->user_agent);
 }
@@ -354,6 +353,8 @@ transfer_failed(struct exchange *x, CURLcode code, struct error *e)
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_BAD_CONTENT_ENCODING:
 		return err_set(e, ERR_PEER, "%s: %s: %s", name, method, why);
+	case CURLE_SSL_CACERT_BADFILE:
+		return err_set(e, ERR_UNAVAILABLE, "%s: no certificates can be read that would vouch for %s (ca_file)", name, h->set->origin);
 	default:
 		h->timed_out = code == CURLE_OPERATION_TIMEDOUT;
 		return err_set(e, ERR_UNAVAILABLE, "%s: %s %s: %s", name, method, h->set->origin, why);
@@ -397,6 +398,8 @@ transfer(struct exchange *x, const char *path, struct error *e)
 	curl_easy_reset(h->curl);
 	curl_easy_setopt(h->curl, CURLOPT_SHARE, dav_link_share(h->link)); /* the link's cookies again, */
 	curl_easy_setopt(h->curl, CURLOPT_COOKIEFILE, "");                 /* and to be used */
+	if (h->set->verify && !tls_trust_apply(h->set->trust, h->curl))
+		return err_set(e, ERR_NOMEM, "%s: out of memory for a request", h->set->name);
 	limits_set(h, left < most ? left : most);
 	credentials_set(h);
 	request_set(x, url, headers);

@@ -23,7 +23,8 @@
 struct dav_http_settings {
 	const char *name;    /* of the module, for messages */
 	const char *origin;
-	const char *ca_file; /* NULL: the system's */
+	const char *ca_file;     /* NULL: the system's */
+	struct tls_trust *trust; /* in what is there; borrowed */
 	const char *user_agent;
 	bool verify;
 	uint64_t connect, answer; /* seconds */

@@ -88,11 +88,11 @@ link_new(const unsigned char *id)
 	return l;
 }
 
-/* Each part is hashed with its NUL, so that no two triples look the same. */
+/* Each part is hashed with its NUL, so that no two lists of them look the same. */
 static bool
-link_id(const char *origin, const char *user, const char *password, unsigned char *id)
+link_id(const char *origin, const char *ca_file, const char *user, const char *password, unsigned char *id)
 {
-	const char *parts[] = { origin, user, password };
+	const char *parts[] = { origin, ca_file ? ca_file : "", user, password };
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
 		EVP_DigestUpdate(ctx, links.key, sizeof links.key) == 1;
@@ -104,10 +104,11 @@ link_id(const char *origin, const char *user, const char *password, unsigned cha
 }
 
 enum err
-dav_link_get(const char *origin, const char *user, const char *password, struct dav_link **l_r, struct error *e)
+dav_link_get(const char *origin, const char *ca_file, const char *user, const char *password, struct dav_link **l_r,
+	struct error *e)
 {
 	unsigned char id[ID_LEN];
-	if (!link_id(origin, user, password, id))
+	if (!link_id(origin, ca_file, user, password, id))
 		return err_set(e, ERR_NOMEM, "out of memory for a session");
 	pthread_mutex_lock(&links.lock);
 	struct dav_link *l = links.first;

@@ -21,9 +21,10 @@ struct dav_link;
 /* Before any thread starts, once per module. */
 enum err dav_link_global(struct error *e) NODISCARD;
 
-/* The link of these three, made if there is none; give it back with dav_link_put(). */
-enum err dav_link_get(const char *origin, const char *user, const char *password, struct dav_link **l_r, struct error *e)
-	NODISCARD;
+/* The link of these four, made if there is none; give it back with dav_link_put(). ca_file (NULL: the system's) is one of them
+ * because a TLS session that is resumed is not verified again. */
+enum err dav_link_get(const char *origin, const char *ca_file, const char *user, const char *password, struct dav_link **l_r,
+	struct error *e) NODISCARD;
 /* Stores NULL. The last one to give it back ends it; its easy handles must be closed by then. */
 void dav_link_put(struct dav_link **l);
 

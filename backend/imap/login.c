@@ -1,9 +1,7 @@
-#include <openssl/ssl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "backend/imap/conn.h"
+#include "backend/tls/tls.h"
 #include "base/text.h"
 
 /* RFC 5530 codes of a refused login that say nothing against the credentials. */
@@ -111,32 +109,6 @@ give_up(void *ctx, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal, cur
 	return curl_easy_getinfo(dial->curl, CURLINFO_CONNECT_TIME_T, &connected) == CURLE_OK && connected == 0;
 }
 
-/* Each connection has a TLS context of its own, and the system's bundle parsed would be most of its memory (and
- * time): from the directory of hashed names only what is needed is read. */
-static bool
-trust(CURL *curl, const char *ca_file)
-{
-	const char *dir = curl_version_info(CURLVERSION_NOW)->capath;
-	if (ca_file)
-		return curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
-			curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK;
-	if (dir && access(dir, R_OK | X_OK) == 0)
-		return curl_easy_setopt(curl, CURLOPT_CAINFO, NULL) == CURLE_OK &&
-			curl_easy_setopt(curl, CURLOPT_CAPATH, dir) == CURLE_OK;
-	return true;
-}
-
-/* 32 kB of record buffers per connection are given back while nothing is in them. */
-static CURLcode
-spare_buffers(CURL *curl, void *ctx, void *unused)
-{
-	(void)curl, (void)unused;
-	const char *library = curl_version_info(CURLVERSION_NOW)->ssl_version;
-	if (library && strstr(library, "OpenSSL"))
-		SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-	return CURLE_OK;
-}
-
 bool
 imap_curl_common(CURL *curl, const struct backend *b, int tls, struct imap_dial *dial)
 {
@@ -154,8 +126,7 @@ imap_curl_common(CURL *curl, const struct backend *b, int tls, struct imap_dial 
 	ok = ok && curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, 120L) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, 30L) == CURLE_OK;
-	return ok && trust(curl, b->set.ca_file) &&
-		curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, spare_buffers) != CURLE_OUT_OF_MEMORY;
+	return ok && tls_trust_apply(b->trust, curl);
 }
 
 static bool
@@ -201,7 +172,9 @@ failed(const struct imap_conn *c, CURLcode code, const struct heard *h, const ch
 	}
 	if (code == CURLE_LOGIN_DENIED)
 		return err_set(e, ERR_UNAVAILABLE, "%s offers no way to log in here (no TLS? see tls in [imap])", host);
-	if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+	if (code == CURLE_SSL_CACERT_BADFILE)
+		return err_set(e, ERR_UNAVAILABLE, "%s: no certificates can be read that would vouch for it (ca_file in [imap])", host);
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
 		return err_set(e, ERR_UNAVAILABLE, "certificate of %s is not trusted: %s (ca_file in [imap] can name its CA)", host,
 			error[0] ? error : curl_easy_strerror(code));
 	if (code == CURLE_USE_SSL_FAILED)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/imap/conn.h"
+#include "backend/tls/tls.h"
 #include "base/setid.h"
 #include "base/text.h"
 
@@ -98,6 +99,7 @@ backend_close(struct backend **pb)
 		return;
 	free(b->host);
 	free(b->smtp_url);
+	tls_trust_put(&b->trust);
 	conf_unref(&b->conf);
 	free(b);
 }
@@ -162,6 +164,8 @@ backend_open(struct conf *conf, struct backend **b_r, struct error *e)
 	if (!err && !b->set.domain)
 		b->set.domain = conf_get(conf, "server", "domain");
 	err = err ? err : check(b, e);
+	if (!err && !(b->trust = tls_trust_get(b->set.ca_file)))
+		err = err_set(e, ERR_NOMEM, "no memory");
 	if (!err)
 		*b_r = TAKE(b);
 	return err;

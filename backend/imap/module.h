@@ -32,6 +32,7 @@ struct backend {
 	char *host;        /* "imaps://mail.example.org:993" */
 	char *smtp_url;    /* NULL: none; with the name for EHLO as its path */
 	int tls, smtp_tls; /* AUTO resolved */
+	struct tls_trust *trust;
 };
 
 struct imap_conn;

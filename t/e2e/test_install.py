@@ -206,12 +206,13 @@ class Install(Case):
         for name in ("cpush", "cpush-admin", "imap.so", "caldav.so", "carddav.so", "local.so", "cpush.service", "cpush-spawn.service",
                      "cpush.socket", "cpush.conf", "mariadb.sql", "fail2ban-filter.conf", "nginx.conf.example", "README.md"):
             self.assertIn(name, names)
-        # The installed program is the one that the unit starts, and it finds libcpush-dav.so beside its modules.
+        # The installed program is the one that the unit starts, and its modules find the libraries that stand beside them.
         unit = next(tree.rglob("cpush.service")).read_text()
         started = re.search(r"^ExecStart=(\S+)", unit, re.M)[1]
         self.assertTrue((tree / started.lstrip("/")).is_file(), started)
-        linked = subprocess.run(["ldd", str(next(tree.rglob("caldav.so")))], capture_output=True, text=True).stdout
-        self.assertRegex(linked, r"libcpush-dav\.so => \S*" + re.escape(str(tree)))
+        for module, library in (("caldav", "dav"), ("caldav", "tls"), ("imap", "tls")):
+            linked = subprocess.run(["ldd", str(next(tree.rglob(f"{module}.so")))], capture_output=True, text=True).stdout
+            self.assertRegex(linked, rf"libcpush-{library}\.so => \S*" + re.escape(str(tree)))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ check() {
 			if (target == "base")
 				return 1
 			if (room ~ "^backend/")
-				return target == "backend" || (room ~ "^backend/(caldav|carddav)$" && target == "backend/dav")
+				return target == "backend" || (room ~ "^backend/(caldav|carddav)$" && target == "backend/dav") ||
+					(room ~ "^backend/(imap|dav)$" && target == "backend/tls")
 			if (room == "eas")
 				return target ~ "^(wbxml|state|backend)$"
 			if (room == "fcgi")
@@ -32,7 +33,8 @@ check() {
 			if (header == "backend/account.h")
 				return room !~ "^backend/"
 			return header ~ "^base/[^/]*[.]h$" || header == "wbxml/wbxml.h" || header == "state/state.h" ||
-				header == "backend/backend.h" || header == "backend/dav/dav.h" || header == "eas/eas.h"
+				header == "backend/backend.h" || header == "backend/dav/dav.h" || header == "backend/tls/tls.h" ||
+				header == "eas/eas.h"
 		}
 		function complain(what) {
 			printf "%s:%d: %s\n", FILENAME, FNR, what
@@ -109,6 +111,7 @@ self_test() {
 	finds backend/other.c backend/imap/conn.h
 	finds backend/imap/other.c backend/account.h
 	finds backend/imap/other.c backend/dav/dav.h
+	finds backend/local/other.c backend/tls/tls.h
 	finds backend/imap/other.c wbxml/wbxml.h
 	finds backend/local/other.c backend/imap/conn.h
 	finds backend/caldav/other.c backend/dav/http.h

@@ -277,7 +277,7 @@ cookies(struct kit *k)
 	struct curl_slist *list = NULL;
 	size_t n = 0;
 	CURL *c = curl_easy_init();
-	assert_int_equal(dav_link_get(arena_printf(k->a, "http://127.0.0.1:%u", fake_port(k->fake)), "alice@example.org", "secret", &l, &k->e), ERR_OK);
+	assert_int_equal(dav_link_get(arena_printf(k->a, "http://127.0.0.1:%u", fake_port(k->fake)), NULL, "alice@example.org", "secret", &l, &k->e), ERR_OK);
 	assert_int_equal(curl_easy_setopt(c, CURLOPT_SHARE, dav_link_share(l)), CURLE_OK);
 	assert_int_equal(curl_easy_getinfo(c, CURLINFO_COOKIELIST, &list), CURLE_OK);
 	for (const struct curl_slist *at = list; at; at = at->next)
