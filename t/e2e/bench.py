@@ -297,15 +297,21 @@ class Bench:
             self.cpush.send_signal(how)
         return self.cpush.wait(30)
 
+    def sockets(self):
+        """Of the responders that nginx asks."""
+        return [self.socket]
+
     def start_nginx(self):
         d = self.dir / "nginx"
         d.mkdir()
         user = "user root;" if os.geteuid() == 0 else ""
+        servers = " ".join(f"server unix:{s} max_fails=0;" for s in self.sockets())
         (d / "nginx.conf").write_text(f"""
-daemon off; {user} worker_processes 1; pid {d}/pid; error_log {d}/error.log warn;
+daemon off; {user} worker_processes 1; pid {d}/pid; error_log {d}/error.log crit;
 events {{ worker_connections 8192; }}
 http {{
   access_log off; client_body_temp_path {d}/body; fastcgi_temp_path {d}/fcgi; proxy_temp_path {d}/p; uwsgi_temp_path {d}/u; scgi_temp_path {d}/s;
+  upstream cpush {{ {servers} }}
   server {{
     listen 127.0.0.1:{self.port};
     client_max_body_size 64m;
@@ -315,7 +321,8 @@ http {{
       fastcgi_param REMOTE_USER "";
       fastcgi_read_timeout 3780s; fastcgi_send_timeout 300s; send_timeout 300s;
       fastcgi_ignore_client_abort off;
-      fastcgi_pass unix:{self.socket};
+      fastcgi_next_upstream off;
+      fastcgi_pass cpush;
     }}
   }}
 }}

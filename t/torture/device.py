@@ -9,16 +9,15 @@ import time
 import zlib
 
 import kinds
+import reads
+import waits
 import wbxml
+from ledger import Violation
 from phone import Phone
 from wbxml import children, find, text
 
 MAIL, DRAFTS, TRASH = (2, 4, 5, 12), 3, 4
 AGAIN = ("5", "16", "111")      # "try again", of a collection or of all
-
-
-class Violation(Exception):
-    pass
 
 
 class Command:
@@ -48,6 +47,8 @@ class Device(Phone):
         self.synced = {f.id: f for f in wanted if not f.name.startswith("Entw")}
         for f in self.synced.values():
             f.group, f.tries = None, {}         # commands without an answer; values tried since the last one
+            f.filter = self.rng.choice([0, *self.kind(f).filters])
+            f.made, f.news = set(), 0           # tokens of what was made or moved there by itself; commands in the last answer
         self.until(lambda: self.sync_some(list(self.synced.values()), key="0") and all(f.key != "0" for f in self.synced.values()))
 
     def folder_sync_once(self):
@@ -85,8 +86,12 @@ class Device(Phone):
     def exchange(self, command, body, content_type="application/vnd.ms-sync.wbxml", **parameters):
         """The answer; None: it was lost, or says "try again"."""
         how = self.session.trouble()
+        return self.hear(command, how, lambda: self.over_the_line(how, command, body, content_type, parameters))
+
+    def hear(self, command, how, get):
+        """What get() gives, as exchange() does."""
         try:
-            answer = self.over_the_line(how, command, body, content_type, parameters)
+            answer = get()
         except (OSError, http.client.HTTPException) as error:
             self.say(f"{command}: {type(error).__name__}")
             return self.may_be(type(error).__name__, command)
@@ -150,6 +155,8 @@ class Device(Phone):
         token, mine, theirs = held[id]
         if luck < 0.8 and self.is_mine(token):
             verb = "send" if kind is kinds.Draft and luck > 0.7 else "change"
+            if kind is kinds.Event and self.rng.random() < 0.2:
+                theirs = kind.theirs(self.rng)
             return Command(verb, id, token, (token, kind.mine(self.rng), theirs))
         return Command("delete", id, token) if luck > 0.7 else None
 
@@ -181,35 +188,45 @@ class Device(Phone):
         if luck < 0.17:
             self.choose_mail()
             return self.send_mail()
+        if luck < 0.23:
+            return waits.wait(self)
+        if luck < 0.29:
+            return reads.read(self)
         folders = self.rng.sample(list(self.synced.values()), self.rng.choice([1, 1, 2, 3, len(self.synced)]))
         for f in folders:
             f.group = self.vary(f, f.group) if f.group is not None else self.unique(self.compose(f))
+            if self.rng.random() < 0.1:
+                f.filter = self.rng.choice(list(self.kind(f).filters))
         return self.sync_some(folders, changes=self.rng.random() < 0.85, wins=self.rng.random() < 0.3, moves=self.rng.random() < 0.8)
 
     @staticmethod
     def unique(commands):
         return list({c.id: c for c in commands}.values())
 
-    def sync_some(self, folders, key=None, changes=True, wins=False, moves=True):
-        """One Sync. True: it was answered; then self.told says whether there was anything in it."""
+    def sync_body(self, folders, key=None, changes=True, wins=False, moves=True, more=()):
         collections = []
         for f in folders:
             for c in f.group or ():
                 self.note_try(f, c, moves)
-            options = self.options_of(f)
+            options = self.options_of(f, filter=f.filter)
             options[1].append(("AirSync:Conflict", "0" if wins else "1"))
             commands = [self.wire(f, c) for c in f.group or ()]
             collections.append(self.collection(f, commands, options=options, changes=changes or not commands, moves=moves,
                                                key=key if f.key == "0" else None))
-        self.say("Sync " + "; ".join(f"{f.name} {f.key}" + "".join(f", {c}" for c in f.group or ()) for f in folders))
-        answer = self.exchange("Sync", wbxml.encode(self.sync_tree(*collections)))
-        if answer is None:
-            return False
+        self.say("Sync " + "; ".join(f"{f.name} {f.key}, filter {f.filter}" + "".join(f", {c}" for c in f.group or ()) for f in folders))
+        return wbxml.encode(self.sync_tree(*collections, more=more))
+
+    def sync_some(self, folders, moves=True, **more):
+        """One Sync. True: it was answered; then self.told says whether there was anything in it."""
+        answer = self.exchange("Sync", self.sync_body(folders, moves=moves, **more))
+        return answer is not None and self.take_some(folders, answer, moves)
+
+    def take_some(self, folders, answer, moves=True):
         self.told = False
         if not answer.body:
             self.refuse(any(f.group for f in folders), "commands without an answer")
             for f in folders:
-                f.group, f.more = None, False
+                f.group, f.more, f.news = None, False, 0
             return True
         status = text(answer.tree, "AirSync:Status")
         if status not in (None, "1"):
@@ -217,7 +234,7 @@ class Device(Phone):
             return False
         by_id = {text(c, "AirSync:CollectionId"): c for c in children(find(answer.tree, "AirSync:Collections"))}
         self.refuse(set(by_id) - {f.id for f in folders}, "a collection that was not asked for")
-        return all([self.take_answer(f, by_id.get(f.id), moves) for f in folders])
+        return all([self.take_answer(f, by_id.get(f.id)) for f in folders])
 
     def wire(self, folder, c):
         kind = self.kind(folder)
@@ -246,8 +263,9 @@ class Device(Phone):
         if condition:
             raise Violation(f"{self.device}: {what}")
 
-    def take_answer(self, folder, c, moves):
+    def take_answer(self, folder, c):
         """True: this collection has had its answer."""
+        folder.news = 0
         if c is None:
             self.refuse(folder.group, f"{folder.name}: commands without an answer")
             folder.more = False
@@ -262,6 +280,7 @@ class Device(Phone):
         folder.more = find(c, "AirSync:MoreAvailable") is not None
         self.refuse(folder.more and key == folder.key, f"{folder.name}: MoreAvailable with the old key")
         commands = children(find(c, "AirSync:Commands"))
+        folder.news = len(commands)
         if key != folder.key or commands:
             self.told = True
         for command in commands:
@@ -297,6 +316,7 @@ class Device(Phone):
         if c.verb == "add":
             self.refuse(id in folder.items, f"{folder.name}: two of its own: {id}")
             folder.items[id] = ("AirSync:ApplicationData", kind.to_phone(c.content, self.version, True) + self.at_first(kind))
+            folder.made.add(c.token)
             ledger.acknowledged(c.token, folder.tries[c.token])
         elif c.verb == "delete":
             folder.items.pop(id, None)
@@ -362,6 +382,7 @@ class Device(Phone):
         self.refuse(status not in ("3", "1"), f"MoveItems: Status {status}")
         if status == "3":
             self.refuse(new in target.items, f"MoveItems: {new} is there already")
+            target.made.add(kinds.Mail.from_phone(source.items[id])[0])
             target.items[new] = source.items.pop(id)
             self.dropped.add(id)
         self.moving = None

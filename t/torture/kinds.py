@@ -2,7 +2,10 @@
 
 Every item carries a token that no other has, where it can be seen from both sides, and two fields that can be edited apart: `mine`, which
 only one phone edits, and `theirs`, which other people edit on the servers. So content is (token, mine, theirs), whoever reads it.
+
+Mails and events have an age in days, far enough from the edge of every filter that a day more or less makes no difference.
 """
+import datetime
 import email
 import re
 
@@ -19,15 +22,52 @@ def fields_of(component, native):
     return {m[1].upper(): m[2] for m in re.finditer(r"^([\w-]+)[^:\r\n]*:([^\r\n]*)", unfolded, re.M)}
 
 
-class Event:
-    name, type, collection, suffix = "event", 8, "calendar", "ics"
+def today():
+    return datetime.datetime.now(datetime.timezone.utc).date()
+
+
+class Kind:
+    """filters: days that a FilterType of the class reaches back [MS-ASCMD 2.2.3.68.2]; 0: all."""
+    filters = {0: None}
+
+    @classmethod
+    def fresh(cls, rng):
+        return cls.mine(rng), cls.theirs(rng)
 
     @staticmethod
-    def fresh(rng):
-        return f"Room {rng.randrange(10**6)}", str(rng.randrange(10, 20))
+    def age(content):
+        return 0
+
+    @classmethod
+    def newest(cls, rng):
+        """`theirs` of an item that every filter admits."""
+        return cls.theirs(rng)
+
+    @classmethod
+    def admits(cls, filter, age):
+        return cls.filters[filter] is None or age <= cls.filters[filter]
+
+
+class Event(Kind):
+    """`theirs` is its hour, the day with it: other people move it over the edges of filters."""
+    name, type, collection, suffix = "event", 8, "calendar", "ics"
+    filters = {0: None, 4: 14, 5: 31, 6: 92, 7: 183}
+    AGES = (-5, 5, 20, 60, 130, 260)
 
     mine = staticmethod(lambda rng: f"Room {rng.randrange(10**6)}")
-    theirs = staticmethod(lambda rng: str(rng.randrange(10, 20)))
+
+    @classmethod
+    def theirs(cls, rng, ages=AGES):
+        day = today() - datetime.timedelta(rng.choice(ages))
+        return f"{day:%Y%m%d}T{rng.randrange(10, 20)}"
+
+    @classmethod
+    def newest(cls, rng):
+        return cls.theirs(rng, cls.AGES[:1])
+
+    @staticmethod
+    def age(content):
+        return (today() - datetime.datetime.strptime(content[2][:8], "%Y%m%d").date()).days
 
     @staticmethod
     def to_phone(content, version, new):
@@ -35,7 +75,7 @@ class Event:
         out = [("Calendar:DtStamp", "20260105T080000Z")] if version < "16" else []
         if version < "16" and new:
             out.append(("Calendar:UID", f"{token}@phone"))
-        return out + [("Calendar:StartTime", f"20260301T{theirs}0000Z"), ("Calendar:EndTime", f"20260301T{theirs}3000Z"),
+        return out + [("Calendar:StartTime", f"{theirs}0000Z"), ("Calendar:EndTime", f"{theirs}3000Z"),
                       ("Calendar:Subject", token), ("Calendar:Location", mine), ("Calendar:AllDayEvent", "0"),
                       ("Calendar:BusyStatus", "2"), ("Calendar:Sensitivity", "0")]
 
@@ -45,36 +85,34 @@ class Event:
         if location is None:
             location = text(data, "AirSyncBase:Location", "AirSyncBase:DisplayName")
         start = re.sub(r"\W", "", text(data, "Calendar:StartTime"))
-        return text(data, "Calendar:Subject"), location or "", start[9:11]
+        return text(data, "Calendar:Subject"), location or "", start[:11]
 
     @staticmethod
     def to_server(content):
         token, mine, theirs = content
         return (f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//T//EN\r\nBEGIN:VEVENT\r\nUID:{token}@server\r\nDTSTAMP:20260101T000000Z\r\n"
-                f"DTSTART:20260301T{theirs}0000Z\r\nDTEND:20260301T{theirs}3000Z\r\nSUMMARY:{token}\r\nLOCATION:{mine}\r\n"
+                f"DTSTART:{theirs}0000Z\r\nDTEND:{theirs}3000Z\r\nSUMMARY:{token}\r\nLOCATION:{mine}\r\n"
                 "X-EXTRA:kept\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n").encode()
 
     @staticmethod
     def from_server(native):
         f = fields_of("VEVENT", native)
-        return f["SUMMARY"], f.get("LOCATION", ""), f["DTSTART"][9:11]
+        return f["SUMMARY"], f.get("LOCATION", ""), f["DTSTART"][:11]
 
     @staticmethod
     def edit(native, theirs):
-        native = re.sub(rb"(DTSTART[^:\r\n]*:\d{8}T)\d\d", rb"\g<1>" + theirs.encode(), native)
-        return re.sub(rb"(DTEND[^:\r\n]*:\d{8}T)\d\d", rb"\g<1>" + theirs.encode(), native)
+        native = re.sub(rb"(DTSTART[^:\r\n]*:)\d{8}T\d\d", rb"\g<1>" + theirs.encode(), native)
+        return re.sub(rb"(DTEND[^:\r\n]*:)\d{8}T\d\d", rb"\g<1>" + theirs.encode(), native)
 
 
-class Task:
+class Task(Kind):
+    """Never complete: each filter admits it."""
     name, type, collection, suffix = "task", 7, "tasks", "ics"
+    filters = {0: None, 8: None}
     PRIORITY = {"9": "0", "5": "1", "1": "2"}
 
     mine = staticmethod(lambda rng: f"Note {rng.randrange(10**6)}")
     theirs = staticmethod(lambda rng: rng.choice("012"))
-
-    @classmethod
-    def fresh(cls, rng):
-        return cls.mine(rng), cls.theirs(rng)
 
     @staticmethod
     def to_phone(content, version, new):
@@ -107,15 +145,11 @@ class Task:
         return re.sub(rb"(\r\nPRIORITY[^:\r\n]*:)\d", rb"\g<1>" + priority, native)
 
 
-class Contact:
+class Contact(Kind):
     name, type, collection, suffix = "contact", 9, "contacts", "vcf"
 
     mine = staticmethod(lambda rng: f"+49 {rng.randrange(10**6)}")
     theirs = staticmethod(lambda rng: f"a{rng.randrange(10**6)}@example.org")
-
-    @classmethod
-    def fresh(cls, rng):
-        return cls.mine(rng), cls.theirs(rng)
 
     @staticmethod
     def to_phone(content, version, new):
@@ -145,9 +179,11 @@ class Contact:
         return re.sub(rb"(\r\nEMAIL[^:\r\n]*:)[^\r\n]*", rb"\g<1>" + theirs.encode(), native)
 
 
-class Mail:
+class Mail(Kind):
     """Read is the phone's, the flag other people's."""
     name = "mail"
+    filters = {0: None, 1: 1, 2: 3, 3: 7, 4: 14, 5: 31}
+    AGES = (0, 5, 10, 20, 60)
 
     mine = staticmethod(lambda rng: rng.choice("01"))
     theirs = staticmethod(lambda rng: rng.choice("01"))
@@ -166,12 +202,11 @@ class Mail:
         return str(email.message_from_bytes(raw)["Subject"]), str(int("\\Seen" in flags)), str(int("\\Flagged" in flags))
 
 
-class Draft:
+class Draft(Mail):
     """A mail in Drafts, from 16.0: its text is the phone's."""
     name = "draft"
 
     mine = staticmethod(lambda rng: f"Text {rng.randrange(10**6)}")
-    theirs = Mail.theirs
 
     @classmethod
     def fresh(cls, rng):

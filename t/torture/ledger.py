@@ -1,6 +1,10 @@
 """What must not be lost, and what must not be there twice, whatever became of phone and server: both could agree on a loss."""
 
 
+class Violation(Exception):
+    """Of what is promised to a phone."""
+
+
 class Ledger:
     def __init__(self, user, broken):
         self.user, self.count = user, 0

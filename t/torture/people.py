@@ -1,12 +1,14 @@
 """Other people: they change the same mailboxes, calendars and address books meanwhile, straight on the servers; and what the servers hold."""
 import base64
 import http.client
+import imaplib
 import pathlib
-import re
+import time
 import urllib.parse
 
 import kinds
 
+DAY = 86400
 FOLDERS = ("INBOX", "Archive", "Trash", "Drafts", "Sent")
 
 
@@ -18,7 +20,7 @@ class People:
         self.base = urllib.parse.urlsplit(dav.url)
         self.data = next(p for p in (pathlib.Path(dav.values["RADICALE_DATA"]) / n / user
                                      for n in ("collections/collection-root", "collection-root")) if p.is_dir())
-        self.http = None
+        self.http, self.ages = None, {}
 
     def close(self):
         if self.http:
@@ -27,12 +29,14 @@ class People:
 
     # -- mail
 
-    def deliver(self, folder="INBOX"):
+    def deliver(self, folder="INBOX", age=None):
+        """age: in days; else by chance."""
         token = self.ledger.token("mail")
         raw = kinds.MIME.format(user="ada", token=token, id=f"Message-ID: <{token}@people>\r\n", body=f"Text of {token}")
         flags = self.rng.choice([None, "\\Seen", "\\Flagged"])
-        self.say(f"people: {token} comes to {folder}")
-        self.imap.append(folder, flags, None, raw.encode())
+        age = self.rng.choice(kinds.Mail.AGES) if age is None else age
+        self.say(f"people: {token} comes to {folder}, {age} days old")
+        self.imap.append(folder, flags, imaplib.Time2Internaldate(time.time() - age * DAY), raw.encode())
         self.ledger.made(token, str(int(flags == "\\Seen")))
 
     def uids(self, folder):
@@ -66,15 +70,16 @@ class People:
             self.imap.expunge()
 
     def mails(self):
-        """{folder: [content]}"""
-        out = {}
+        """{folder: [content]}; the ages of all are noted."""
+        out, now = {}, time.time()
         for folder in FOLDERS:
             kind = kinds.Draft if folder == "Drafts" else kinds.Mail
             out[folder] = []
             self.imap.select(folder, readonly=True)
-            for part in self.imap.fetch("1:*", "(FLAGS BODY.PEEK[])")[1] if self.imap.search(None, "ALL")[1][0] else ():
+            for part in self.imap.fetch("1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")[1] if self.imap.search(None, "ALL")[1][0] else ():
                 if isinstance(part, tuple):
                     out[folder].append(kind.from_server(part[0].decode(), part[1]))
+                    self.ages[out[folder][-1][0]] = (now - time.mktime(imaplib.Internaldate2tuple(part[0]))) // DAY
         return out
 
     # -- calendars, tasks, contacts
@@ -92,9 +97,9 @@ class People:
                 self.http = None
         raise AssertionError("Radicale does not answer")
 
-    def put_new(self, kind):
+    def put_new(self, kind, theirs=None):
         token = self.ledger.token(kind.name)
-        content = (token, *kind.fresh(self.rng))
+        content = (token, kind.mine(self.rng), (theirs or kind.theirs)(self.rng))
         self.say(f"people: new {token}")
         status, _, _ = self.request("PUT", f"{kind.collection}/{token}.{kind.suffix}", kind.to_server(content), If_None_Match="*")
         assert status == 201, f"Radicale: {status}"
@@ -125,6 +130,10 @@ class People:
         return [kind.from_server(p.read_bytes()) for p in (self.data / kind.collection).glob(f"*.{kind.suffix}")]
 
     # -- all
+
+    def age(self, kind, content):
+        """Days that an item of all() is old."""
+        return kind.age(content) if kind in kinds.DAV else self.ages[content[0]]
 
     def fill(self):
         for _ in range(self.rng.choice([0, 1, 4])):

@@ -3,6 +3,7 @@
 
     run.py --runs 100 --store mariadb --responders 2 --hurt lost,repeat,twice
     run.py --store sqlite --hurt kill --points 20        until each named point has killed it 20 times
+    run.py --store sqlite --hurt full --runs 50          with a disk that is full now and then (root may mount one)
     run.py --runs 1 --seed 4711 --hurt lost,repeat       one case again
 
 Session n of a run has the seed SEED + n, which is printed where it fails, with what happened in it. What the servers do at the same moment
@@ -19,7 +20,7 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from yard import Yard           # noqa: E402
-from device import Violation    # noqa: E402
+from ledger import Violation    # noqa: E402
 from session import EXCUSES, Session    # noqa: E402
 
 TRACE = 400     # lines shown of a session that failed
@@ -103,7 +104,7 @@ def main(argv=None):
         print("".join(f"    {line}\n" for line in trace[-TRACE:]))
         print(f"again: run.py --runs 1 --seed {seed} --store {args.store} --responders {args.responders} --hurt {','.join(hurt)}")
     print(f"seed {args.seed}, {args.store}, {args.responders} responders, hurt: {', '.join(hurt) or 'nothing'}: {run.done} sessions, "
-          f"{run.requests} requests, {run.again} told to try again, {yard.kills} kills, {sum(p.cuts for p in yard.proxies)} cuts, "
+          f"{run.requests} requests, {run.again} told to try again, {yard.kills} kills, {yard.cuts + sum(p.cuts for p in yard.proxies)} cuts, "
           f"{yard.twice} mails twice as their submission was interrupted, {len(run.failed)} failed, {time.monotonic() - start:.0f} s",
           flush=True)
     return 1 if run.failed else 0
