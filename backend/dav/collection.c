@@ -24,7 +24,7 @@ struct listing {
 	unsigned n;
 };
 
-/* What this module shows: no principals, trash bins, inboxes, outboxes, plain directories, nor journals. */
+/* What this module may show: no principals, trash bins, inboxes, plain directories, nor journals. */
 static bool
 is_ours(const struct backend_session *s, const struct dav_response *r)
 {
@@ -102,6 +102,8 @@ on_collection(void *ctx, const struct dav_response *r)
 	c->readonly = r->has_privileges && !r->may_write;
 	c->shared = is_shared(l->s, a, r);
 	c->has_sync = r->syncs || c->sync_token;
+	c->inbox = l->s->inbox && dav_path_same(a, path, l->s->inbox);
+	c->outbox = l->s->outbox && dav_path_same(a, path, l->s->outbox);
 	*l->last = c;
 	l->last = &c->next;
 	return ERR_OK;
@@ -137,6 +139,13 @@ dav_collections(struct backend_session *s, struct error *e)
 /* ---- folders ---- */
 
 bool
+dav_is_shown(const struct backend_session *s, const struct dav_collection *c)
+{
+	bool is_default = s->default_calendar && strcmp(c->canonical, s->default_calendar) == 0;
+	return !c->inbox && (!c->outbox || is_default);
+}
+
+bool
 dav_is_mixed(const struct dav_collection *c)
 {
 	return (c->components & (DAV_VEVENT | DAV_VTODO)) == (DAV_VEVENT | DAV_VTODO);
@@ -170,7 +179,7 @@ default_score(struct backend_session *s, struct arena *a, const struct dav_colle
 	static const char *const tasks[] = { "tasks", "todo", "personal", "default", "calendar", NULL };
 	static const char *const contacts[] = { "contacts", "default", "addressbook", "personal", "card", NULL };
 	unsigned needs = class == BACKEND_CALENDAR ? DAV_VEVENT : class == BACKEND_TASKS ? DAV_VTODO : 0;
-	if (c->readonly || c->shared || (c->components & needs) != needs)
+	if (!dav_is_shown(s, c) || c->readonly || c->shared || (c->components & needs) != needs)
 		return -1;
 	int score = s->default_calendar && strcmp(c->canonical, s->default_calendar) == 0 ? 100 : 0;
 	const char *const *names = class == BACKEND_CALENDAR ? calendars : class == BACKEND_TASKS ? tasks : contacts;
@@ -235,6 +244,8 @@ dav_folders(struct backend_session *s, struct arena *a, struct backend_folders *
 	const struct dav_collection *first = dav_default(s, calendars ? BACKEND_CALENDAR : BACKEND_CONTACTS);
 	const struct dav_collection *tasks = calendars ? dav_default(s, BACKEND_TASKS) : NULL;
 	for (struct dav_collection *c = s->collections; !err && c; c = c->next) {
+		if (!dav_is_shown(s, c))
+			continue;
 		if (!calendars)
 			err = add_folder(a, f_r, c, BACKEND_CONTACTS, c == first);
 		if (c->components & DAV_VEVENT)

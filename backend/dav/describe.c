@@ -90,6 +90,7 @@ dav_describe(struct backend_session *s, backend_say_fn fn, void *ctx, struct err
 	if (!s->collections)
 		say(&t, false, "there is no collection in the home");
 	for (const struct dav_collection *c = s->collections; c; c = c->next)
-		describe_collection(&t, c);
+		if (dav_is_shown(s, c))
+			describe_collection(&t, c);
 	return ERR_OK;
 }

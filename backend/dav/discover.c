@@ -7,7 +7,7 @@
 
 #define PRINCIPAL_PROPS \
 	"<D:current-user-principal/><D:resourcetype/><C:calendar-home-set/><A:addressbook-home-set/>" \
-	"<C:calendar-user-address-set/><C:schedule-inbox-URL/><D:displayname/>"
+	"<C:calendar-user-address-set/><C:schedule-inbox-URL/><C:schedule-outbox-URL/><D:displayname/>"
 
 static enum dav_link_prop
 home_prop(const struct backend_session *s)
@@ -50,6 +50,8 @@ take_identity(struct backend_session *s, const struct dav_response *r)
 			s->address = arena_strdup(s->arena, r->link[DAV_ADDRESSES][i] + strlen("mailto:"));
 	if (r->link[DAV_INBOX][0])
 		s->inbox = dav_href_path(s->arena, s->b->http.origin, r->href, r->link[DAV_INBOX][0]);
+	if (r->link[DAV_OUTBOX][0])
+		s->outbox = dav_href_path(s->arena, s->b->http.origin, r->href, r->link[DAV_OUTBOX][0]);
 }
 
 /* The principal itself says where its homes are. */

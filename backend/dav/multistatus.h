@@ -35,6 +35,7 @@ enum dav_link_prop {
 	DAV_ADDRESSBOOK_HOME,
 	DAV_OWNER,
 	DAV_INBOX,            /* schedule-inbox-URL */
+	DAV_OUTBOX,           /* schedule-outbox-URL */
 	DAV_DEFAULT_CALENDAR, /* schedule-default-calendar-URL */
 	DAV_ADDRESSES,        /* calendar-user-address-set */
 	DAV_LINKS
@@ -47,7 +48,7 @@ enum dav_type {
 	DAV_TYPE_CALENDAR = 2,
 	DAV_TYPE_ADDRESSBOOK = 4,
 	DAV_TYPE_SHARED = 8,
-	DAV_TYPE_NOT_ONES_OWN = 16, /* inbox, outbox, trash bin, deleted, notifications: nothing to show */
+	DAV_TYPE_NOT_ONES_OWN = 16, /* inbox, trash bin, deleted, notifications, directory of all users: nothing to show */
 	DAV_TYPE_PRINCIPAL = 32,
 };
 

@@ -14,7 +14,8 @@ enum dav_name {
 	/* properties that are text, in the order of enum dav_text */
 	N_ETAG, N_CTAG, N_SYNC_TOKEN, N_DISPLAYNAME, N_LENGTH, N_DATA,
 	/* properties that are hrefs, in the order of enum dav_link_prop */
-	N_PRINCIPAL, N_CALENDAR_HOME, N_ADDRESSBOOK_HOME, N_OWNER, N_INBOX_URL, N_DEFAULT_CALENDAR, N_ADDRESSES,
+	N_PRINCIPAL, N_CALENDAR_HOME, N_ADDRESSBOOK_HOME, N_OWNER, N_INBOX_URL, N_OUTBOX_URL, N_DEFAULT_CALENDAR,
+	N_ADDRESSES,
 	/* the other properties */
 	N_TYPE, N_COMPONENTS, N_PRIVILEGES, N_REPORTS,
 	/* within them */

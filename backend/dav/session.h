@@ -43,6 +43,7 @@ struct dav_collection {
 	unsigned components;   /* enum dav_component; of address books 0 */
 	bool readonly, shared;
 	bool has_sync;         /* offers sync-collection */
+	bool inbox, outbox;    /* invitations come in or go out by it */
 };
 
 /* Of a folder that is watched: what its ctag and sync-token were. */
@@ -70,7 +71,7 @@ struct backend_session {
 	const char *base;          /* path of url */
 	const char *principal;     /* path; NULL: not known */
 	const char *address, *name; /* of the principal; NULL: not known */
-	const char *inbox;         /* path for scheduling; NULL: none */
+	const char *inbox, *outbox; /* paths for scheduling; NULL: none */
 	const char *homes[DAV_HOMES_MAX];
 	size_t n_homes;
 	const char *default_calendar; /* canonical; NULL: the server names none */
@@ -149,6 +150,9 @@ struct dav_folder {
 /* NOFOLDER where there is none. Valid until dav_collections(). */
 enum err dav_folder_find(struct backend_session *s, const char *key, struct dav_folder *f_r, struct error *e) NODISCARD;
 
+/* Whether it is a folder of the user's. Some servers say of the inbox and outbox of RFC 6638 that they are calendars, too (DAViCal); to others
+ * the default calendar is the outbox (SOGo). Known after dav_discover_default(). */
+bool dav_is_shown(const struct backend_session *s, const struct dav_collection *c);
 /* Events and tasks in one collection: two folders. */
 bool dav_is_mixed(const struct dav_collection *c);
 /* The default folder's key for a class, NULL: none fits. */

@@ -1,0 +1,90 @@
+/* Which collections are folders of the user's, as servers of several kinds lay them out. */
+#include "kit.h"
+
+#include <string.h>
+
+#define PRINCIPAL_IS(path) "<d:current-user-principal><d:href>" path "</d:href></d:current-user-principal>"
+#define URL_IS(property, path) "<cal:" property "><d:href>" path "</d:href></cal:" property ">"
+#define TYPES(inner) "<d:resourcetype><d:collection/>" inner "</d:resourcetype>"
+
+/* Logs in where the principal says this of itself, and lists the home. default_calendar: what the inbox says, NULL: there is none. */
+static void
+list(struct kit *k, const char *module, const char *principal, const char *home, const char *default_calendar,
+	struct backend_folders *f)
+{
+	assert_int_equal(kit_open(k, module, "/dav/", ""), ERR_OK);
+	fake_xml(k->fake, 207, MULTI(RESPONSE("/dav/", PRINCIPAL_IS("/dav/alice/"))));
+	fake_xml(k->fake, 207, principal);
+	kit_expect(k, kit_login(k), ERR_OK);
+	fake_xml(k->fake, 207, home);
+	if (default_calendar)
+		fake_xml(k->fake, 207, default_calendar);
+	kit_expect(k, k->ops->folders(k->s, k->a, f, &k->e), ERR_OK);
+}
+
+/* DAViCal */
+static void
+inbox_and_outbox_are_no_calendars_even_if_they_say_so(void **state)
+{
+	struct kit *k = *state;
+	struct backend_folders f;
+	list(k, "caldav",
+		MULTI(RESPONSE("/dav/alice/", URL_IS("calendar-home-set", "/dav/alice/")
+			URL_IS("schedule-inbox-URL", "/dav/alice/.in/") URL_IS("schedule-outbox-URL", "/dav/alice/.out/"))),
+		MULTI(RESPONSE("/dav/alice/", TYPES("<d:principal/>"))
+			RESPONSE("/dav/alice/.in/", TYPES("<cal:calendar/>"))
+			RESPONSE("/dav/alice/calendar/", TYPES("<cal:calendar/>"))
+			RESPONSE("/dav/alice/.out/", TYPES("<cal:calendar/>"))),
+		MULTI(RESPONSE("/dav/alice/.in/", URL_IS("schedule-default-calendar-URL", "/dav/alice/calendar/"))), &f);
+	assert_int_equal(f.n, 2); /* events and tasks of the one */
+	for (size_t i = 0; i < f.n; i++) {
+		assert_ptr_equal(strstr(f.list[i].key, "/dav/alice/calendar/"), f.list[i].key);
+		assert_int_equal(f.list[i].role, ROLE_DEFAULT);
+	}
+}
+
+/* SOGo: what is sent goes out by the calendar itself */
+static void
+default_calendar_is_one_though_it_is_the_outbox(void **state)
+{
+	struct kit *k = *state;
+	struct backend_folders f;
+	list(k, "caldav",
+		MULTI(RESPONSE("/dav/alice/", URL_IS("calendar-home-set", "/dav/alice/Calendar/")
+			URL_IS("schedule-inbox-URL", "/dav/alice/Calendar/inbox/")
+			URL_IS("schedule-outbox-URL", "/dav/alice/Calendar/personal/"))),
+		MULTI(RESPONSE("/dav/alice/Calendar/", TYPES(""))
+			RESPONSE("/dav/alice/Calendar/personal.ics", "<d:resourcetype/>")
+			RESPONSE("/dav/alice/Calendar/personal/", TYPES("<cal:calendar/><cal:schedule-outbox/>"))),
+		MULTI(RESPONSE("/dav/alice/Calendar/inbox/",
+			URL_IS("schedule-default-calendar-URL", "/dav/alice/Calendar/personal/"))), &f);
+	assert_int_equal(f.n, 2);
+	assert_string_equal(f.list[0].key, "/dav/alice/Calendar/personal/");
+	assert_int_equal(f.list[0].class, BACKEND_CALENDAR);
+}
+
+/* SOGo's list of everybody: to be searched, not copied onto phones */
+static void
+directory_is_no_address_book(void **state)
+{
+	struct kit *k = *state;
+	struct backend_folders f;
+	list(k, "carddav",
+		MULTI(RESPONSE("/dav/alice/", "<card:addressbook-home-set><d:href>/dav/alice/Contacts/</d:href></card:addressbook-home-set>")),
+		MULTI(RESPONSE("/dav/alice/Contacts/", TYPES(""))
+			RESPONSE("/dav/alice/Contacts/users/", TYPES("<card:addressbook/><card:directory/>"))
+			RESPONSE("/dav/alice/Contacts/personal/", TYPES("<card:addressbook/>"))), NULL, &f);
+	assert_int_equal(f.n, 1);
+	assert_string_equal(f.list[0].key, "/dav/alice/Contacts/personal/");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		KIT_TEST(inbox_and_outbox_are_no_calendars_even_if_they_say_so),
+		KIT_TEST(default_calendar_is_one_though_it_is_the_outbox),
+		KIT_TEST(directory_is_no_address_book),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
