@@ -22,7 +22,7 @@ list_commands(unsigned max, struct buf *out)
 	for (int code = 0; code < EAS_OPTIONS; code++) {
 		const struct command *c = command_find((enum eas_command)code);
 
-		if (c && c->first <= max)
+		if (c && c->run && c->first <= max)
 			buf_printf(out, "%s%s", out->len ? "," : "", c->name);
 	}
 }

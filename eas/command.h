@@ -19,14 +19,15 @@ enum command_flag {
 struct command {
 	enum eas_command code;
 	const char *name;
-	unsigned root;          /* tag of the request's root; WBXML_UNKNOWN: no WBXML */
+	unsigned root, status;  /* tags of the root of request and answer, and of its Status; WBXML_UNKNOWN: no WBXML */
 	unsigned first, last;   /* versions times ten; last 0: still there */
 	unsigned flags;
-	command_fn run;
+	command_fn run;         /* NULL: cpush does not offer it */
 };
 
-/* NULL for a command that cpush does not offer. */
+/* By its code, or by its name in any case. NULL: no command that is known; OPTIONS is none, but a method of HTTP. */
 const struct command *command_find(enum eas_command code);
+const struct command *command_named(const char *name);
 
 enum eas_outcome cmd_options(struct eas_request *r, const struct wbxml_node *root);
 enum eas_outcome cmd_provision(struct eas_request *r, const struct wbxml_node *root);

@@ -85,7 +85,7 @@ wipe_reaches(const struct eas_request *r, const struct command *c)
 	if (r->device.wipe == 0)
 		return false;
 	/* Settings with DeviceInformation comes before provisioning at 12.1; the rest of Settings tells nothing either. */
-	return c->code != EAS_PROVISION && c->code != EAS_OPTIONS && c->code != EAS_SETTINGS;
+	return c->code != EAS_PROVISION && c->code != EAS_SETTINGS;
 }
 
 unsigned

@@ -6,55 +6,13 @@
 #include "eas/command.h"
 #include "eas/eas.h"
 
-static const struct {
-	enum eas_command code;
-	const char *name;
-} names[] = {
-	{ EAS_SYNC, "Sync" },
-	{ EAS_SENDMAIL, "SendMail" },
-	{ EAS_SMARTFORWARD, "SmartForward" },
-	{ EAS_SMARTREPLY, "SmartReply" },
-	{ EAS_GETATTACHMENT, "GetAttachment" },
-	{ EAS_FOLDERSYNC, "FolderSync" },
-	{ EAS_FOLDERCREATE, "FolderCreate" },
-	{ EAS_FOLDERDELETE, "FolderDelete" },
-	{ EAS_FOLDERUPDATE, "FolderUpdate" },
-	{ EAS_MOVEITEMS, "MoveItems" },
-	{ EAS_GETITEMESTIMATE, "GetItemEstimate" },
-	{ EAS_MEETINGRESPONSE, "MeetingResponse" },
-	{ EAS_SEARCH, "Search" },
-	{ EAS_SETTINGS, "Settings" },
-	{ EAS_PING, "Ping" },
-	{ EAS_ITEMOPERATIONS, "ItemOperations" },
-	{ EAS_PROVISION, "Provision" },
-	{ EAS_RESOLVERECIPIENTS, "ResolveRecipients" },
-	{ EAS_VALIDATECERT, "ValidateCert" },
-	{ EAS_FIND, "Find" },
-};
-
 static void
-set_command_by_name(struct eas_query *q, const char *name)
+set_command(struct eas_query *q, const struct command *c)
 {
-	q->command_name = name;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (text_casecmp(names[i].name, name) == 0) {
-			q->command = names[i].code;
-			q->command_name = names[i].name;
-			return;
-		}
-	}
-}
-
-static void
-set_command_by_code(struct eas_query *q, unsigned code)
-{
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (names[i].code == (enum eas_command)code) {
-			q->command = names[i].code;
-			q->command_name = names[i].name;
-			return;
-		}
-	}
+	if (!c)
+		return;
+	q->command = c->code;
+	q->command_name = c->name;
 }
 
 /* "14.1" -> 141; 0 for anything else. */
@@ -100,10 +58,12 @@ plain_set(struct eas_query *q, const char *name, const char *value)
 		{ "Occurrence", &q->occurrence },
 	};
 
-	if (text_casecmp(name, "Cmd") == 0)
-		set_command_by_name(q, value);
-	else if (text_casecmp(name, "SaveInSent") == 0)
+	if (text_casecmp(name, "Cmd") == 0) {
+		q->command_name = value;
+		set_command(q, command_named(value));
+	} else if (text_casecmp(name, "SaveInSent") == 0) {
 		q->save_in_sent = is_true(value);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
 		if (text_casecmp(name, fields[i].name) == 0)
 			*fields[i].field = value;
@@ -173,12 +133,12 @@ string(struct arena *a, struct bytes *b, size_t n)
 	return p ? text_to_utf8(a, p, n) : NULL;
 }
 
-/* A device id is text, or 16 raw bytes of a GUID: those become hex. */
+/* A device id is text, or 16 raw bytes of a GUID: those become hex. "" where there is none; NULL: memory, or cut short. */
 static const char *
 device_id(struct arena *a, struct bytes *b)
 {
 	size_t n = byte(b);
-	const unsigned char *p = n ? bytes(b, n) : NULL;
+	const unsigned char *p = bytes(b, n);
 	bool printable = true;
 	char *hex;
 
@@ -225,7 +185,7 @@ coded_parse(struct arena *a, const unsigned char *p, size_t n, struct eas_query 
 	unsigned key_len;
 
 	q->version = byte(&b);
-	set_command_by_code(q, byte(&b));
+	set_command(q, command_find((enum eas_command)byte(&b)));
 	bytes(&b, 2); /* the locale: cpush has one language */
 	q->device_id = device_id(a, &b);
 	key_len = byte(&b);

@@ -10,6 +10,7 @@
 
 #define SEEN_EVERY 3600 /* seconds; a finer last_seen would write at every request */
 #define DEVICE_ID_MAX 64
+#define WBXML_1_3 0x03 /* the first byte of a document; a message cannot begin so */
 
 static const unsigned versions[] = { 121, 140, 141, 160, 161 };
 
@@ -104,66 +105,13 @@ note_device(struct eas_request *r, const struct state_device *before, struct err
 	return state_run(r->server->state, STATE_WRITE, save_device, r, e);
 }
 
-/* ---- the body ---- */
+/* ---- what is refused ---- */
 
-static unsigned
-status_tag(const struct command *c)
-{
-	switch (c->code) {
-	case EAS_SYNC:
-		return AirSync_Status;
-	case EAS_PROVISION:
-		return Provision_Status;
-	case EAS_FOLDERSYNC:
-	case EAS_FOLDERCREATE:
-	case EAS_FOLDERUPDATE:
-	case EAS_FOLDERDELETE:
-		return FolderHierarchy_Status;
-	case EAS_GETITEMESTIMATE:
-		return GetItemEstimate_Status;
-	case EAS_MOVEITEMS:
-		return Move_Status;
-	case EAS_PING:
-		return Ping_Status;
-	case EAS_ITEMOPERATIONS:
-		return ItemOperations_Status;
-	case EAS_SENDMAIL:
-	case EAS_SMARTREPLY:
-	case EAS_SMARTFORWARD:
-		return ComposeMail_Status;
-	case EAS_SETTINGS:
-		return Settings_Status;
-	default:
-		return WBXML_UNKNOWN;
-	}
-}
-
+/* A common status, as the command's own answer has it. */
 static enum eas_outcome
-run_command(struct eas_request *r, const struct command *c)
+refuse(struct eas_request *r, const struct command *c, unsigned status)
 {
-	struct wbxml_node *root = NULL;
-	struct error e = { 0 };
-	bool mime = (c->flags & COMMAND_MIME) && r->query.version < 140;
-
-	if (mime || c->root == WBXML_UNKNOWN)
-		return c->run(r, NULL);
-	if (r->body.len == 0) {
-		if (c->flags & COMMAND_EMPTY_OK)
-			return c->run(r, NULL);
-		log_warn(&r->log, "refused: no body");
-		return reply_http(r, 400);
-	}
-	if (wbxml_read(r->arena, r->body, &wbxml_limits_default, &root, &e)) {
-		log_warn(&r->log, "refused: bad WBXML: %s", e.text);
-		return reply_http(r, 400);
-	}
-	if (root->tag != c->root) {
-		const char *name = wbxml_tag_name(root->tag);
-
-		log_warn(&r->log, "refused: a body for %s", name ? name : "an unknown command");
-		return reply_http(r, 400);
-	}
-	return c->run(r, root);
+	return reply_status(r, c ? c->root : WBXML_UNKNOWN, c ? c->status : WBXML_UNKNOWN, status);
 }
 
 static enum eas_outcome
@@ -175,30 +123,75 @@ refuse_policy(struct eas_request *r, const struct command *c, unsigned status)
 		r->reply.eas_status = (int)status;
 		return reply_http(r, 449);
 	}
-	return reply_status(r, c->root, status_tag(c), status);
+	return refuse(r, c, status);
 }
 
-/* What can be told without the store: 0 goes on. */
+/* What can be told without the store: 0 goes on, else a common status. */
 static unsigned
 check_request(struct eas_request *r, const struct command *c)
 {
-	if (!c) {
+	if (!c || !c->run) {
 		log_warn(&r->log, "refused: command %s is not offered", r->query.command_name);
-		return 501;
+		return 137;
 	}
 	if (!version_offered(r)) {
 		log_warn(&r->log, "refused: protocol version %u.%u is not offered", r->query.version / 10, r->query.version % 10);
-		return 400;
+		return 138;
 	}
 	if (r->query.version < c->first || (c->last && r->query.version > c->last)) {
 		log_warn(&r->log, "refused: %s is not part of version %u.%u", c->name, r->query.version / 10, r->query.version % 10);
-		return 501;
+		return 138;
 	}
 	if (!device_id_ok(r->query.device_id)) {
 		log_warn(&r->log, "refused: no DeviceId, or a malformed one");
-		return 400;
+		return 108;
+	}
+	if (!*r->query.device_type) {
+		log_warn(&r->log, "refused: no DeviceType");
+		return 109;
 	}
 	return 0;
+}
+
+/* ---- the body ---- */
+
+/* The tree of the request, NULL where it is none; 0 or a common status. The content type does not count where the bytes speak for themselves. */
+static unsigned
+read_body(struct eas_request *r, const struct command *c, struct wbxml_node **root_r)
+{
+	bool mime = (c->flags & COMMAND_MIME) && r->query.version < 140;
+	struct error e = { 0 };
+
+	if (r->body.len == 0 && !(c->flags & COMMAND_EMPTY_OK)) {
+		log_warn(&r->log, "refused: no body");
+		return 101;
+	}
+	if (mime && r->body.ptr[0] == WBXML_1_3) {
+		log_warn(&r->log, "refused: WBXML, where this version has a message");
+		return 101;
+	}
+	if (mime || c->root == WBXML_UNKNOWN || r->body.len == 0)
+		return 0;
+	if (wbxml_read(r->arena, r->body, &wbxml_limits_default, root_r, &e)) {
+		log_warn(&r->log, "refused: bad WBXML: %s", e.text);
+		return *r->content_type && !text_casestarts(r->content_type, "application/") ? 101 : 102;
+	}
+	if ((*root_r)->tag != c->root) {
+		const char *name = wbxml_tag_name((*root_r)->tag);
+
+		log_warn(&r->log, "refused: a body for %s", name ? name : "an unknown command");
+		return 103;
+	}
+	return 0;
+}
+
+static enum eas_outcome
+run_command(struct eas_request *r, const struct command *c)
+{
+	struct wbxml_node *root = NULL;
+	unsigned status = read_body(r, c, &root);
+
+	return status ? refuse(r, c, status) : c->run(r, root);
 }
 
 enum eas_outcome
@@ -211,15 +204,15 @@ eas_run(struct eas_request *r)
 	unsigned status;
 	enum err err;
 
-	if (c && c->code == EAS_OPTIONS)
-		return c->run(r, NULL);
+	if (r->query.command == EAS_OPTIONS)
+		return cmd_options(r, NULL);
 	status = check_request(r, c);
 	if (status)
-		return reply_http(r, status);
+		return refuse(r, c, status);
 	trace_request(r, c);
 	err = load_device(r, &e);
 	if (err)
-		return reply_status(r, c->root, status_tag(c), err == ERR_LIMIT ? 177 : reply_status_of(r, err, &e));
+		return refuse(r, c, err == ERR_LIMIT ? 177 : reply_status_of(r, err, &e));
 	before = r->device;
 	status = policy_check(r, c);
 	if (status)

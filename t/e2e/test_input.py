@@ -4,6 +4,7 @@ import unittest
 
 import wbxml
 from case import Case
+from wbxml import text
 
 FOLDER_SYNC = ("FolderHierarchy:FolderSync", [("FolderHierarchy:SyncKey", "0")])
 
@@ -28,11 +29,15 @@ class Input(Case):
     def test_missing_and_unknown(self):
         p = self.phone(folders=False)
         path = "/Microsoft-Server-ActiveSync"
-        for query, status in (("", 400), ("?", 400), ("?Cmd=FolderSync", 400), ("?Cmd=NoSuch&DeviceId=X&DeviceType=Y", 501),
-                              ("?Cmd=FolderSync&DeviceId=X%00&DeviceType=Y", 400), ("?!!!", 400), ("?AAAA", 400),
-                              ("?Cmd=FolderSync&DeviceId=" + "x" * 300 + "&DeviceType=Y", 400)):
+        for query, status in (("", 400), ("?", 400), ("?Cmd=NoSuch&DeviceId=X&DeviceType=Y", 501), ("?!!!", 400), ("?AAAA", 400)):
             with self.subTest(query):
                 self.assertEqual(self.raw(p, target=path + query, body=wbxml.encode(FOLDER_SYNC)).status, status)
+        for query, status in (("?Cmd=FolderSync", "108"), ("?Cmd=FolderSync&DeviceId=X%00&DeviceType=Y", "108"),
+                              ("?Cmd=FolderSync&DeviceId=" + "x" * 300 + "&DeviceType=Y", "108"),
+                              ("?Cmd=FolderSync&DeviceId=X", "109")):
+            with self.subTest(query):
+                answer = self.raw(p, target=path + query, body=wbxml.encode(FOLDER_SYNC))
+                self.assertEqual(text(answer.tree, "FolderHierarchy:Status"), status)
         p.version = "2.5"
         self.assertEqual(self.raw(p, body=wbxml.encode(FOLDER_SYNC)).status, 400)
 
