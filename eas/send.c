@@ -12,6 +12,7 @@
 #include "eas/hierarchy.h"
 
 #define DATELESS_SECONDS 600 /* two equal mails without a Date within this time are one */
+#define COPY_SECONDS 10      /* a server that took longer to fail is not asked for the copy again: the phone waits */
 
 struct sending {
 	struct send_mail *s;
@@ -129,7 +130,8 @@ derive_id(struct sending *x)
 	return arena_printf(x->a, "<%s@%s>", hex, at && text_is_utf8(at, strlen(at)) ? at + 1 : "localhost");
 }
 
-/* Where the copy will come, so that a second try can see whether the first one made it. */
+/* Where the copy will come, so that a second try can see whether the first one made it. A server that is down now could not take the copy
+ * either: the mail stays with the phone, which tries again. */
 static enum err
 note_mark(struct sending *x, struct error *e)
 {
@@ -141,7 +143,7 @@ note_mark(struct sending *x, struct error *e)
 	enum err err = account_mark(x->s->r->account, x->a, x->sent.key, &mark, e);
 	if (!err && mark)
 		x->intent.mark = mark;
-	return err == ERR_BUSY ? err : ERR_OK;
+	return err == ERR_BUSY || err_is_temporary(err) ? err : ERR_OK;
 }
 
 static enum err
@@ -185,20 +187,18 @@ want_copy(struct sending *x, struct error *e)
 }
 
 static enum err
-copy_to_sent(struct sending *x, struct error *e)
+try_copy(struct sending *x, bool look, struct error *e)
 {
 	struct eas_request *r = x->s->r;
 	AUTO(buf_finish) struct buf out = { 0 };
 	struct backend_stored stored = { .key = "", .version = "" };
 	struct backend_put put = { .folder = x->sent.key, .flags = FLAG_SEEN, .date = BACKEND_NO_DATE };
 
-	if (!x->sent.id)
-		return ERR_OK;
-	if (x->repeat && account_can(r->account, x->sent.key, CAN_FIND)) {
+	if (look) {
 		const char *after = x->intent.mark && *x->intent.mark ? x->intent.mark : NULL;
 		enum err err = account_find(r->account, x->a, x->sent.key, x->intent.message_id, after, &stored, e);
 
-		if (!err || err == ERR_BUSY)
+		if (err != ERR_NOTFOUND)
 			return err;
 	}
 	buf_init(&out, 0);
@@ -207,6 +207,24 @@ copy_to_sent(struct sending *x, struct error *e)
 		return ERR_NOMEM;
 	put.bytes = buf_slice(&out);
 	return account_put(r->account, x->a, &put, &stored, e);
+}
+
+/* Twice, for a connection may have died; the second time by a look whether the first one got there. */
+static enum err
+copy_to_sent(struct sending *x, struct error *e)
+{
+	bool can_look = x->sent.id && account_can(x->s->r->account, x->sent.key, CAN_FIND);
+	int64_t began = eas_monotonic();
+	enum err err;
+
+	if (!x->sent.id)
+		return ERR_OK;
+	err = try_copy(x, x->repeat && can_look, e);
+	if (!err_is_temporary(err) || err == ERR_BUSY || !can_look || eas_monotonic() - began > COPY_SECONDS)
+		return err;
+	log_info(&x->s->r->log, "the copy of the mail is tried once more: %s", e->code ? e->text : err_name(err));
+	*e = (struct error){ 0 };
+	return try_copy(x, true, e);
 }
 
 static enum err

@@ -416,6 +416,37 @@ test_copy_fails(void **state)
 	assert_int_equal(mem_count(mw->w.mem, WORLD_USER, "sent"), 0);
 }
 
+/* A connection that died is no reason to lose the copy, nor to keep it twice. */
+static void
+test_copy_again(void **state)
+{
+	struct mail_world *mw = *state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		char mail[256];
+
+		snprintf(mail, sizeof mail, "To: bob@example.com\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\nSubject: %u\r\n\r\nHello\r\n", i);
+		mem_fail(mw->w.mem, MEM_PUT, 1, i ? MEM_AFTER : MEM_BEFORE, ERR_UNAVAILABLE);
+		assert_int_equal(send(mw, &(struct request){ EAS_SENDMAIL, .mime = mail, .client = i ? "a" : "b", .save = true }), 0);
+		assert_int_equal(sent_count(mw), i + 1);
+		assert_int_equal(mem_count(mw->w.mem, WORLD_USER, "sent"), i + 1);
+	}
+}
+
+/* Where there is no place for the copy now, the mail stays with the phone. */
+static void
+test_no_place_for_the_copy(void **state)
+{
+	struct mail_world *mw = *state;
+
+	mem_fail(mw->w.mem, MEM_MARK, 1, MEM_BEFORE, ERR_UNAVAILABLE);
+	assert_int_equal(send(mw, &(struct request){ EAS_SENDMAIL, .mime = MAIL, .save = true }), 111);
+	assert_int_equal(sent_count(mw), 0);
+	assert_int_equal(send(mw, &(struct request){ EAS_SENDMAIL, .mime = MAIL, .save = true }), 0);
+	assert_int_equal(sent_count(mw), 1);
+	assert_int_equal(mem_count(mw->w.mem, WORLD_USER, "sent"), 1);
+}
+
 static void
 test_copy_busy(void **state)
 {
@@ -769,7 +800,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_always_copied, setup_always, teardown), CASE(test_fields_that_lack), CASE(test_refused_mails),
 		CASE(test_nothing_is_smuggled), CASE(test_old_versions), CASE(test_repeats), CASE(test_repeat_with_other_boundary),
 		CASE(test_repeat_without_date), CASE(test_died_before_data), CASE(test_died_in_data), CASE(test_refused_by_server),
-		CASE(test_intent_first), CASE(test_copy_fails), CASE(test_copy_busy), CASE(test_draft), CASE(test_reply), CASE(test_forward),
+		CASE(test_intent_first), CASE(test_copy_fails), CASE(test_copy_again),
+		CASE(test_no_place_for_the_copy), CASE(test_copy_busy), CASE(test_draft), CASE(test_reply), CASE(test_forward),
 		CASE(test_replace_mime), CASE(test_closed_mails), CASE(test_sources_that_are_not), CASE(test_smart_in_old_versions),
 		CASE(test_forward_event), CASE(test_forward_instance), CASE(test_reply_to_instance),
 		CASE(test_forward_instance_of_invitation) };
