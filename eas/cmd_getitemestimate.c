@@ -20,70 +20,87 @@ find_folder(struct state_txn *t, void *arg, struct error *e)
 	return state_folder(t, in->r->arena, in->r->device.user, in->id, &in->f);
 }
 
-/* The filter of the request counts where there is one, else the stored one. */
-static bool
-options_of(struct eas_request *r, const struct wbxml_node *node, const struct collection *col, struct item_options *o_r)
+/* The filter of the request counts where there is one, else the stored one. 0 or the Status. */
+static unsigned
+read_options(struct eas_request *r, const struct wbxml_node *node, const struct collection *col, struct item_options *o_r)
 {
-	const struct wbxml_node *options = wbxml_child(node, AirSync_Options);
+	const struct wbxml_node *options;
+	bool good;
 
+	if (!sync_options_choose(node, &options))
+		return 4; /* R908 */
+	if (wbxml_has(options, AirSync_MaxItems))
+		return 2; /* it is for the recipient information cache alone (R3265) */
 	if (options)
-		return item_options_parse(options, o_r);
-	if (wbxml_has(node, AirSync_FilterType)) /* up to 12.1 it stands beside the key */
-		return item_options_parse(node, o_r);
-	return sync_options_parse(r->arena, col->was.options, o_r);
+		good = item_options_parse(options, o_r);
+	else if (wbxml_has(node, AirSync_FilterType)) /* up to 12.1 it stands beside the key */
+		good = item_options_parse(node, o_r);
+	else
+		good = sync_options_parse(r->arena, col->was.options, o_r);
+	return good ? 0 : r->query.version < 140 ? 2 : 103; /* R2984; up to 12.1 there is no word for it */
+}
+
+/* Composed as a Sync from this position would be, to be counted. */
+static enum err
+count(struct eas_request *r, struct state_folder *f, const struct item_class *class, const struct collection *col,
+	const struct item_options *o, unsigned *n_r)
+{
+	struct idset none;
+	struct buf nothing;
+	struct error e = { 0 };
+	struct compose k = { .r = r, .folder = f, .class = class, .view = { .options = o }, .me = col->was.epoch,
+		.target = sync_filter_date(class->class, o->filter), .get_changes = true,
+		.fresh = col->now.base == 1 && col->now.n_done == 0, .window = UINT32_MAX, .dry = true, .added = &none, .touched = &none,
+		.out = &nothing, .pos = col->base };
+	enum err err;
+
+	idset_init(&none, r->arena);
+	idset_init(&k.told, r->arena);
+	buf_init(&nothing, 1);
+	err = compose(&k, &e);
+	*n_r = k.n;
+	return err;
 }
 
 /* 0 with *n_r, or the Status. */
 static unsigned
-count(struct eas_request *r, const struct wbxml_node *node, unsigned *n_r)
+estimate(struct eas_request *r, const struct wbxml_node *node, unsigned *n_r)
 {
 	const char *id = wbxml_text(node, GetItemEstimate_CollectionId), *key = wbxml_text(node, AirSync_SyncKey);
 	struct counting in = { .r = r };
+	const struct item_class *class;
 	struct collection col;
 	struct item_options o;
-	struct idset none;
-	struct compose k;
-	struct buf nothing;
 	struct error e = { 0 };
-	const struct item_class *class;
+	unsigned status;
 	enum err err = ERR_NOTFOUND;
 
 	*n_r = 0;
-	if (wbxml_has(wbxml_child(node, AirSync_Options), AirSync_MaxItems))
-		return 2; /* it is for the recipient information cache alone (R3265) */
 	if (id_parse_folder(id, &in.id))
 		err = state_run(r->server->state, STATE_READ, find_folder, &in, &e);
 	if (err)
 		return err == ERR_NOTFOUND ? 2 : 3;
 	if (!key || strcmp(key, "0") == 0)
 		return 3;
+	if (wbxml_has(node, AirSync_ConversationMode) && r->query.version >= 140 && in.f.class != BACKEND_MAIL)
+		return 103; /* R2100 */
 	err = key_receive(r, in.f.id, key, &col, &e);
-	class = item_class((enum backend_class)in.f.class);
 	if (err)
 		return err == ERR_NOTFOUND ? 4 : 3;
-	if (!options_of(r, node, &col, &o))
-		return r->query.version < 140 ? 2 : 103; /* R2984; up to 12.1 there is no word for it */
-	if (!class || sync_is_empty(&in.f, r->query.version))
-		return 0;
+	status = read_options(r, node, &col, &o);
+	class = item_class((enum backend_class)in.f.class);
+	if (status || !class || sync_is_empty(&in.f, r->query.version))
+		return status;
 	err = mirror_refresh(r->server, r->account, &in.f, &r->log, &e);
 	if (err && err != ERR_BUSY)
 		log_warn(&r->log, "%s; counted as it was", e.text[0] ? e.text : err_name(err));
-	idset_init(&none, r->arena);
-	buf_init(&nothing, 1);
-	k = (struct compose){ .r = r, .folder = &in.f, .class = class, .view = { .options = &o }, .me = col.was.epoch,
-		.target = sync_filter_date(class->class, o.filter), .get_changes = true, .fresh = col.now.base == 1 && col.now.n_done == 0, .window = UINT32_MAX, .dry = true, .added = &none,
-		.touched = &none, .out = &nothing, .pos = col.base };
-	idset_init(&k.told, r->arena);
-	if (compose(&k, &e))
-		return 3;
-	*n_r = k.n;
-	return 0;
+	return count(r, &in.f, class, &col, &o, n_r) ? 3 : 0;
 }
 
 static void
 write_estimate(struct eas_request *r, const struct wbxml_node *node, struct wbxml_writer *w)
 {
-	unsigned n, status = count(r, node, &n);
+	unsigned n, status = estimate(r, node, &n);
 
 	wbxml_start(w, GetItemEstimate_Response);
 	wbxml_put_int(w, GetItemEstimate_Status, status ? status : 1);

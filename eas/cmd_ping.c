@@ -40,6 +40,17 @@ answer(struct eas_request *r, unsigned status, unsigned tag, int64_t value)
 /* ---- the request, and what is stored of it: "SECONDS ID ID ..." ---- */
 
 static bool
+is_listed(const struct ping *p, int64_t id)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->ids[i] == id)
+			return true;
+	}
+	return false;
+}
+
+/* False: Status 4. */
+static bool
 read_tree(struct eas_request *r, const struct wbxml_node *root, struct ping *p)
 {
 	const struct wbxml_node *folders = wbxml_child(root, Ping_Folders);
@@ -54,13 +65,16 @@ read_tree(struct eas_request *r, const struct wbxml_node *root, struct ping *p)
 	if (!p->ids || p->seconds < 0)
 		return false;
 	for (const struct wbxml_node *f = wbxml_child(folders, Ping_Folder); f; f = wbxml_next(f, Ping_Folder)) {
-		const char *id = wbxml_text(f, Ping_Id);
+		const char *text = wbxml_text(f, Ping_Id);
+		int64_t id;
 
-		if (!id)
+		if (!text)
 			return false;
-		if (!id_parse_folder(id, &p->ids[p->n]))
-			p->ids[p->n] = 0; /* none of ours: Status 7 */
-		p->n++;
+		if (!id_parse_folder(text, &id))
+			id = 0; /* none of ours: Status 7 */
+		else if (p->n <= r->server->config->ping_folders_max && is_listed(p, id))
+			return false; /* R6699; more are Status 6 anyway */
+		p->ids[p->n++] = id;
 	}
 	return true;
 }

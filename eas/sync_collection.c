@@ -88,6 +88,13 @@ set_status(struct sync_result *s, unsigned status, const char *key)
 	s->key = key;
 }
 
+/* False: Status 4. Of the filters that a class does not have only this one is refused (R3080). */
+static bool
+read_options(const struct sync_collection *c, const struct sync_result *s, struct item_options *o_r)
+{
+	return item_options_parse(c->options, o_r) && !(s->folder.class == BACKEND_MAIL && o_r->filter == 8);
+}
+
 /* Key 0: a key, Status 1, nothing else. */
 static enum err
 begin(struct eas_request *r, const struct sync_collection *c, struct sync_result *s, struct error *e)
@@ -100,7 +107,7 @@ begin(struct eas_request *r, const struct sync_collection *c, struct sync_result
 
 	if (!options || !supported || !key)
 		return ERR_NOMEM;
-	if (!item_options_parse(c->options, &o)) {
+	if (!read_options(c, s, &o)) {
 		set_status(s, 4, NULL);
 		return ERR_OK;
 	}
@@ -133,7 +140,7 @@ take_options(struct eas_request *r, const struct sync_collection *c, struct sync
 	if (c->options) {
 		const char *text = sync_options_text(r->arena, c->options);
 
-		if (!text || !item_options_parse(c->options, &s->options))
+		if (!text || !read_options(c, s, &s->options))
 			return false;
 		s->options_changed = strcmp(text, stored) != 0;
 		s->options_text = text;

@@ -36,28 +36,6 @@ well_formed_command(const struct wbxml_node *n)
 	}
 }
 
-/* Options for text messages may stand beside (and before) those of the mails; cpush has no text messages, and leaves them. false: two for
- * one class, or for classes that do not go together (R930, R935). */
-static bool
-choose_options(const struct wbxml_node *collection, const struct wbxml_node **options_r)
-{
-	const struct wbxml_node *o = wbxml_child(collection, AirSync_Options);
-	unsigned n_sms = 0;
-
-	for (*options_r = NULL; o; o = wbxml_next(o, AirSync_Options)) {
-		const char *class = wbxml_text(o, AirSync_Class);
-
-		if (class && strcmp(class, "SMS") == 0) {
-			n_sms++;
-			continue;
-		}
-		if (*options_r)
-			return false;
-		*options_r = o;
-	}
-	return n_sms <= 1;
-}
-
 static void
 read_collection(struct sync_request *q, struct sync_collection *c, const struct wbxml_node *node)
 {
@@ -70,7 +48,7 @@ read_collection(struct sync_request *q, struct sync_collection *c, const struct 
 	c->get_changes = wbxml_bool(node, AirSync_GetChanges, true);
 	c->deletes_as_moves = wbxml_bool(node, AirSync_DeletesAsMoves, true);
 	c->conversations = wbxml_has(node, AirSync_ConversationMode);
-	if (!choose_options(node, &c->options) || !c->id_text || !c->key || (c->options && c->options->opaque))
+	if (!sync_options_choose(node, &c->options) || !c->id_text || !c->key || (c->options && c->options->opaque))
 		c->malformed = true;
 	if (c->id_text && !id_parse_folder(c->id_text, &c->folder))
 		c->folder = 0;
@@ -304,6 +282,26 @@ sync_request_from_text(struct arena *a, const char *text, struct sync_request *q
 }
 
 /* ---- Options and Supported ---- */
+
+bool
+sync_options_choose(const struct wbxml_node *collection, const struct wbxml_node **options_r)
+{
+	const struct wbxml_node *o = wbxml_child(collection, AirSync_Options);
+	unsigned n_sms = 0;
+
+	for (*options_r = NULL; o; o = wbxml_next(o, AirSync_Options)) {
+		const char *class = wbxml_text(o, AirSync_Class);
+
+		if (class && strcmp(class, "SMS") == 0) {
+			n_sms++;
+			continue;
+		}
+		if (*options_r)
+			return false;
+		*options_r = o;
+	}
+	return n_sms <= 1;
+}
 
 const char *
 sync_options_text(struct arena *a, const struct wbxml_node *options)

@@ -41,6 +41,9 @@ const char *sync_request_text(struct arena *a, const struct sync_request *q, con
 /* The other way round; false where it is no such text. */
 bool sync_request_from_text(struct arena *a, const char *text, struct sync_request *q_r);
 
+/* The Options of a collection; NULL: none. Those for text messages may stand beside (and before) those of the mails; cpush has no text messages,
+ * and leaves them. False: two for one class, or for classes that do not go together, Status 4 (R908, R930, R935). */
+bool sync_options_choose(const struct wbxml_node *collection, const struct wbxml_node **options_r);
 /* Options as they are kept with a collection, and back. NULL / false where memory is short or the text is none. */
 const char *sync_options_text(struct arena *a, const struct wbxml_node *options);
 bool sync_options_parse(struct arena *a, const char *text, struct item_options *o_r);

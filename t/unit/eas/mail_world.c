@@ -85,45 +85,9 @@ mail_world_add(struct mail_world *mw, const char *folder, const char *message)
 	return mail_world_id(mw, folder, mem_add(mw->w.mem, WORLD_USER, folder, NULL, message, 0, 1795461508));
 }
 
-static enum eas_outcome
-run(struct call *c, const struct wbxml_node *root)
-{
-	switch (c->r.query.command) {
-	case EAS_SENDMAIL:
-		return cmd_sendmail(&c->r, root);
-	case EAS_SMARTREPLY:
-		return cmd_smartreply(&c->r, root);
-	case EAS_SMARTFORWARD:
-		return cmd_smartforward(&c->r, root);
-	case EAS_ITEMOPERATIONS:
-		return cmd_itemoperations(&c->r, root);
-	case EAS_GETATTACHMENT:
-		return cmd_getattachment(&c->r, root);
-	default:
-		die("no such command");
-		return EAS_DONE;
-	}
-}
-
-void
-mail_world_run(struct call *c)
-{
-	struct wbxml_node *root;
-
-	while (c->w.depth)
-		wbxml_end(&c->w);
-	if (!buf_ok(&c->in) || wbxml_read(c->r.arena, buf_slice(&c->in), NULL, &root, &c->error))
-		die("the request is no WBXML");
-	c->outcome = run(c, root);
-	c->answer = NULL;
-	if (c->outcome == EAS_DONE && c->r.reply.body.len && c->r.reply.content_type && strstr(c->r.reply.content_type, "wbxml")
-		&& wbxml_read(c->r.arena, buf_slice(&c->r.reply.body), NULL, &c->answer, &c->error))
-		die("the answer is no WBXML");
-}
-
 void
 mail_world_run_message(struct call *c, const char *message)
 {
 	c->r.body = slice_str(message);
-	c->outcome = run(c, NULL);
+	call_run_empty(c);
 }

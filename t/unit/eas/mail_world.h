@@ -25,8 +25,7 @@ const char *mail_world_add(struct mail_world *mw, const char *folder, const char
 /* The same for what is in the folder already, under the key. */
 const char *mail_world_id(struct mail_world *mw, const char *folder, const char *key);
 
-/* Runs the command with what was written into c->w, or, up to 12.1, with the message as its body. */
-void mail_world_run(struct call *c);
+/* Runs a command of 12.1 with the message as its body. */
 void mail_world_run_message(struct call *c, const char *message);
 
 #endif

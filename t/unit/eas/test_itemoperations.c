@@ -118,7 +118,7 @@ test_item(void **state)
 	put_fetch(&c, &(struct fetch){ .server_id = id, .type = "2" });
 	put_fetch(&c, &(struct fetch){ .long_id = id, .type = "4", .mime_support = "2" });
 	put_fetch(&c, &(struct fetch){ .server_id = id, .type = "1", .truncation = "2" });
-	mail_world_run(&c);
+	call_run(&c);
 	const struct wbxml_node *n = answer(&c, 0), *body;
 	assert_int_equal(status(n), 1);
 	assert_string_equal(wbxml_text(n, AirSync_ServerId), id);
@@ -159,7 +159,7 @@ test_attachment(void **state)
 	begin(&c, mw, false);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		put_fetch(&c, &(struct fetch){ .reference = reference, .range = rows[i].range });
-	mail_world_run(&c);
+	call_run(&c);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const struct wbxml_node *n = answer(&c, i);
 
@@ -202,7 +202,7 @@ test_what_is_not_there(void **state)
 	begin(&c, mw, false);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		put_fetch(&c, &rows[i].fetch);
-	mail_world_run(&c);
+	call_run(&c);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		assert_int_equal(status(answer(&c, i)), rows[i].status);
 	call_end(&c);
@@ -211,7 +211,7 @@ test_what_is_not_there(void **state)
 	begin(&c, mw, false);
 	put_fetch(&c, &(struct fetch){ .server_id = id });
 	put_fetch(&c, &(struct fetch){ .reference = arena_printf(mw->a, "%s:2", id) });
-	mail_world_run(&c);
+	call_run(&c);
 	assert_int_equal(status(answer(&c, 0)), 6);
 	assert_int_equal(status(answer(&c, 1)), 6);
 	call_end(&c);
@@ -234,7 +234,7 @@ test_backend_trouble(void **state)
 		begin(&c, mw, false);
 		put_fetch(&c, &(struct fetch){ .server_id = id });
 		put_fetch(&c, &(struct fetch){ .server_id = id });
-		mail_world_run(&c);
+		call_run(&c);
 		assert_int_equal(status(answer(&c, 0)), rows[i].status);
 		assert_int_equal(status(answer(&c, 1)), 1); /* the others work */
 		call_end(&c);
@@ -242,7 +242,7 @@ test_backend_trouble(void **state)
 	mem_fail(mw->w.mem, MEM_FETCH, 1, MEM_BEFORE, ERR_BUSY);
 	begin(&c, mw, false);
 	put_fetch(&c, &(struct fetch){ .server_id = id });
-	mail_world_run(&c);
+	call_run(&c);
 	assert_int_equal(c.outcome, EAS_BUSY);
 	call_end(&c);
 }
@@ -265,7 +265,7 @@ test_too_large(void **state)
 	c.r.reply.body.max = 65536;
 	put_fetch(&c, &(struct fetch){ .server_id = large, .type = "1" });
 	put_fetch(&c, &(struct fetch){ .server_id = small, .type = "1" });
-	mail_world_run(&c);
+	call_run(&c);
 	assert_int_equal(status(answer(&c, 0)), 11);
 	assert_int_equal(status(answer(&c, 1)), 1);
 	call_end(&c);
@@ -302,7 +302,7 @@ test_multipart(void **state)
 	put_fetch(&c, &(struct fetch){ .reference = arena_printf(mw->a, "%s:2", id), .range = "2-4" });
 	put_fetch(&c, &(struct fetch){ .server_id = "1:99999" });
 	put_fetch(&c, &(struct fetch){ .server_id = id, .type = "2" });
-	mail_world_run(&c);
+	call_run(&c);
 	assert_int_equal(c.outcome, EAS_DONE);
 	assert_string_equal(c.r.reply.content_type, "application/vnd.ms-sync.multipart");
 	struct slice all = buf_slice(&c.r.reply.body);
@@ -334,7 +334,7 @@ test_body_part_type(void **state)
 	begin(&c, mw, false);
 	put_fetch(&c, &(struct fetch){ .server_id = id, .type = "2", .part_type = "1" });
 	put_fetch(&c, &(struct fetch){ .server_id = id, .type = "2", .part_type = "2" });
-	mail_world_run(&c);
+	call_run(&c);
 	assert_int_equal(status(answer(&c, 0)), 164);
 	assert_int_equal(status(answer(&c, 1)), 1);
 	call_end(&c);
@@ -399,7 +399,7 @@ test_empty_folder(void **state)
 	put_empty(&c, id, false);
 	put_empty(&c, "99999", false);
 	put_empty(&c, calendar, false);
-	mail_world_run(&c);
+	call_run(&c);
 	assert_int_equal(status(answer(&c, 0)), 1);
 	assert_string_equal(wbxml_text(answer(&c, 0), AirSync_CollectionId), id);
 	assert_int_equal(status(answer(&c, 1)), 6);
@@ -411,7 +411,7 @@ test_empty_folder(void **state)
 	assert_true(mw->w.nudges > 0);
 	begin(&c, mw, false);
 	put_empty(&c, id, true);
-	mail_world_run(&c);
+	call_run(&c);
 	assert_int_equal(status(answer(&c, 0)), 1);
 	call_end(&c);
 	assert_false(mem_has_folder(mw->w.mem, WORLD_USER, "trash/sub"));
@@ -430,7 +430,7 @@ test_empty_partly(void **state)
 	mem_item_readonly(mw->w.mem, WORLD_USER, "trash", key, true);
 	begin(&c, mw, false);
 	put_empty(&c, id_folder(mw->trash, id), false);
-	mail_world_run(&c);
+	call_run(&c);
 	assert_int_equal(status(answer(&c, 0)), 17);
 	call_end(&c);
 	assert_int_equal(mem_count(mw->w.mem, WORLD_USER, "trash"), 1);
@@ -453,13 +453,13 @@ test_move_and_nothing(void **state)
 		wbxml_end(&c.w);
 		wbxml_end(&c.w);
 	}
-	mail_world_run(&c);
+	call_run(&c);
 	assert_int_equal(status(answer(&c, 0)), 155);
 	assert_int_equal(status(answer(&c, 1)), 154);
 	assert_true(slice_eq(wbxml_child(answer(&c, 1), ItemOperations_ConversationId)->data, slice_str("0123456789abcdef")));
 	call_end(&c);
 	begin(&c, mw, false);
-	mail_world_run(&c);
+	call_run(&c);
 	assert_string_equal(wbxml_text(c.answer, ItemOperations_Status), "2");
 	call_end(&c);
 }

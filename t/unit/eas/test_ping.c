@@ -168,9 +168,18 @@ static void
 too_many_folders_are_6_with_the_number(void **state)
 {
 	(void)state;
-	ask(600, (int64_t[]){ inbox, contacts, inbox, contacts }, 4);
+	ask(600, (int64_t[]){ inbox, contacts, 4711, 4712 }, 4);
 	assert_int_equal(status(&ping), 6);
 	assert_int_equal(wbxml_int(ping.answer, Ping_MaxFolders, 0, 0), 3);
+}
+
+/* R6699 */
+static void
+a_folder_that_is_listed_twice_is_4(void **state)
+{
+	(void)state;
+	ask(60, (int64_t[]){ inbox, contacts, inbox }, 3);
+	assert_int_equal(status(&ping), 4);
 }
 
 static void
@@ -393,7 +402,7 @@ main(void)
 		TEST(an_empty_ping_takes_the_stored_one),
 		TEST(an_interval_out_of_range_is_5_with_the_bound),
 		TEST(too_many_folders_are_6_with_the_number),
-		TEST(an_unknown_folder_is_7),
+		TEST(a_folder_that_is_listed_twice_is_4), TEST(an_unknown_folder_is_7),
 		TEST(what_is_there_already_is_told_at_once),
 		TEST(a_newer_ping_ends_what_waits),
 		TEST(nothing_new_waits_for_its_folders),

@@ -95,7 +95,7 @@ send(struct mail_world *mw, const struct request *q)
 	}
 	if (q->mime)
 		wbxml_put_opaque(&c.w, ComposeMail_Mime, slice_str(q->mime));
-	mail_world_run(&c);
+	call_run(&c);
 	if (c.answer)
 		assert_int_equal(c.answer->tag, tag_of(q->command));
 	status = status_of(&c);
@@ -677,7 +677,7 @@ forward_to_carol(struct mail_world *mw, const char *id, const char *client, cons
 	wbxml_put(&c.w, ComposeMail_Name, "Carol");
 	wbxml_end(&c.w);
 	wbxml_end(&c.w);
-	mail_world_run(&c);
+	call_run(&c);
 	unsigned status = status_of(&c);
 	call_end(&c);
 	return status;

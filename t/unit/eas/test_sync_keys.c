@@ -623,6 +623,24 @@ a_filter_that_the_class_has_not_is_none(void **state)
 	assert_int_equal(told(folder, AirSync_Add), 1);
 }
 
+/* R3080 */
+static void
+incomplete_tasks_of_a_mail_folder_are_status_4(void **state)
+{
+	int64_t inbox = folder_named("Inbox");
+
+	(void)state;
+	ask_sync();
+	ask_collection(inbox, "0");
+	ask_options(8, -1);
+	run();
+	assert_int_equal(status_of(inbox), 4);
+	sync_one(inbox, -1, -1, -1);
+	assert_int_equal(status_of(inbox), 1);
+	sync_one(inbox, -1, -1, 8);
+	assert_int_equal(status_of(inbox), 4);
+}
+
 /* ---- folders ---- */
 
 static void
@@ -1077,6 +1095,51 @@ an_estimate_is_none_where_the_options_are_wrong(void **state)
 }
 
 static void
+put_options(struct wbxml_writer *w, const char *class, int filter)
+{
+	wbxml_start(w, AirSync_Options);
+	wbxml_put(w, AirSync_Class, class);
+	wbxml_put_int(w, AirSync_FilterType, filter);
+	wbxml_end(w);
+}
+
+/* Those of text messages are left (R905); two for one class are Status 4 (R908); conversations are of mail (R2100). */
+static void
+an_estimate_chooses_its_options_as_a_sync_does(void **state)
+{
+	static const struct {
+		const char *classes[2];
+		bool conversations;
+		int status, n;
+	} rows[] = { { { "SMS", "Calendar" }, false, 1, 7 }, { { "Calendar", "Calendar" }, false, 4, -1 }, { { NULL }, true, 103, -1 } };
+	static const unsigned path[] = { GetItemEstimate_Response, GetItemEstimate_Collection };
+
+	(void)state;
+	put_many(7);
+	other_puts("old.ics", 1, 2, 100);
+	sync_one(folder, -1, -1, -1);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct call c;
+		char id[ID_MAX];
+
+		call_begin(&c, &kit, PHONE, version, EAS_GETITEMESTIMATE);
+		wbxml_start(&c.w, GetItemEstimate_GetItemEstimate);
+		wbxml_start(&c.w, GetItemEstimate_Collections);
+		wbxml_start(&c.w, GetItemEstimate_Collection);
+		wbxml_put(&c.w, AirSync_SyncKey, key);
+		wbxml_put(&c.w, GetItemEstimate_CollectionId, id_folder(folder, id));
+		if (rows[i].conversations)
+			wbxml_put_int(&c.w, AirSync_ConversationMode, 1);
+		for (size_t k = 0; k < 2 && rows[i].classes[k]; k++)
+			put_options(&c.w, rows[i].classes[k], k ? 4 : 0);
+		call_run(&c);
+		assert_int_equal(wbxml_int(wbxml_child(c.answer, GetItemEstimate_Response), GetItemEstimate_Status, -1, -2), rows[i].status);
+		assert_int_equal(wbxml_int(wbxml_path(c.answer, path, 2), GetItemEstimate_Estimate, -1, -2), rows[i].n);
+		call_end(&c);
+	}
+}
+
+static void
 an_estimate_counts_what_a_sync_would_send(void **state)
 {
 	int status;
@@ -1131,6 +1194,7 @@ main(void)
 		TEST(options_are_kept_until_others_come),
 		TEST(a_filter_narrows_with_softdelete_and_widens_with_add),
 		TEST(a_filter_that_the_class_has_not_is_none),
+		TEST(incomplete_tasks_of_a_mail_folder_are_status_4),
 		TEST(an_unknown_folder_is_status_12),
 		TEST(a_phone_that_loops_on_12_gets_3),
 		TEST(another_users_folder_is_unknown),
@@ -1154,6 +1218,7 @@ main(void)
 		TEST(elements_come_in_order),
 		TEST(class_is_named_up_to_12_1),
 		TEST(an_estimate_is_none_where_the_options_are_wrong),
+		TEST(an_estimate_chooses_its_options_as_a_sync_does),
 		TEST(an_estimate_counts_what_a_sync_would_send),
 	};
 

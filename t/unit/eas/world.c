@@ -159,28 +159,18 @@ call_begin(struct call *c, struct world *w, const char *device, unsigned version
 static enum eas_outcome
 run(struct call *c, const struct wbxml_node *root)
 {
-	switch (c->r.query.command) {
-	case EAS_SYNC:
-		return cmd_sync(&c->r, root);
-	case EAS_PING:
-		return cmd_ping(&c->r, root);
-	case EAS_MOVEITEMS:
-		return cmd_moveitems(&c->r, root);
-	case EAS_GETITEMESTIMATE:
-		return cmd_getitemestimate(&c->r, root);
-	case EAS_FOLDERSYNC:
-		return cmd_foldersync(&c->r, root);
-	default:
-		die("no such command in this world", NULL);
-		return EAS_DONE;
-	}
+	const struct command *command = command_find(c->r.query.command);
+
+	if (!command || !command->run)
+		die("no such command", NULL);
+	return command->run(&c->r, root);
 }
 
 static void
 read_answer(struct call *c)
 {
 	c->answer = NULL;
-	if (c->outcome == EAS_DONE && c->r.reply.body.len
+	if (c->outcome == EAS_DONE && c->r.reply.body.len && c->r.reply.content_type && strstr(c->r.reply.content_type, "wbxml")
 		&& wbxml_read(c->r.arena, buf_slice(&c->r.reply.body), NULL, &c->answer, &c->error))
 		die("the answer is no WBXML", &c->error);
 }
