@@ -45,14 +45,16 @@ fail(struct eas_request *r, enum err err, const struct error *e)
 /* ---- the wipe ---- */
 
 static enum eas_outcome
-acknowledge_wipe(struct eas_request *r, const struct wbxml_node *wipe, unsigned status_tag)
+acknowledge_wipe(struct eas_request *r, const struct wbxml_node *wipe)
 {
 	struct error e = { 0 };
 	enum err err;
 
-	if (wbxml_int(wipe, status_tag, 0, 0) == 1 && r->device.wipe != 0) {
+	if (r->device.wipe == WIPE_NONE) {
+		log_warn(&r->log, "the phone answers to a wipe that nobody asked for");
+	} else if (wbxml_int(wipe, Provision_Status, 0, 0) == 1) {
 		log_notice(&r->log, "the phone says that it is wiped");
-		r->device.wipe = 3;
+		r->device.wipe = WIPE_DONE;
 		err = state_run(r->server->state, STATE_WRITE, save, r, &e);
 		if (err)
 			return fail(r, err, &e);
@@ -66,22 +68,24 @@ static enum eas_outcome
 demand_wipe(struct eas_request *r)
 {
 	struct wbxml_writer w;
-	bool account_only = r->device.wipe == 2 && r->query.version >= 161;
 
 	reply_wbxml(r, &w);
 	wbxml_start(&w, Provision_Provision);
 	wbxml_put_int(&w, Provision_Status, 1);
-	wbxml_empty(&w, account_only ? Provision_AccountOnlyRemoteWipe : Provision_RemoteWipe);
+	wbxml_empty(&w, r->device.wipe == WIPE_ACCOUNT ? Provision_AccountOnlyRemoteWipe : Provision_RemoteWipe);
 	wbxml_end(&w);
+	r->reply.eas_status = 1;
 	return EAS_DONE;
 }
 
 /* ---- the policy ---- */
 
 struct answer {
+	unsigned status;  /* of the whole; over 100: nothing else is answered */
 	unsigned policy_status;
-	uint32_t key;  /* 0: none */
+	uint32_t key;     /* 0: none */
 	bool data;
+	bool changed;     /* r->device is to be saved */
 };
 
 /* Phase 1: the policy with a temporary key. */
@@ -89,10 +93,11 @@ static struct answer
 offer(struct eas_request *r)
 {
 	struct state_device *d = &r->device;
+	bool new = d->policy_temporary == 0 || d->policy_final_used || strcmp(d->policy_hash, r->server->config->policy_hash) != 0;
 
-	if (d->policy_temporary == 0 || d->policy_final_used || strcmp(d->policy_hash, r->server->config->policy_hash) != 0)
+	if (new)
 		d->policy_temporary = new_key(d->policy_final);
-	return (struct answer){ .policy_status = 1, .key = d->policy_temporary, .data = true };
+	return (struct answer){ .status = 1, .policy_status = 1, .key = d->policy_temporary, .data = true, .changed = new };
 }
 
 /* Phase 2: the phone says what it made of it. A repeat of the acknowledgement gets the same final key. */
@@ -101,21 +106,23 @@ acknowledge(struct eas_request *r, uint32_t key, int64_t status)
 {
 	struct state_device *d = &r->device;
 	const char *hash = r->server->config->policy_hash;
+	bool done = d->policy_final != 0 && strcmp(d->policy_hash, hash) == 0;
 
-	if (key == 0 || (key != d->policy_temporary && key != d->policy_final))
-		return (struct answer){ .policy_status = 5 };
+	/* A final key of another policy says nothing of this one. */
+	if (key == 0 || (key != d->policy_temporary && !(done && key == d->policy_final)))
+		return (struct answer){ .status = 1, .policy_status = 5 };
 	if (status != 1 && status != 2) {
 		log_warn(&r->log, "the phone did not apply the policy (status %d)", (int)status);
-		return (struct answer){ .policy_status = 0 };
+		return (struct answer){ .status = status == 4 ? 145 : 139 }; /* managed by somebody else */
 	}
 	if (status == 2)
 		log_notice(&r->log, "the phone applied the policy in part");
-	if (strcmp(d->policy_hash, hash) != 0 || d->policy_final == 0) {
+	if (!done) {
 		d->policy_final = new_key(d->policy_temporary);
 		d->policy_final_used = false;
 		d->policy_hash = hash;
 	}
-	return (struct answer){ .policy_status = 1, .key = d->policy_final };
+	return (struct answer){ .status = 1, .policy_status = 1, .key = d->policy_final, .changed = !done };
 }
 
 static struct answer
@@ -126,10 +133,10 @@ decide(struct eas_request *r, const struct wbxml_node *policy)
 	uint64_t key = 0;
 
 	if (!type || strcmp(type, POLICY_TYPE) != 0)
-		return (struct answer){ .policy_status = 3 };
+		return (struct answer){ .status = 1, .policy_status = 3 };
 	if (!r->server->config->policy
 		&& !(quirks_of(r->query.device_type, r->user_agent, r->query.version) & QUIRK_EMPTY_POLICY))
-		return (struct answer){ .policy_status = 2 };
+		return (struct answer){ .status = 1, .policy_status = 2 };
 	if (!key_text)
 		return offer(r);
 	if (!text_to_u64(key_text, &key) || key > UINT32_MAX)
@@ -149,7 +156,7 @@ write_answer(struct eas_request *r, const struct answer *a, const char *type, bo
 		wbxml_put_int(&w, Settings_Status, 1);
 		wbxml_end(&w);
 	}
-	wbxml_put_int(&w, Provision_Status, 1);
+	wbxml_put_int(&w, Provision_Status, a->status);
 	wbxml_start(&w, Provision_Policies);
 	wbxml_start(&w, Provision_Policy);
 	wbxml_put(&w, Provision_PolicyType, type);
@@ -174,26 +181,26 @@ cmd_provision(struct eas_request *r, const struct wbxml_node *root)
 	const struct wbxml_node *account = wbxml_child(root, Provision_AccountOnlyRemoteWipe);
 	const struct wbxml_node *policy = wbxml_child(wbxml_child(root, Provision_Policies), Provision_Policy);
 	const struct wbxml_node *info = wbxml_child(root, Settings_DeviceInformation);
-	struct state_device before = r->device;
 	struct error e = { 0 };
 	struct answer a;
 	enum err err;
 
-	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_SYNC, EAS_WAKE_SUPERSEDED);
-	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_PING, EAS_WAKE_SUPERSEDED);
+	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_PING | EAS_WAIT_SYNC, EAS_WAKE_SUPERSEDED);
 	err = device_info_store(r, wbxml_child(info, Settings_Set), &e);
 	if (err)
 		return fail(r, err, &e);
+	if (policy_locks_out(r))
+		return reply_status(r, Provision_Provision, Provision_Status, 129);
 	if (wipe || account)
-		return acknowledge_wipe(r, wipe ? wipe : account, Provision_Status);
-	if (r->device.wipe == 1 || r->device.wipe == 2)
+		return acknowledge_wipe(r, wipe ? wipe : account);
+	if (r->device.wipe == WIPE_ASKED || r->device.wipe == WIPE_ACCOUNT)
 		return demand_wipe(r);
 	if (!policy)
 		return reply_status(r, Provision_Provision, Provision_Status, 2);
 	a = decide(r, policy);
-	if (a.policy_status == 0)
-		return reply_status(r, Provision_Provision, Provision_Status, 139);
-	if (memcmp(&before, &r->device, sizeof before) != 0 && (err = state_run(r->server->state, STATE_WRITE, save, r, &e)))
+	if (a.status > 100)
+		return reply_status(r, Provision_Provision, Provision_Status, a.status);
+	if (a.changed && (err = state_run(r->server->state, STATE_WRITE, save, r, &e)))
 		return fail(r, err, &e);
 	write_answer(r, &a, wbxml_text(policy, Provision_PolicyType), info != NULL);
 	return EAS_DONE;

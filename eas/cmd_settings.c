@@ -29,20 +29,21 @@ write_user_information(struct eas_request *r, struct wbxml_writer *w, const stru
 	}
 	wbxml_end(w);
 	wbxml_end(w);
-	(void)r;
 }
 
+/* cpush sets no out-of-office message, so none is set, and to switch it off is done. */
 static void
 write_oof(struct wbxml_writer *w, const struct wbxml_node *oof)
 {
+	const struct wbxml_node *set = wbxml_child(oof, Settings_Set);
+	bool get = wbxml_has(oof, Settings_Get);
+
 	wbxml_start(w, Settings_Oof);
-	if (wbxml_has(oof, Settings_Get)) {
-		wbxml_put_int(w, Settings_Status, 1);
+	wbxml_put_int(w, Settings_Status, !get && !set ? 2 : get || wbxml_int(set, Settings_OofState, -1, -1) == 0 ? 1 : 5);
+	if (get) {
 		wbxml_start(w, Settings_Get);
-		wbxml_put_int(w, Settings_OofState, 0); /* cpush sets none, so none is set */
+		wbxml_put_int(w, Settings_OofState, 0);
 		wbxml_end(w);
-	} else {
-		wbxml_put_int(w, Settings_Status, 5); /* it cannot be switched on here */
 	}
 	wbxml_end(w);
 }
@@ -55,6 +56,37 @@ write_status_only(struct wbxml_writer *w, unsigned tag, unsigned status)
 	wbxml_end(w);
 }
 
+/* What is asked of a property, each by Get or Set; one that names neither is malformed: 2 [MS-ASCMD 2.2.3.177.15]. */
+static void
+write_property(struct eas_request *r, struct wbxml_writer *w, const struct wbxml_node *n, const struct backend_identity *id)
+{
+	bool get = wbxml_has(n, Settings_Get), set = wbxml_has(n, Settings_Set);
+
+	switch (n->tag) {
+	case Settings_Oof:
+		write_oof(w, n);
+		break;
+	case Settings_DeviceInformation:
+		write_status_only(w, n->tag, set ? 1 : 2);
+		break;
+	case Settings_DevicePassword:
+		write_status_only(w, n->tag, set ? 7 : 2); /* password recovery is off */
+		break;
+	case Settings_UserInformation:
+		if (get)
+			write_user_information(r, w, id);
+		else
+			write_status_only(w, n->tag, 2);
+		break;
+	case Settings_RightsManagementInformation:
+		if (r->query.version >= 141)
+			write_status_only(w, n->tag, get ? 168 : 2); /* no rights management here */
+		break;
+	default:
+		break;
+	}
+}
+
 enum eas_outcome
 cmd_settings(struct eas_request *r, const struct wbxml_node *root)
 {
@@ -65,6 +97,8 @@ cmd_settings(struct eas_request *r, const struct wbxml_node *root)
 	enum err err = ERR_OK;
 	bool user = wbxml_has(wbxml_child(root, Settings_UserInformation), Settings_Get);
 
+	if (!root->child)
+		return reply_status(r, Settings_Settings, Settings_Status, 2);
 	if (user)
 		err = account_identity(r->account, r->arena, &id, &e);
 	if (err == ERR_BUSY)
@@ -76,18 +110,8 @@ cmd_settings(struct eas_request *r, const struct wbxml_node *root)
 	reply_wbxml(r, &w);
 	wbxml_start(&w, Settings_Settings);
 	wbxml_put_int(&w, Settings_Status, 1);
-	for (const struct wbxml_node *n = root->child; n; n = n->next) {
-		if (n->tag == Settings_Oof)
-			write_oof(&w, n);
-		else if (n->tag == Settings_DeviceInformation)
-			write_status_only(&w, n->tag, 1);
-		else if (n->tag == Settings_DevicePassword)
-			write_status_only(&w, n->tag, 7); /* password recovery is off */
-		else if (n->tag == Settings_UserInformation && user)
-			write_user_information(r, &w, &id);
-		else if (n->tag == Settings_RightsManagementInformation)
-			write_status_only(&w, n->tag, 168); /* no rights management here */
-	}
+	for (const struct wbxml_node *n = root->child; n; n = n->next)
+		write_property(r, &w, n, &id);
 	wbxml_end(&w);
 	r->reply.eas_status = 1;
 	return EAS_DONE;

@@ -79,10 +79,16 @@ policy_write(const struct eas_config *config, struct wbxml_writer *w)
 	wbxml_end(w);
 }
 
+bool
+policy_locks_out(const struct eas_request *r)
+{
+	return r->device.wipe == WIPE_ACCOUNT && r->query.version < 161;
+}
+
 static bool
 wipe_reaches(const struct eas_request *r, const struct command *c)
 {
-	if (r->device.wipe == 0)
+	if (r->device.wipe == WIPE_NONE)
 		return false;
 	/* Settings with DeviceInformation comes before provisioning at 12.1; the rest of Settings tells nothing either. */
 	return c->code != EAS_PROVISION && c->code != EAS_SETTINGS;
@@ -96,7 +102,7 @@ policy_check(struct eas_request *r, const struct command *c)
 	uint32_t key = r->query.has_policy_key ? r->query.policy_key : 0;
 
 	if (wipe_reaches(r, c))
-		return d->wipe == 3 ? 126 : 140;
+		return policy_locks_out(r) ? 129 : d->wipe == WIPE_DONE ? 126 : 140;
 	if (!config->policy || (c->flags & COMMAND_NO_POLICY))
 		return 0;
 	/* Up to 12.1 a device tells of itself before it provisions; later it does in Provision. */
@@ -113,5 +119,5 @@ policy_check(struct eas_request *r, const struct command *c)
 	/* The answer to the acknowledgement may have been lost: the temporary key is good until the final one was used. */
 	if (key && key == d->policy_temporary && !d->policy_final_used)
 		return 0;
-	return 142;
+	return key ? 144 : 142;
 }

@@ -114,11 +114,25 @@ refuse(struct eas_request *r, const struct command *c, unsigned status)
 	return reply_status(r, c ? c->root : WBXML_UNKNOWN, c ? c->status : WBXML_UNKNOWN, status);
 }
 
+static const char *
+policy_words(unsigned status)
+{
+	switch (status) {
+	case 126:
+		return "the device was wiped";
+	case 129:
+		return "only the account is to be wiped, and the device speaks no version that can";
+	case 140:
+		return "a wipe is pending";
+	default:
+		return "the device has to provision";
+	}
+}
+
 static enum eas_outcome
 refuse_policy(struct eas_request *r, const struct command *c, unsigned status)
 {
-	log_notice(&r->log, "status %u: %s", status,
-		status == 140 ? "a wipe is pending" : status == 126 ? "wiped" : "the device has to provision");
+	log_notice(&r->log, "status %u: %s", status, policy_words(status));
 	if (status >= 142 && (quirks_of(r->query.device_type, r->user_agent, r->query.version) & QUIRK_HTTP_449)) {
 		r->reply.eas_status = (int)status;
 		return reply_http(r, 449);

@@ -82,7 +82,7 @@ device_list(struct state_txn *t, void *arg, struct error *e)
 		printf("%-20s %-34s %-14s %2u.%u  ", shown(in, list[i].user_name), shown(in, list[i].device_id),
 			shown(in, list[i].type), list[i].version / 10, list[i].version % 10);
 		print_time(list[i].last_seen);
-		printf("%s\n", list[i].wipe == 3 ? "  wiped" : list[i].wipe ? "  wipe pending" : "");
+		printf("%s\n", list[i].wipe == WIPE_DONE ? "  wiped" : list[i].wipe ? "  wipe pending" : "");
 	}
 	return err;
 }
@@ -96,7 +96,8 @@ find(struct state_txn *t, struct admin *in, struct state_device *d_r)
 static enum err
 device_show(struct state_txn *t, void *arg, struct error *e)
 {
-	static const char *const wipes[] = { "none", "asked for", "asked for (account only)", "acknowledged" };
+	static const char *const wipes[] = { [WIPE_NONE] = "none", [WIPE_ASKED] = "asked for", [WIPE_ACCOUNT] = "asked for (account only)",
+		[WIPE_DONE] = "acknowledged" };
 	struct admin *in = arg;
 	struct state_device d;
 	enum err err = find(t, in, &d);
@@ -110,7 +111,7 @@ device_show(struct state_txn *t, void *arg, struct error *e)
 	print_time(d.created);
 	printf("\nlast seen:  ");
 	print_time(d.last_seen);
-	printf("\npolicy:    %s\nwipe:      %s\n", *d.policy_hash ? "acknowledged" : "none", wipes[d.wipe < 4 ? d.wipe : 0]);
+	printf("\npolicy:    %s\nwipe:      %s\n", *d.policy_hash ? "acknowledged" : "none", wipes[d.wipe < ARRAY_LEN(wipes) ? d.wipe : WIPE_NONE]);
 	print_info(in, d.info);
 	return ERR_OK;
 }
@@ -130,6 +131,9 @@ device_change(struct state_txn *t, void *arg, struct error *e)
 	if (strcmp(in->verb, "resync") == 0)
 		return state_device_resync(t, d.id, in->folder ? strtoll(in->folder, NULL, 10) : 0);
 	d.wipe = in->wipe;
+	if (d.wipe == WIPE_ACCOUNT && d.version < 161)
+		printf("it speaks version %u.%u, which knows no wipe of the account alone: it is locked out instead\n", d.version / 10,
+			d.version % 10);
 	return state_device_save(t, &d);
 }
 
@@ -226,9 +230,9 @@ static const struct {
 	{ "device", "show", 2, 2, STATE_READ, device_show, 0 },
 	{ "device", "remove", 2, 2, STATE_WRITE, device_change, 0 },
 	{ "device", "resync", 2, 3, STATE_WRITE, device_change, 0 },
-	{ "device", "wipe", 2, 2, STATE_WRITE, device_change, 1 },
-	{ "device", "wipe-account", 2, 2, STATE_WRITE, device_change, 2 },
-	{ "device", "unwipe", 2, 2, STATE_WRITE, device_change, 0 },
+	{ "device", "wipe", 2, 2, STATE_WRITE, device_change, WIPE_ASKED },
+	{ "device", "wipe-account", 2, 2, STATE_WRITE, device_change, WIPE_ACCOUNT },
+	{ "device", "unwipe", 2, 2, STATE_WRITE, device_change, WIPE_NONE },
 	{ "folder", "list", 1, 1, STATE_WRITE, folder_list, 0 },
 	{ "trouble", "list", 0, 1, STATE_READ, trouble_list, 0 },
 };

@@ -57,6 +57,9 @@ void state_cut_next_commit(struct state *s, enum state_cut when);
 
 /* ---- users and devices ---- */
 
+/* Stored as numbers. */
+enum state_wipe { WIPE_NONE, WIPE_ASKED, WIPE_ACCOUNT, WIPE_DONE };
+
 /* Creates the user where there is none (NOTFOUND instead in STATE_READ). Names are compared as bytes (lower-cased by
  * the caller where the backend does so) and have at most 255: LIMIT. */
 enum err state_user(struct state_txn *t, const char *name, int64_t *user_r) NODISCARD;
@@ -73,7 +76,7 @@ struct state_device {
 	const char *policy_hash;/* of the policy that it has acknowledged; "" none */
 	uint32_t policy_temporary, policy_final; /* X-MS-PolicyKey values, 0 none */
 	bool policy_final_used;
-	unsigned wipe;          /* 0 none, 1 asked for, 2 account only, 3 acknowledged */
+	unsigned wipe;          /* enum state_wipe */
 	uint64_t view;          /* hash of version class, merge switches, folder types; 0: no FolderSync yet */
 	int64_t created, last_seen; /* seconds since 1970 UTC; last_seen is written at most hourly by the caller */
 };

@@ -41,9 +41,8 @@ begin(unsigned version, enum eas_command command, struct slice body)
 static void
 run(void)
 {
-	assert_int_equal(eas_run(&call.r), EAS_DONE);
-	if (call.r.reply.body.len)
-		assert_int_equal(wbxml_read(call.r.arena, buf_slice(&call.r.reply.body), NULL, &call.answer, &call.error), ERR_OK);
+	call_run_whole(&call);
+	assert_int_equal(call.outcome, EAS_DONE);
 }
 
 /* The answer is <ROOT><Status> alone. */

@@ -196,6 +196,17 @@ call_run_empty(struct call *c)
 }
 
 void
+call_run_whole(struct call *c)
+{
+	while (c->w.depth)
+		wbxml_end(&c->w);
+	if (c->in.len > WBXML_HEADER_LEN)
+		c->r.body = buf_slice(&c->in);
+	c->outcome = eas_run(&c->r);
+	read_answer(c);
+}
+
+void
 call_resume(struct call *c, const struct eas_park *park, enum eas_wake why)
 {
 	c->outcome = eas_resume(&c->r, park, why);

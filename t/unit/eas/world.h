@@ -52,6 +52,8 @@ void call_begin(struct call *c, struct world *w, const char *device, unsigned ve
 void call_run(struct call *c);
 /* The same with an empty body. */
 void call_run_empty(struct call *c);
+/* As the responder hands it over, by eas_run(): the body is what was written, or r.body where nothing was. */
+void call_run_whole(struct call *c);
 /* Answers a park as the responder would, in a call that was begun and has run nothing. */
 void call_resume(struct call *c, const struct eas_park *park, enum eas_wake why);
 void call_end(struct call *c);
