@@ -31,7 +31,7 @@ arrival_last(struct eas_request *r, int64_t *at_r, struct error *e)
 	struct arrival in = { .r = r };
 	enum err err = state_run(r->server->state, STATE_READ, load, &in, e);
 
-	*at_r = in.at;
+	*at_r = in.at > eas_now() ? 0 : in.at; /* the clock was ahead: nobody knows when it was */
 	return err;
 }
 
@@ -42,7 +42,7 @@ arrival_note(struct state_txn *t, struct eas_request *r)
 	enum err err = load(t, &in, NULL);
 	const char *text;
 
-	if (err || eas_now() - in.at < NOTE_EVERY)
+	if (err || (eas_now() >= in.at && eas_now() - in.at < NOTE_EVERY))
 		return err;
 	text = arena_printf(r->arena, "%" PRId64, eas_now());
 	return text ? state_request_save(t, r->device.id, KIND, text) : ERR_NOMEM;

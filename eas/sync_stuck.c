@@ -34,10 +34,11 @@ stuck_window(const struct collection *c, unsigned window)
 	return window;
 }
 
+/* A time to come was noted by a clock that was ahead (a Pi has none of its own): as good as past. */
 static bool
 is_due(int64_t since)
 {
-	return eas_now() - since >= RETRY;
+	return eas_now() - since >= RETRY || since > eas_now();
 }
 
 /* Was it tried again in the answer that has come back? Its `again` has confirmed it then. */
@@ -68,6 +69,8 @@ parse(const char *p, const struct collection *c, struct stuck *s)
 		s->item = s->since = 0;
 		s->times = 0;
 	}
+	if (s->since > eas_now())
+		s->since = eas_now();
 	while (*end == ' ' && s->n_aside < STUCK_ASIDE) {
 		int64_t item = strtoll(end, &end, 10), since = strtoll(end, &end, 10);
 

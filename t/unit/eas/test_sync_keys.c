@@ -331,15 +331,17 @@ repeat_from(const char *from)
 static void
 another_answer_arrives(void)
 {
+	static unsigned n;
 	int64_t tasks = folder_named("Tasks");
-	char mine[64];
+	char mine[64], name[32];
 
 	snprintf(mine, sizeof mine, "%s", key);
+	snprintf(name, sizeof name, "t%u.ics", n++);
 	sync_from_start(tasks, 0);
-	mem_add(kit.mem, WORLD_USER, "tasks", "t.ics", "X:1\r\nY:2\r\nD:20000\r\n", 0, BACKEND_NO_DATE);
+	mem_add(kit.mem, WORLD_USER, "tasks", name, "X:1\r\nY:2\r\nD:20000\r\n", 0, BACKEND_NO_DATE);
 	sync_one(tasks, -1, -1, -1);
 	assert_int_equal(told(tasks, AirSync_Add), 1);
-	mem_edit(kit.mem, WORLD_USER, "tasks", "t.ics", "X:2\r\nY:2\r\nD:20000\r\n");
+	mem_edit(kit.mem, WORLD_USER, "tasks", name, "X:2\r\nY:2\r\nD:20000\r\n");
 	sync_one(tasks, -1, -1, -1);
 	assert_int_equal(told(tasks, AirSync_Change), 1);
 	snprintf(key, sizeof key, "%s", mine);
@@ -401,6 +403,37 @@ the_window_halves_per_repeat_and_then_the_item_is_set_aside(void **state)
 	assert_int_equal(told(folder, 0), 1);
 	sync_one(folder, -1, 100, 0);
 	assert_int_equal(told(folder, 0), 0);
+}
+
+/* A Pi has no clock of its own: one that was ahead by years is put right. */
+static void
+a_clock_that_was_ahead_neither_blames_nor_hides_an_item(void **state)
+{
+	const int64_t now = (int64_t)TODAY * DAY + DAY / 2;
+	char from[64];
+	int64_t first;
+
+	(void)state;
+	eas_clock_set(now + 4000 * DAY);
+	another_answer_arrives();
+	snprintf(key, sizeof key, "0");
+	eas_clock_set(now);
+	put_many(6);
+	sync_one(folder, -1, -1, -1);
+	snprintf(from, sizeof from, "%s", key);
+	for (int i = 0; i < 6; i++)
+		repeat_from(from);
+	first = told_item(folder, 0);
+	eas_clock_set(now + 4000);
+	repeat_from(from); /* that other answer came before: the line may be bad */
+	assert_int_equal(told_item(folder, 0), first);
+	another_answer_arrives();
+	eas_clock_set(now + 4000 * DAY);
+	repeat_from(from);
+	assert_int_not_equal(told_item(folder, 0), first);
+	eas_clock_set(now + 5000);
+	sync_one(folder, -1, 100, 0);
+	assert_true(is_told(folder, AirSync_Add, first));
 }
 
 static void
@@ -1184,6 +1217,7 @@ main(void)
 		TEST(a_collection_that_the_global_window_leaves_nothing_keeps_its_key),
 		TEST(nothing_is_set_aside_on_a_bad_line),
 		TEST(the_window_halves_per_repeat_and_then_the_item_is_set_aside),
+		TEST(a_clock_that_was_ahead_neither_blames_nor_hides_an_item),
 		TEST(what_was_set_aside_comes_when_it_changes),
 		TEST(what_cannot_be_sent_is_listed_until_it_was_delivered),
 		TEST(what_is_gone_or_has_changed_is_not_listed),
