@@ -120,7 +120,8 @@ check(struct backend *b, struct error *e)
 	b->tls = b->set.tls;
 	b->smtp_tls = b->set.smtp_tls;
 	if (!b->set.url)
-		return bad(b, NULL, "url is missing: imaps://mail.example.org/", e);
+		return err_set(e, ERR_INVALID, "%s:%u: [imap] url is missing: imaps://mail.example.org/", conf_name(b->conf),
+			conf_line(b->conf, "imap", NULL));
 	if (!(b->host = server_of(b->set.url, imap, imap_ports, &b->tls)))
 		return bad(b, "url", "expected imap://HOST/ or imaps://HOST/ without a user", e);
 	if (b->set.smtp && b->set.sendmail)

@@ -207,6 +207,7 @@ faulty_settings_name_their_line(void **state)
 		if (backend_module.open(k->conf, &k->b, &k->e) != ERR_INVALID)
 			fail_msg("taken: %s", bad[i]);
 		assert_non_null(strstr(k->e.text, "test.conf:"));
+		assert_null(strstr(k->e.text, "(null)"));
 		assert_null(k->b);
 		conf_unref(&k->conf);
 	}
