@@ -1,9 +1,46 @@
 #include "eas/folder_edit.h"
 
+#include <string.h>
+
+#define DEPTH_MAX 64 /* of folders within folders; a ring of parents ends here */
+
 struct storing {
 	struct eas_request *r;
+	const struct hierarchy *h;
 	struct state_folder *f;
+	size_t n_below; /* folders that went with it */
 };
+
+static bool
+is_below(const struct hierarchy *h, const struct state_folder *f, const char *key)
+{
+	for (unsigned depth = 0; f && *f->parent && depth < DEPTH_MAX; depth++) {
+		if (strcmp(f->parent, key) == 0)
+			return true;
+		f = hierarchy_by_key(h, f->parent);
+	}
+	return false;
+}
+
+/* What stood in a folder that is deleted: a phone drops it with the folder or does not, and a mail server keeps it or does not. So all of
+ * it is told to be gone, and what the next look finds comes as new. */
+static enum err
+forget_below(struct state_txn *t, struct storing *s)
+{
+	enum err err = ERR_OK;
+
+	s->n_below = 0;
+	for (size_t i = 0; !err && i < s->h->n_folders; i++) {
+		struct state_folder f = s->h->folders[i];
+
+		if (f.deleted || !is_below(s->h, &f, s->f->key))
+			continue;
+		f.deleted = true;
+		err = state_folder_save(t, &f);
+		s->n_below++;
+	}
+	return err;
+}
 
 static enum err
 store(struct state_txn *t, void *arg, struct error *e)
@@ -13,6 +50,8 @@ store(struct state_txn *t, void *arg, struct error *e)
 	enum err err = state_folder_save(t, &f);
 
 	(void)e;
+	if (!err && f.deleted)
+		err = forget_below(t, s);
 	if (!err)
 		*s->f = f;
 	return err;
@@ -49,12 +88,14 @@ take_key(struct eas_request *r, struct hierarchy *h, int64_t seq, const struct s
 enum eas_outcome
 folder_edit_done(struct eas_request *r, struct hierarchy *h, struct state_folder *f, unsigned root_tag)
 {
-	struct storing s = { r, f };
+	struct storing s = { .r = r, .h = h, .f = f };
 	struct error e = { 0 };
 	enum err err = state_run(r->server->state, STATE_WRITE, store, &s, &e);
 
 	if (err)
 		return folder_edit_failed(r, err, &e, root_tag, 6);
+	if (s.n_below)
+		hierarchy_doubt(account_user(r->account));
 	/* Nothing else has happened since the key: the new one stands behind the phone's own change. Else that comes once more with
 	 * the next FolderSync, which does no harm; to miss another change would. */
 	bool alone = h->user_seq == h->seq && f->hierarchy_seq == h->user_seq + 1;

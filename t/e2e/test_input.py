@@ -29,10 +29,11 @@ class Input(Case):
     def test_missing_and_unknown(self):
         p = self.phone(folders=False)
         path = "/Microsoft-Server-ActiveSync"
-        for query, status in (("", 400), ("?", 400), ("?Cmd=NoSuch&DeviceId=X&DeviceType=Y", 501), ("?!!!", 400), ("?AAAA", 400)):
+        for query, status in (("", 400), ("?", 400), ("?Cmd=NoSuch&DeviceId=X&DeviceType=Y", 501),
+                              ("?Cmd=FolderSync&DeviceId=X%00&DeviceType=Y", 400), ("?!!!", 400), ("?AAAA", 400)):
             with self.subTest(query):
                 self.assertEqual(self.raw(p, target=path + query, body=wbxml.encode(FOLDER_SYNC)).status, status)
-        for query, status in (("?Cmd=FolderSync", "108"), ("?Cmd=FolderSync&DeviceId=X%00&DeviceType=Y", "108"),
+        for query, status in (("?Cmd=FolderSync", "108"), ("?Cmd=FolderSync&DeviceId=X%01&DeviceType=Y", "108"),
                               ("?Cmd=FolderSync&DeviceId=" + "x" * 300 + "&DeviceType=Y", "108"),
                               ("?Cmd=FolderSync&DeviceId=X", "109")):
             with self.subTest(query):

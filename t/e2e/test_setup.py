@@ -4,7 +4,7 @@ import unittest
 import wbxml
 from bench import Bench
 from case import VERSIONS, Case, bench, both
-from phone import Phone
+from phone import Folder, Phone
 from wbxml import children, find, text
 
 
@@ -92,6 +92,29 @@ class Setup(Case):
         tree = p.change_folder("FolderDelete", ServerId=id)
         self.assertEqual(text(tree, "FolderHierarchy:Status"), "1")
         self.assertIsNone(self.subjects("Done"))
+
+    def test_folder_with_folders_in_it_is_deleted(self):
+        """IMAP keeps what stands in it: nobody asked for that to go, and the phone is told where it is now."""
+        p, other = self.phone(), self.phone("16.1")
+        outer = text(p.change_folder("FolderCreate", ParentId="0", DisplayName="Outer", Type="12"), "FolderHierarchy:ServerId")
+        inner = text(p.change_folder("FolderCreate", ParentId=outer, DisplayName="Inner", Type="12"), "FolderHierarchy:ServerId")
+        separator = self.imap.client(self.user).list()[1][0].decode().split('"')[1]
+        self.deliver("Kept", folder=f"Outer{separator}Inner")
+        self.assertEqual((p.folder_sync(), other.folder_sync()), ("1", "1"))
+        for folder in (outer, inner):
+            p.folders.setdefault(folder, Folder(folder, "0", "", 12))
+        key = p.hierarchy_key
+        self.assertEqual(text(p.change_folder("FolderDelete", ServerId=outer), "FolderHierarchy:Status"), "1")
+        p.hierarchy_key = key       # the answer was lost
+        self.assertEqual(text(p.change_folder("FolderDelete", ServerId=outer), "FolderHierarchy:Status"), "1")
+        for phone in (p, other):
+            self.assertEqual(phone.folder_sync(), "1")
+            self.assertNotIn(inner, phone.folders)
+            kept = next(f for f in phone.folders.values() if f.name.endswith("Inner"))  # below the top or an empty Outer: Dovecot's choice
+            self.assertNotEqual(kept.parent, outer)
+            phone.sync(kept)
+            self.assertEqual([text(m, "Email:Subject") for m in kept.items.values()], ["Kept"])
+        self.assertEqual(text(p.change_folder("FolderDelete", ServerId=outer), "FolderHierarchy:Status"), "4")
 
     def test_repeated_folder_create_gets_the_same_folder(self):
         p = self.phone()
