@@ -1,13 +1,22 @@
 /* What changed in a collection: sync-collection (RFC 6578), and without it the ctag and a listing of ETags.
  *
- * Cursors: "T" token; "L" token, within a listing that the server cuts; "P" within one that parts.c cuts; "G" ctag; "H" a sum
- * over a listing. */
+ * Cursors: "T" LISTED token; "U" LISTED SEEN before token: the same, but what came behind `before` is asked for once more; "L" token,
+ * within a listing that the server cuts; "P" within one that parts.c cuts; "G" ctag; "H" a sum over a listing. LISTED and SEEN are times.
+ *
+ * Tokens are not all that the standard makes of them. A change that is being committed while a token is made can lie behind it and not be told
+ * (DAViCal, and others that number changes before they commit them): so the last step is asked for again some time later. And servers
+ * answer a token that is too old with what there is, of course without what went (DAViCal, after a week): so now and then all is listed. */
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <string.h>
+#include <time.h>
 
 #include "backend/dav/href.h"
 #include "backend/dav/session.h"
+#include "base/text.h"
+
+#define SETTLED 10            /* seconds after which no change is still on its way behind a token */
+#define LIST_AGAIN (24 * 3600) /* seconds after a listing */
 
 struct look {
 	struct backend_session *s;
@@ -93,36 +102,89 @@ finish(struct look *l, struct backend_changes *c_r, struct error *e)
 	return c_r->cursor ? ERR_OK : dav_nomem(e);
 }
 
-/* One look from a token ("": from the beginning). */
-static enum err
-sync_from(struct look *l, const char *token, bool listing, struct backend_changes *c_r, enum sync_result *result_r,
-	struct error *e)
+/* A cursor of sync-collection, read. */
+struct since {
+	bool listing;
+	uint64_t listed, seen;
+	const char *before, *token; /* before: NULL where the token has settled; token: "" is the beginning */
+};
+
+static const char *
+next_word(struct arena *a, const char **p)
 {
-	const char *next;
+	size_t n = strcspn(*p, " ");
+	const char *word = n ? arena_strndup(a, *p, n) : NULL;
+	*p += n + ((*p)[n] == ' ');
+	return word;
+}
+
+static bool
+next_number(struct arena *a, const char **p, uint64_t *n_r)
+{
+	const char *word = next_word(a, p);
+	return word && text_to_u64(word, n_r);
+}
+
+/* False: it is none, or of a listing that is too long ago. */
+static bool
+since_read(struct arena *a, const char *cursor, struct since *k)
+{
+	const char *p = cursor + 1;
+	uint64_t now = (uint64_t)time(NULL);
+	*k = (struct since){ .listing = *cursor == 'L' };
+	if (*cursor != 'L' && ((*cursor != 'T' && *cursor != 'U') || !next_number(a, &p, &k->listed)))
+		return false;
+	if (*cursor == 'U' && (!next_number(a, &p, &k->seen) || !(k->before = next_word(a, &p))))
+		return false;
+	k->token = p;
+	return *p && (k->listing || (k->listed <= now && now - k->listed < LIST_AGAIN));
+}
+
+/* Where to go on behind what was told from `k` up to the token `next`. */
+static const char *
+since_write(const struct look *l, const struct since *k, const char *next)
+{
+	unsigned long long now = (unsigned long long)time(NULL), listed = k->listing ? now : k->listed;
+	bool same = strcmp(next, k->token) == 0, settled = now - k->seen >= SETTLED;
+	if (k->listing && l->truncated)
+		return arena_printf(l->a, "L%s", next);
+	if (k->before && same && !settled)
+		return arena_printf(l->a, "U%llu %llu %s %s", listed, (unsigned long long)k->seen, k->before, next);
+	if (k->listing || l->truncated || same || l->found.n == 0 || strchr(k->token, ' '))
+		return arena_printf(l->a, "T%llu %s", listed, next);
+	return arena_printf(l->a, "U%llu %llu %s %s", listed, now, k->before && !settled ? k->before : k->token, next);
+}
+
+/* One look from there. */
+static enum err
+sync_from(struct look *l, const struct since *k, struct backend_changes *c_r, enum sync_result *result_r, struct error *e)
+{
+	const char *next, *from = k->before ? k->before : k->token;
 	l->found = (struct dav_listed){ 0 };
 	l->truncated = false;
-	l->initial = !*token;
-	enum err err = sync_ask(l, token, &next, result_r, e);
+	l->initial = !*from;
+	enum err err = sync_ask(l, from, &next, result_r, e);
 	if (err || *result_r != SYNC_OK)
 		return err;
-	if (l->truncated && strcmp(next, token) == 0) {
+	if (l->truncated && strcmp(next, from) == 0) {
 		*result_r = SYNC_REFUSED; /* a server that cuts its answer and does not get on */
 		return ERR_OK;
 	}
-	*c_r = (struct backend_changes){ .listing = listing, .more = l->truncated };
-	c_r->cursor = arena_printf(l->a, "%c%s", listing && l->truncated ? 'L' : 'T', next);
+	*c_r = (struct backend_changes){ .listing = k->listing, .more = l->truncated };
+	c_r->cursor = since_write(l, k, next);
 	return finish(l, c_r, e);
 }
 
 static enum err
 by_sync(struct look *l, const char *cursor, struct backend_changes *c_r, enum sync_result *result_r, struct error *e)
 {
-	if (cursor && (*cursor == 'T' || *cursor == 'L')) {
-		enum err err = sync_from(l, cursor + 1, *cursor == 'L', c_r, result_r, e);
+	struct since k, beginning = { .listing = true, .token = "" };
+	if (cursor && since_read(l->a, cursor, &k)) {
+		enum err err = sync_from(l, &k, c_r, result_r, e);
 		if (err || *result_r == SYNC_OK)
 			return err;
 	}
-	return sync_from(l, "", true, c_r, result_r, e);
+	return sync_from(l, &beginning, c_r, result_r, e);
 }
 
 /* ---- ctag and listing ---- */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define TOKEN(n) "<d:sync-token>http://x/" n "</d:sync-token>"
 #define ITEM(name, etag) RESPONSE(WORK name, ETAG(etag))
@@ -35,6 +36,21 @@ assert_list(struct kit *k, const struct backend_changes *c, bool listing, bool m
 	assert_int_equal(c->more, more);
 }
 
+/* A cursor of a collection that was listed so many seconds ago, whose token is the first. */
+static const char *
+since_first(struct kit *k, int ago)
+{
+	return arena_printf(k->a, "T%lld http://x/1", (long long)time(NULL) - ago);
+}
+
+static void
+assert_token_sent(struct kit *k, long request, const char *token)
+{
+	const char *want = arena_printf(k->a, "<D:sync-token>%s</D:sync-token>", token);
+	if (!strstr(fake_request(k->fake, request)->body, want))
+		fail_msg("no %s in %s", want, fake_request(k->fake, request)->body);
+}
+
 /* ---- sync-collection ---- */
 
 static void
@@ -53,6 +69,56 @@ a_token_gives_what_changed_since(void **state)
 	assert_changes(k, WORK, c.cursor, &c);
 	assert_list(k, &c, false, false, "3.ics \"3\"\n1.ics gone\n");
 	assert_non_null(strstr(fake_request(k->fake, 1)->body, "<D:sync-token>http://x/1</D:sync-token>"));
+}
+
+/* A change that is committed while the server makes a token may lie behind it, told to nobody. */
+static void
+the_last_step_is_asked_for_again_until_it_has_settled(void **state)
+{
+	struct kit *k = *state;
+	struct backend_changes c;
+	kit_ready(k, "caldav", kit_calendars, "");
+	fake_xml(k->fake, 207, MULTI(ITEM("1.ics", "1") TOKEN("2")));
+	assert_changes(k, WORK, since_first(k, 60), &c);
+	fake_xml(k->fake, 207, MULTI(ITEM("1.ics", "1") ITEM("late.ics", "1") TOKEN("2")));
+	assert_changes(k, WORK, c.cursor, &c);
+	assert_token_sent(k, 1, "http://x/1");
+	assert_list(k, &c, false, false, "1.ics \"1\"\nlate.ics \"1\"\n");
+	/* The next step before this one has settled: still from there. */
+	fake_xml(k->fake, 207, MULTI(ITEM("1.ics", "1") ITEM("late.ics", "1") ITEM("3.ics", "1") TOKEN("3")));
+	assert_changes(k, WORK, c.cursor, &c);
+	assert_token_sent(k, 2, "http://x/1");
+	/* The same seen long ago: asked for once more, and then no more. */
+	long long now = (long long)time(NULL);
+	fake_xml(k->fake, 207, MULTI(ITEM("3.ics", "1") TOKEN("3")));
+	assert_changes(k, WORK, arena_printf(k->a, "U%lld %lld http://x/2 http://x/3", now - 60, now - 30), &c);
+	assert_token_sent(k, 3, "http://x/2");
+	fake_xml(k->fake, 207, MULTI(TOKEN("3")));
+	assert_changes(k, WORK, c.cursor, &c);
+	assert_token_sent(k, 4, "http://x/3");
+	/* A step from one that has settled. */
+	fake_xml(k->fake, 207, MULTI(ITEM("3.ics", "1") ITEM("4.ics", "1") TOKEN("4")));
+	assert_changes(k, WORK, arena_printf(k->a, "U%lld %lld http://x/2 http://x/3", now - 60, now - 30), &c);
+	fake_xml(k->fake, 207, MULTI(ITEM("4.ics", "1") TOKEN("4")));
+	assert_changes(k, WORK, c.cursor, &c);
+	assert_token_sent(k, 6, "http://x/3");
+}
+
+/* DAViCal answers a token that it has forgotten with all there is, and no word of what went. */
+static void
+a_listing_is_taken_anew_each_day(void **state)
+{
+	struct kit *k = *state;
+	struct backend_changes c;
+	kit_ready(k, "caldav", kit_calendars, "");
+	fake_xml(k->fake, 207, MULTI(ITEM("1.ics", "1") TOKEN("9")));
+	assert_changes(k, WORK, since_first(k, 25 * 3600), &c);
+	assert_token_sent(k, 0, "");
+	assert_list(k, &c, true, false, "1.ics \"1\"\n");
+	fake_xml(k->fake, 207, MULTI(TOKEN("9")));
+	assert_changes(k, WORK, c.cursor, &c);
+	assert_token_sent(k, 1, "http://x/9");
+	assert_list(k, &c, false, false, "");
 }
 
 /* RFC 6578, 3.6 */
@@ -90,7 +156,7 @@ a_token_that_is_no_more_becomes_a_listing(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
 		fake_xml(k->fake, statuses[i], i ? "" : BAD_TOKEN);
 		fake_xml(k->fake, 207, MULTI(ITEM("1.ics", "1") TOKEN("9")));
-		assert_changes(k, WORK, "Thttp://x/1", &c);
+		assert_changes(k, WORK, since_first(k, 60), &c);
 		assert_list(k, &c, true, false, "1.ics \"1\"\n");
 	}
 }
@@ -103,7 +169,7 @@ a_server_that_does_not_get_on_is_asked_from_the_beginning(void **state)
 	kit_ready(k, "caldav", kit_calendars, "");
 	fake_xml(k->fake, 207, MULTI(ITEM("1.ics", "1") CUT_HERE TOKEN("1")));
 	fake_xml(k->fake, 207, MULTI(ITEM("1.ics", "1") ITEM("2.ics", "2") TOKEN("2")));
-	assert_changes(k, WORK, "Thttp://x/1", &c);
+	assert_changes(k, WORK, since_first(k, 60), &c);
 	assert_list(k, &c, true, false, "1.ics \"1\"\n2.ics \"2\"\n");
 }
 
@@ -186,7 +252,7 @@ nothing_is_gone_by_an_answer_that_breaks_off(void **state)
 		fake_queue(k->fake, ways[i]);
 		kit_expect(k, changes(k, WORK, NULL, 1000, &c), i < 2 ? ERR_UNAVAILABLE : ERR_PEER);
 		fake_queue(k->fake, ways[i]);
-		kit_expect(k, changes(k, WORK, "Thttp://x/1", 1000, &c), i < 2 ? ERR_UNAVAILABLE : ERR_PEER);
+		kit_expect(k, changes(k, WORK, since_first(k, 60), 1000, &c), i < 2 ? ERR_UNAVAILABLE : ERR_PEER);
 	}
 	fake_xml(k->fake, 207, whole);
 	assert_changes(k, WORK, NULL, &c);
@@ -329,6 +395,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(a_token_gives_what_changed_since),
+		KIT_TEST(the_last_step_is_asked_for_again_until_it_has_settled),
+		KIT_TEST(a_listing_is_taken_anew_each_day),
 		KIT_TEST(a_server_may_cut_its_answer),
 		KIT_TEST(a_token_that_is_no_more_becomes_a_listing),
 		KIT_TEST(a_server_that_does_not_get_on_is_asked_from_the_beginning),
