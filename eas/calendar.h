@@ -97,7 +97,8 @@ struct cal_event {
 	struct recurrence recurrence;
 	struct cal_exception *exceptions;
 	size_t n_exceptions;
-	const char *stamp, *reply_time, *conference; /* compact date, NULL; URL, NULL */
+	const char *stamp, *reply_time; /* compact dates; NULL */
+	const char *conference, *conference_sip; /* links of an online meeting; NULL */
 };
 
 struct cal_exception {

@@ -9,6 +9,8 @@
 /* What can be told apart after an edit. */
 #define TOLD (~(unsigned)(CAL_UID | CAL_ORGANIZER | CAL_EXCEPTIONS))
 
+#define HALF_HOUR INT64_C(1800)
+
 struct merge {
 	struct cal c;
 	const struct item_edit *edit;
@@ -275,12 +277,38 @@ check_result(struct merge *m, const struct cal_event *sent)
 	return err;
 }
 
+/* What an Add does not say of its times [MS-ASCAL 3.2.4.4]: it begins at the next half hour, or today, and takes half an hour, or the day.
+ * Other than there, an end that is missing goes by the start: nobody means an event from last week until now, or none at all. */
+static enum err
+fill_in_times(struct merge *m, struct cal_event *want)
+{
+	bool all_day = want->has & CAL_ALL_DAY && want->all_day;
+	int64_t length = all_day ? CAL_DAY : HALF_HOUR, now = ical_now();
+
+	if ((want->has & (CAL_START | CAL_END)) == (CAL_START | CAL_END))
+		return ERR_OK;
+	if (!(want->has & CAL_START)) {
+		int64_t today = ical_midnight(zone_to_local(m->c.day_zone, now));
+		want->start = !all_day ? (now + HALF_HOUR - 1) / HALF_HOUR * HALF_HOUR
+			: m->c.modern ? today : zone_to_utc(m->c.day_zone, today);
+		if (want->has & CAL_END && want->end < want->start)
+			return err_set(m->e, ERR_INVALID, "event: over already, and without a start");
+	}
+	if (!(want->has & CAL_END))
+		want->end = want->start + length;
+	want->has |= CAL_START | CAL_END;
+	m->altered = true; /* the phone has to be told */
+	return ERR_OK;
+}
+
 static enum err
 merge_master(struct merge *m, struct cal_event *now, bool series_before)
 {
 	struct cal_event want;
 	enum err err = cal_take(&m->c, m->edit->data, &want, m->e);
 
+	if (!err && !m->edit->stored.len)
+		err = fill_in_times(m, &want);
 	if (err)
 		return err;
 	unsigned fields = want.has | (m->edit->stored.len ? removed(m) : 0);
@@ -362,11 +390,9 @@ merge_add(struct merge *m, const char **uid_r)
 	const char *sent_uid = m->c.modern ? NULL : wbxml_text(m->edit->data, Calendar_UID);
 	const char *uid = sent_uid && *sent_uid ? sent_uid : m->edit->uid ? m->edit->uid : "";
 	struct cal_event now;
-	int64_t start;
-	bool present;
 
-	if (!ical_take_time(m->edit->data, Calendar_StartTime, &start, &present) || !present)
-		return err_set(m->e, ERR_INVALID, "event: no usable StartTime");
+	if (!m->edit->data->child)
+		return err_set(m->e, ERR_INVALID, "event: there is nothing in it");
 	m->c.master = ical_new_object(&m->c.m, "VEVENT", uid, &m->c.root);
 	if (!m->c.master)
 		return nomem(m->e);

@@ -231,17 +231,20 @@ compact(struct cal *c, const struct ical *component, const char *name)
 	return ical_time_text(&c->m, &t);
 }
 
-static const char *
-conference(struct cal *c, const struct ical *component)
+/* Where an online meeting is to be joined: by a page, and by SIP. */
+static void
+read_conference(struct cal *c, const struct ical *component, struct cal_event *ev)
 {
-	static const char *const lines[] = { "CONFERENCE", "X-GOOGLE-CONFERENCE", "X-MICROSOFT-SKYPETEAMSMEETINGURL" };
+	static const char *const lines[] = { "CONFERENCE", "X-MICROSOFT-ONLINEMEETINGEXTERNALLINK", "X-MICROSOFT-ONLINEMEETINGCONFLINK",
+		"X-MICROSOFT-SKYPETEAMSMEETINGURL", "X-GOOGLE-CONFERENCE" };
 
-	for (unsigned i = 0; i < ARRAY_LEN(lines); i++) {
-		const struct ical *line = ical_line(component, lines[i]);
-		if (line && text_casestarts(line->value, "http"))
-			return ical_text(&c->m, line);
-	}
-	return NULL;
+	for (unsigned i = 0; i < ARRAY_LEN(lines); i++)
+		for (const struct ical *line = ical_line(component, lines[i]); line; line = ical_next_line(line, lines[i])) {
+			if (!ev->conference && text_casestarts(line->value, "http"))
+				ev->conference = ical_text(&c->m, line);
+			if (!ev->conference_sip && (text_casestarts(line->value, "sip:") || text_casestarts(line->value, "conf:sip:")))
+				ev->conference_sip = ical_text(&c->m, line);
+		}
 }
 
 enum err
@@ -269,7 +272,7 @@ cal_read_event(struct cal *c, const struct ical *component, struct cal_event *ev
 	if (!ev_r->stamp)
 		ev_r->stamp = compact(c, component, "DTSTAMP");
 	ev_r->reply_time = compact(c, component, "X-MICROSOFT-CDO-REPLYTIME");
-	ev_r->conference = conference(c, component);
+	read_conference(c, component, ev_r);
 	cal_read_people(c, component, ev_r);
 	if (c->modern)
 		cal_read_attachments(c, component, ev_r);

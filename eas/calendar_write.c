@@ -73,6 +73,13 @@ same_location(const struct cal_event *a, const struct cal_event *b)
 	return true;
 }
 
+/* Either may be NULL. */
+static bool
+same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 /* What is left out is as in the series [MS-ASCAL 2.2.2.21]. */
 static enum err
 put_difference(struct cal *c, const struct cal_event *series, const struct cal_event *ev, struct wbxml_writer *w)
@@ -105,12 +112,21 @@ put_difference(struct cal *c, const struct cal_event *series, const struct cal_e
 			wbxml_empty(w, Calendar_Categories);
 		ical_write_categories(w, Calendar_Categories, Calendar_Category, &ev->categories);
 	}
-	if (version >= 140 && !same_attendees(ev, series))
+	if (version >= 140 && !same_attendees(ev, series)) {
+		if (!ev->n_attendees) /* as of all that an instance has lost (MS-ASCAL_R543) */
+			wbxml_empty(w, Calendar_Attendees);
 		put_attendees(ev, w);
+	}
 	if (!cal_same_attachments(ev, series))
 		cal_write_attachments(c, ev, true, w);
 	if (version >= 140 && ev->response_type != series->response_type)
 		wbxml_put_int(w, Calendar_ResponseType, ev->response_type);
+	if (version >= 140 && !same(ev->reply_time, series->reply_time))
+		wbxml_put(w, Calendar_AppointmentReplyTime, ev->reply_time);
+	if (version >= 141 && !same(ev->conference, series->conference))
+		wbxml_put(w, Calendar_OnlineMeetingExternalLink, ev->conference ? ev->conference : "");
+	if (version >= 141 && !same(ev->conference_sip, series->conference_sip))
+		wbxml_put(w, Calendar_OnlineMeetingConfLink, ev->conference_sip ? ev->conference_sip : "");
 	return err;
 }
 
@@ -151,8 +167,10 @@ put_answers(const struct cal *c, const struct cal_event *ev, struct wbxml_writer
 	wbxml_put_int(w, Calendar_ResponseType, ev->response_type);
 	if (ev->no_counter)
 		wbxml_put_int(w, Calendar_DisallowNewTimeProposal, 1);
-	if (c->view->version >= 141 && ev->conference)
-		wbxml_put(w, Calendar_OnlineMeetingExternalLink, ev->conference);
+	if (c->view->version < 141)
+		return;
+	wbxml_put(w, Calendar_OnlineMeetingConfLink, ev->conference_sip);
+	wbxml_put(w, Calendar_OnlineMeetingExternalLink, ev->conference);
 }
 
 enum err

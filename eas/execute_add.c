@@ -14,11 +14,20 @@
 
 /* ---- has an earlier try from this base made it? ---- */
 
+/* What the Add is known by: of an event from 16.0 ClientUid, which stays where a ClientId does not (MS-ASCAL_R2061). */
+static const char *
+client_of(const struct execute *x, const struct wbxml_node *n)
+{
+	const char *uid = x->view.version >= 160 ? wbxml_text(wbxml_child(n, AirSync_ApplicationData), Calendar_ClientUid) : NULL;
+
+	return uid && *uid ? uid : wbxml_text(n, AirSync_ClientId);
+}
+
 static bool
 is_named(const struct execute *x, const char *client)
 {
 	for (const struct wbxml_node *n = x->commands->child; n; n = n->next) {
-		const char *id = n->tag == AirSync_Add ? wbxml_text(n, AirSync_ClientId) : NULL;
+		const char *id = n->tag == AirSync_Add ? client_of(x, n) : NULL;
 
 		if (id && strcmp(id, client) == 0)
 			return true;
@@ -36,7 +45,7 @@ is_answered(const struct execute *x, int64_t item)
 	return false;
 }
 
-/* By ClientId; else by content, among those that the request does not name: some phones draw a new ClientId per try. */
+/* By what it is known by; else by content, among those that the request does not name: some phones draw a new ClientId per try. */
 static const struct state_done *
 earlier(const struct execute *x, const char *client, const char *hash)
 {
@@ -208,6 +217,7 @@ execute_add(struct execute *x, const struct wbxml_node *n, struct error *e)
 		execute_respond(x, AirSync_Add, n, 4);
 		return ERR_OK;
 	}
+	client = client_of(x, n);
 	/* Mails are added as drafts only [MS-ASCMD 2.2.3.7.2]. */
 	if (x->folder->readonly || (x->class->class == BACKEND_MAIL && (x->view.version < 160 || x->folder->type != TYPE_DRAFTS))) {
 		execute_respond(x, AirSync_Add, n, 6);

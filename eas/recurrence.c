@@ -152,6 +152,29 @@ set_nth(struct mapping *m, unsigned days, int nth)
 	return true;
 }
 
+/* Several places in the list of such days of a month (BYSETPOS=1,3): the one that the start has. */
+static bool
+map_place_of_start(struct mapping *m)
+{
+	unsigned bits = day_bits(m->r), in_month = ical_month_days(m->start.year, m->start.month);
+	int front = 0, back = 0;
+
+	if (!(bits & 1u << m->weekday))
+		return false;
+	for (unsigned d = 1; d <= in_month; d++) {
+		bool listed = bits & 1u << (m->weekday + 35 + d - m->start.day) % 7;
+		front += listed && d <= m->start.day;
+		back -= listed && d >= m->start.day;
+	}
+	m->exact = false;
+	for (unsigned i = 0; i < m->r->by_pos.n; i++) {
+		int nth = m->r->by_pos.v[i];
+		if ((nth == front || nth == back) && set_nth(m, bits, nth))
+			return true;
+	}
+	return false;
+}
+
 /* The weekdays of a month: the nth one, or the one of a list that the start is. */
 static bool
 map_month_days_of_week(struct mapping *m)
@@ -161,7 +184,9 @@ map_month_days_of_week(struct mapping *m)
 	if (plain_days(r)) {
 		if (r->by_pos.n == 1)
 			return set_nth(m, day_bits(r), r->by_pos.v[0]);
-		if (r->by_pos.n || r->by_month.n || m->rec->interval != 1)
+		if (r->by_pos.n)
+			return map_place_of_start(m);
+		if (r->by_month.n || m->rec->interval != 1)
 			return false;
 		return map_weekly(m, 1, day_bits(r)); /* every Monday of every month */
 	}

@@ -95,6 +95,15 @@ class Calendar(Dav):
         p.added(calendar, p.sync(calendar, [p.add(calendar, data)]), data)
         self.assertEqual(len(self.names("calendar")), 1)
 
+    def test_add_repeated_with_another_client_id_and_text_is_known_by_its_uid(self):
+        p, calendar = self.calendar("16.1")
+        p.sync(calendar)
+        key = calendar.key
+        first, second = (self.event("16.1", s) + [("Calendar:ClientUid", "2C6A")] for s in ("Draft", "Final"))
+        p.post("Sync", p.sync_tree(p.collection(calendar, [p.add(calendar, first)], key=key)))     # the answer is lost
+        p.sync(calendar, [p.add(calendar, second)])
+        self.assertIn("SUMMARY:Final", self.get(self.only("calendar")))
+
     def test_changed_on_the_server_and_edited_on_the_phone(self):
         for version in VERSIONS:
             with self.subTest(version):

@@ -140,6 +140,8 @@ lines_and_elements(void **state)
 			"<C:DisallowNewTimeProposal>1</C:DisallowNewTimeProposal>", 140 },
 		{ "DTSTART:20260301T100000Z\nX-GOOGLE-CONFERENCE:https://meet.example/abc\n",
 			"<C:OnlineMeetingExternalLink>https://meet.example/abc</C:OnlineMeetingExternalLink>", 141 },
+		{ "DTSTART:20260301T100000Z\nCONFERENCE;VALUE=URI:tel:+49\nCONFERENCE;VALUE=URI:sip:room@example.com;gruu\n",
+			"<C:OnlineMeetingConfLink>sip:room@example.com;gruu</C:OnlineMeetingConfLink>", 141 },
 		{ "DTSTART:20260301T100000Z\nBEGIN:VALARM\nACTION:AUDIO\nTRIGGER:-P1DT1M\nEND:VALARM\n", "<C:Reminder>1441</C:Reminder>", 141 },
 		{ "DTSTART:20260301T100000Z\nBEGIN:VALARM\nACTION:DISPLAY\nTRIGGER;VALUE=DATE-TIME:20260301T094500Z\nEND:VALARM\n",
 			"<C:Reminder>15</C:Reminder>", 141 },
@@ -470,7 +472,7 @@ static void
 what_makes_no_event(void **state)
 {
 	static const char *const sent[] = {
-		"", "<C:Subject>no start</C:Subject>", "<C:StartTime>yesterday</C:StartTime>",
+		"", "<C:EndTime>20260706T080000Z</C:EndTime>", "<C:StartTime>yesterday</C:StartTime>",
 		"<C:StartTime>20260706T080000Z</C:StartTime><C:BusyStatus>9</C:BusyStatus>",
 		"<C:StartTime>20260706T080000Z</C:StartTime><C:Recurrence><C:Type>4</C:Type></C:Recurrence>",
 		"<C:StartTime>20260706T080000Z</C:StartTime><C:Recurrence><C:Type>3</C:Type></C:Recurrence>",
@@ -788,6 +790,77 @@ every_failed_allocation_is_told(void **state)
 		"ATTACH;ENCODING=BASE64;VALUE=BINARY;FMTTYPE=a/b;FILENAME=n:Ynl0ZXM=\r\n");
 }
 
+/* ---- times that are missing ---- */
+
+static int64_t
+time_of(struct kit *k, const char *ics, const char *name)
+{
+	const char *at = ics ? strstr(ics, name) : NULL;
+	struct ical_time t;
+
+	at = at ? strchr(at, ':') : NULL;
+	if (!at || !ical_time_parse(arena_strndup(k->a, at + 1, strcspn(at + 1, "\n")), &t))
+		fail_msg("no %s in %s", name, ics ? ics : "nothing");
+	return t.t;
+}
+
+static void
+times_that_a_new_event_lacks(void **state)
+{
+	static const unsigned versions[] = { 121, 141, 161 };
+	struct kit *k = *state;
+	struct item_merged m;
+
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		k->view.version = versions[i];
+		/* both: from the next half hour on */
+		int64_t before = ical_now();
+		const char *ics = kit_merge(k, &item_calendar, NULL, "<C:Subject>x</C:Subject>", &m);
+		int64_t start = time_of(k, ics, "DTSTART");
+		assert_true(start >= before && start < ical_now() + 1800 && start % 1800 == 0);
+		assert_int_equal(time_of(k, ics, "DTEND") - start, 1800);
+		assert_true(m.altered); /* the phone does not know when */
+		/* the start: the same, where the end leaves room for it */
+		ics = kit_merge(k, &item_calendar, NULL, "<C:EndTime>21000101T100000Z</C:EndTime>", &m);
+		assert_true(time_of(k, ics, "DTSTART") >= before && time_of(k, ics, "DTSTART") < ical_now() + 1800);
+		assert_non_null(strstr(ics, ":21000101T100000Z"));
+		/* the end, whenever it is */
+		ics = kit_merge(k, &item_calendar, NULL, "<C:StartTime>21000101T100000Z</C:StartTime>", &m);
+		assert_int_equal(time_of(k, ics, "DTEND") - time_of(k, ics, "DTSTART"), 1800);
+		assert_true(m.altered);
+		ics = kit_merge(k, &item_calendar, NULL, "<C:StartTime>20000101T100000Z</C:StartTime>", &m);
+		assert_int_equal(time_of(k, ics, "DTEND") - time_of(k, ics, "DTSTART"), 1800);
+		/* a day: today */
+		int64_t today = ical_midnight(zone_to_local(zone_default(), ical_now()));
+		ics = kit_merge(k, &item_calendar, NULL, "<C:AllDayEvent>1</C:AllDayEvent>", &m);
+		assert_non_null(strstr(ics, "DTSTART;VALUE=DATE:"));
+		assert_true(time_of(k, ics, "DTSTART") >= today && time_of(k, ics, "DTSTART") <= today + CAL_DAY);
+		assert_int_equal(time_of(k, ics, "DTEND") - time_of(k, ics, "DTSTART"), CAL_DAY);
+	}
+}
+
+/* What an instance has lost is said by an empty element, what it has of its own in full. */
+static void
+an_instance_with_other_people_and_links(void **state)
+{
+	static const char *const series = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:u\nDTSTART:20260301T100000Z\nRRULE:FREQ=DAILY;COUNT=3\n"
+		"ORGANIZER:mailto:alice@example.com\nATTENDEE:mailto:bob@example.com\nCONFERENCE:https://a.example/\nEND:VEVENT\n"
+		"BEGIN:VEVENT\nUID:u\nRECURRENCE-ID:20260302T100000Z\nDTSTART:20260302T100000Z\nCONFERENCE:sip:b@example\n"
+		"X-MICROSOFT-CDO-REPLYTIME:20260101T000000Z\nEND:VEVENT\nEND:VCALENDAR\n";
+	static const char *const own[] = { "<C:Attendees/>", "<C:OnlineMeetingExternalLink/>",
+		"<C:OnlineMeetingConfLink>sip:b@example</C:OnlineMeetingConfLink>", "<C:AppointmentReplyTime>20260101T000000Z</C:AppointmentReplyTime>" };
+	struct kit *k = *state;
+	const char *xml = strstr(kit_render(k, &item_calendar, slice_str(series), NULL), "<C:Exceptions>");
+
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		if (!strstr(xml, own[i]))
+			fail_msg("%s is not in %s", own[i], xml);
+	k->view.version = 121;
+	xml = strstr(kit_render(k, &item_calendar, slice_str(series), NULL), "<C:Exceptions>");
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		assert_null(strstr(xml, own[i]));
+}
+
 /* ---- attachments ---- */
 
 #define NOTE "ATTACH;FMTTYPE=text/plain;ENCODING=BASE64;VALUE=BINARY;X-FILENAME=\"a, b.txt\":SGVsbG8sIHdvcmxkCg==\n"
@@ -1003,6 +1076,8 @@ main(void)
 		TEST(rules_without_a_word_in_eas_survive),
 		TEST(rules_without_any_form_are_set_aside),
 		TEST(when_it_is_over),
+		TEST(times_that_a_new_event_lacks),
+		TEST(an_instance_with_other_people_and_links),
 		TEST(attachments_are_told_and_fetched_from_16),
 		TEST(attachments_come_and_go),
 		TEST(attachments_of_instances),

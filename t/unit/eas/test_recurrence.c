@@ -210,6 +210,12 @@ rules_and_words(void **state)
 		{ "FREQ=MONTHLY;BYDAY=MO", 1, 1, 2, 0, 0, 0, true },
 		{ "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", 3, 1, 62, 0, 5, 0, true },
 		{ "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=2", 3, 1, 62, 0, 2, 0, true },
+		{ "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=1,3", 3, 1, 2, 0, 1, 0, false },
+		{ "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1,1", 3, 1, 62, 0, 1, 0, false },
+		{ "FREQ=MONTHLY;INTERVAL=2;BYDAY=MO,SU;BYSETPOS=2,-1", 3, 2, 3, 0, 2, 0, false }, /* March 2026 begins with a Sunday */
+		{ "FREQ=YEARLY;BYMONTH=3;BYDAY=MO;BYSETPOS=2,1", 6, 1, 2, 0, 1, 3, false },
+		{ "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=2,3", -1, 0, 0, 0, 0, 0, false },
+		{ "FREQ=MONTHLY;BYDAY=TU,WE;BYSETPOS=1,2", -1, 0, 0, 0, 0, 0, false },
 		{ "FREQ=MONTHLY;BYDAY=MO;BYMONTHDAY=8,9,10,11,12,13,14", 3, 1, 2, 0, 2, 0, true },
 		{ "FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13", -1, 0, 0, 0, 0, 0, false },
 		{ "FREQ=MONTHLY;INTERVAL=6", 2, 6, 0, 2, 0, 0, true },
