@@ -155,6 +155,15 @@ void cal_remove_exdate(struct cal *c, const struct cal_event *series, const stru
 /* A VEVENT for an instance that has none, behind the others of the object: the master's copy at its time. */
 struct ical *cal_new_override(struct cal *c, const struct cal_event *series, const struct ical_time *key);
 void cal_put_key(struct cal *c, struct ical *component, const struct cal_event *series, const struct ical_time *key);
+/* After the series moved (old to new): every key is moved to the instance that it now is. */
+void cal_move_exceptions(struct cal *c, const struct cal_event *old, const struct cal_event *now);
+/* The same for the dates of a list. */
+void cal_move_dates(struct cal *c, const struct cal_event *old, const struct cal_event *now);
+/* Drops all exceptions of the series. */
+void cal_drop_exceptions(struct cal *c);
+
+/* ---- calendar_instance.c ---- */
+
 /* The wall clocks of the series' instances, ascending, as far as SERIES_MAX goes; of what cannot be expanded the first alone. */
 struct cal_instances {
 	int64_t *v;
@@ -168,10 +177,16 @@ bool cal_instance_of_day(const struct cal_instances *set, int64_t local, int64_t
  * the instance's, *x_r what is stored of it (NULL: nothing). False: there is none. */
 bool cal_find_instance(const struct cal_event *series, const struct cal_instances *set, struct ical_time *key,
 	const struct cal_exception **x_r);
-/* After the series moved (old to new): every key is moved to the instance that it now is. */
-void cal_move_exceptions(struct cal *c, const struct cal_event *old, const struct cal_event *now);
-/* Drops all exceptions of the series. */
-void cal_drop_exceptions(struct cal *c, const struct cal_event *series);
+
+/* ---- calendar_dates.c ---- */
+
+/* RDATEs, and no RRULE? */
+bool cal_is_date_list(const struct ical *component);
+/* Behind the exceptions: makes a Recurrence and exceptions that say the same. Nothing where there are none: two dates of one day, a date
+ * before DTSTART, too many days without. */
+void cal_read_date_list(struct cal *c, struct cal_event *ev);
+/* Of such an event, before it gets a rule: what the dates said is said by EXDATE and instances of their own. */
+void cal_write_date_list(struct cal *c, const struct cal_event *ev);
 
 /* ---- calendar_write.c ---- */
 

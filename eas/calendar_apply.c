@@ -81,6 +81,8 @@ put_recurrence(struct cal *c, struct ical *component, const struct cal_event *no
 	}
 	cal_new_times(c, now, want, fields, &t);
 	ical_remove_lines(component, "EXRULE");
+	if (component == c->master && cal_is_date_list(component))
+		cal_write_date_list(c, now);
 	ical_put(&c->m, component, "RRULE", "", recurrence_to_rrule(&c->m, &want->recurrence, until_text(c, want, &t)));
 }
 

@@ -181,9 +181,9 @@ same_key(const struct ical_time *a, const struct ical_time *b)
 /* What becomes of a key: false: it goes. */
 typedef bool key_fn(void *ctx, struct ical_time *key);
 
-/* One line of them. Those that move get lines of their own; a line whose keys all stay is not touched. */
+/* One line of EXDATE or RDATE. Those that move get lines of their own; a line whose keys all stay is not touched. */
 static void
-edit_exdate_line(struct cal *c, const struct cal_event *series, struct ical *line, key_fn *fn, void *ctx)
+edit_line(struct cal *c, const struct cal_event *series, struct ical *line, key_fn *fn, void *ctx)
 {
 	AUTO(buf_finish) struct buf kept = { 0 };
 	const char *tzid = ical_param(&c->m, line, "TZID"), *p = line->value, *before = p;
@@ -202,7 +202,7 @@ edit_exdate_line(struct cal *c, const struct cal_event *series, struct ical *lin
 		}
 		changed = true;
 		if (stays)
-			(void)ical_add(&c->m, c->master, "EXDATE", ical_time_params(&c->m, &key), ical_time_text(&c->m, &key));
+			(void)ical_add(&c->m, c->master, line->name, ical_time_params(&c->m, &key), ical_time_text(&c->m, &key));
 	}
 	const char *text = changed ? buf_str(&kept) : NULL;
 	if (changed && (!text || !*text))
@@ -212,16 +212,16 @@ edit_exdate_line(struct cal *c, const struct cal_event *series, struct ical *lin
 }
 
 static void
-edit_exdates(struct cal *c, const struct cal_event *series, key_fn *fn, void *ctx)
+edit_lines(struct cal *c, const struct cal_event *series, const char *name, key_fn *fn, void *ctx)
 {
 	struct ical *next, *last = NULL;
 
-	for (struct ical *line = ical_line(c->master, "EXDATE"); line; line = ical_next_line(line, "EXDATE"))
+	for (struct ical *line = ical_line(c->master, name); line; line = ical_next_line(line, name))
 		last = line;
 	/* New lines come behind the last one. */
-	for (struct ical *line = ical_line(c->master, "EXDATE"); line; line = next) {
-		next = line == last ? NULL : ical_next_line(line, "EXDATE");
-		edit_exdate_line(c, series, line, fn, ctx);
+	for (struct ical *line = ical_line(c->master, name); line; line = next) {
+		next = line == last ? NULL : ical_next_line(line, name);
+		edit_line(c, series, line, fn, ctx);
 	}
 }
 
@@ -235,7 +235,7 @@ void
 cal_remove_exdate(struct cal *c, const struct cal_event *series, const struct ical_time *key)
 {
 	struct ical_time copy = *key;
-	edit_exdates(c, series, not_key, &copy);
+	edit_lines(c, series, "EXDATE", not_key, &copy);
 }
 
 void
@@ -272,109 +272,6 @@ cal_new_override(struct cal *c, const struct cal_event *series, const struct ica
 	else
 		ical_append(c->calendar, copy);
 	return copy;
-}
-
-/* ---- instances ---- */
-
-static bool
-collect(void *ctx, int64_t local)
-{
-	struct cal_instances *set = ctx;
-
-	set->v[set->n++] = local;
-	return set->n < SERIES_MAX;
-}
-
-static int
-by_time(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-	return x < y ? -1 : x > y;
-}
-
-void
-cal_list_instances(struct cal *c, struct cal_instances *set_r)
-{
-	struct series s;
-
-	set_r->n = 0;
-	set_r->v = ical_alloc(&c->m, 2 * SERIES_MAX, sizeof *set_r->v);
-	if (!set_r->v || !series_read(&c->m, c->root, c->master, &s))
-		return;
-	(void)series_each(&s, collect, set_r);
-	for (size_t i = 0; i < s.n_rdates; i++)
-		set_r->v[set_r->n++] = s.rdates[i].t;
-	qsort(set_r->v, set_r->n, sizeof *set_r->v, by_time);
-}
-
-/* The first that is not before it. */
-static size_t
-lower_bound(const struct cal_instances *set, int64_t local)
-{
-	size_t low = 0, high = set->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (set->v[mid] < local)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-bool
-cal_is_instance(const struct cal_instances *set, int64_t local)
-{
-	size_t i = lower_bound(set, local);
-	return i < set->n && set->v[i] == local;
-}
-
-bool
-cal_instance_of_day(const struct cal_instances *set, int64_t local, int64_t *found_r)
-{
-	size_t i = lower_bound(set, ical_midnight(local));
-
-	if (i >= set->n || ical_midnight(set->v[i]) != ical_midnight(local))
-		return false;
-	*found_r = set->v[i];
-	return true;
-}
-
-/* ---- which instance is meant ---- */
-
-static const struct cal_exception *
-find_exception(const struct cal_event *series, int64_t key, bool day_only)
-{
-	const struct cal_exception *found = NULL;
-
-	for (size_t i = 0; i < series->n_exceptions; i++) {
-		const struct cal_exception *x = &series->exceptions[i];
-		if (x->key.t == key)
-			return x;
-		if (day_only && ical_midnight(x->key.t) == ical_midnight(key))
-			found = x;
-	}
-	return found;
-}
-
-bool
-cal_find_instance(const struct cal_event *series, const struct cal_instances *set, struct ical_time *key, const struct cal_exception **x_r)
-{
-	int64_t found;
-
-	*x_r = find_exception(series, key->t, false);
-	if (*x_r || cal_is_instance(set, key->t))
-		return true;
-	if (cal_instance_of_day(set, key->t, &found)) {
-		key->t = found;
-		*x_r = find_exception(series, key->t, false);
-		return true;
-	}
-	*x_r = find_exception(series, key->t, true);
-	if (*x_r)
-		key->t = (*x_r)->key.t;
-	return *x_r != NULL;
 }
 
 /* ---- a series that moved ---- */
@@ -434,17 +331,39 @@ cal_move_exceptions(struct cal *c, const struct cal_event *old, const struct cal
 	cal_list_instances(c, &m.instances);
 	if (c->m.failed)
 		return;
-	edit_exdates(c, old, move_exdate, &m);
+	edit_lines(c, old, "EXDATE", move_exdate, &m);
 	for (size_t i = 0; i < old->n_exceptions; i++)
 		if (old->exceptions[i].component)
 			move_override(&m, &old->exceptions[i]);
 }
 
+/* As far as the series went. */
+static bool
+move_date(void *ctx, struct ical_time *key)
+{
+	const struct move *m = ctx;
+	int64_t t = key->t + m->now->times.start.t - m->old->times.start.t;
+
+	*key = m->now->times.start;
+	key->t = key->date ? ical_midnight(t) : t;
+	return true;
+}
+
 void
-cal_drop_exceptions(struct cal *c, const struct cal_event *series)
+cal_move_dates(struct cal *c, const struct cal_event *old, const struct cal_event *now)
+{
+	struct move m = { .c = c, .old = old, .now = now };
+
+	edit_lines(c, old, "RDATE", move_date, &m);
+}
+
+void
+cal_drop_exceptions(struct cal *c)
 {
 	ical_remove_lines(c->master, "EXDATE");
-	for (size_t i = 0; i < series->n_exceptions; i++)
-		if (series->exceptions[i].component)
-			ical_remove(series->exceptions[i].component);
+	for (struct ical *v = ical_component(c->calendar, "VEVENT"), *next; v; v = next) {
+		next = ical_next_component(v, "VEVENT");
+		if (of_series(c, v, c->master))
+			ical_remove(v);
+	}
 }

@@ -67,6 +67,12 @@ read_recurrence(struct merge *m, const struct cal_event *now, struct cal_event *
 
 /* ---- exceptions within an event ---- */
 
+static bool
+is_series(const struct merge *m)
+{
+	return ical_line(m->c.master, "RRULE") || ical_line(m->c.master, "RDATE");
+}
+
 static void
 touch_master(struct merge *m)
 {
@@ -175,7 +181,7 @@ merge_exceptions(struct merge *m, struct cal_event *sent)
 	struct cal_event series;
 	enum err err = cal_read_event(&m->c, m->c.master, &series, m->e);
 
-	if (err || !sent->n_exceptions || !ical_line(m->c.master, "RRULE"))
+	if (err || !sent->n_exceptions || !is_series(m))
 		return err;
 	cal_list_instances(&m->c, &set);
 	for (size_t i = 0; i < sent->n_exceptions && !err && !m->c.m.failed; i++) {
@@ -246,24 +252,30 @@ propagate(struct merge *m, const struct cal_event *now, const struct cal_event *
 static enum err
 follow(struct merge *m, const struct cal_event *now, const struct cal_event *want, unsigned diff)
 {
+	bool moves = diff & (CAL_START | CAL_ALL_DAY | CAL_ZONE), dates = cal_is_date_list(m->c.master);
 	struct cal_event after;
 
-	if (!ical_line(m->c.master, "RRULE")) {
-		cal_drop_exceptions(&m->c, now);
+	if (!is_series(m)) {
+		cal_drop_exceptions(&m->c);
 		return ERR_OK;
 	}
 	/* MS-ASCAL R2114: from 16.0 a series that gets other times or another pattern loses them. */
-	if (m->c.modern && (diff & (CAL_START | CAL_END | CAL_ALL_DAY) ||
-	    (diff & CAL_RECURRENCE && other_pattern(*now, *want, now->times.start.t)))) {
-		cal_drop_exceptions(&m->c, now);
-		return ERR_OK;
-	}
-	if (!(diff & (CAL_START | CAL_ALL_DAY | CAL_ZONE)))
+	bool lost = m->c.modern && (diff & (CAL_START | CAL_END | CAL_ALL_DAY) ||
+		(diff & CAL_RECURRENCE && other_pattern(*now, *want, now->times.start.t)));
+	if (lost)
+		cal_drop_exceptions(&m->c);
+	if (!moves)
 		return ERR_OK;
 	enum err err = cal_read_event(&m->c, m->c.master, &after, m->e);
-	if (!err)
+	if (err)
+		return err;
+	if (dates) {
+		cal_move_dates(&m->c, now, &after);
+		m->altered = true; /* days that the list leaves out are exceptions to a phone, which it may take for lost */
+	}
+	if (!lost)
 		cal_move_exceptions(&m->c, now, &after);
-	return err;
+	return ERR_OK;
 }
 
 static enum err
@@ -339,7 +351,7 @@ merge_change(struct merge *m)
 	struct cal_event now;
 	enum err err = cal_read_event(&m->c, m->c.master, &now, m->e);
 
-	return err ? err : merge_master(m, &now, ical_line(m->c.master, "RRULE") != NULL || ical_line(m->c.master, "RDATE") != NULL);
+	return err ? err : merge_master(m, &now, is_series(m));
 }
 
 static enum err
@@ -354,7 +366,7 @@ merge_instance(struct merge *m)
 	enum err err = cal_read_event(&m->c, m->c.master, &series, m->e);
 	if (err)
 		return err;
-	if (!ical_line(m->c.master, "RRULE") && !ical_line(m->c.master, "RDATE"))
+	if (!is_series(m))
 		return err_set(m->e, ERR_NOTFOUND, "event: no series");
 	struct ical_time key = cal_key_of_wire(&m->c, t.t, &series.times);
 	cal_list_instances(&m->c, &set);

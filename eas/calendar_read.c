@@ -281,6 +281,8 @@ cal_read_event(struct cal *c, const struct ical *component, struct cal_event *ev
 		enum err err = cal_read_exceptions(c, component, ev_r, e);
 		if (err)
 			return err;
+		if (cal_is_date_list(component))
+			cal_read_date_list(c, ev_r);
 	}
 	return c->m.failed ? err_set(e, ERR_NOMEM, "event: out of memory") : ERR_OK;
 }

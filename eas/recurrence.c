@@ -435,6 +435,18 @@ normalise(struct recurrence *r, int64_t start)
 		r->first_day = -1;
 }
 
+/* Of a rule that counts days it can be seen which instance is the last. */
+static void
+count_days(struct recurrence *r, int64_t start, int64_t shift)
+{
+	int64_t days = (ical_midnight(r->until + shift) - ical_midnight(start)) / 86400;
+
+	if (!r->has_until || r->occurrences || days < 0 || days / r->interval >= 999)
+		return;
+	r->occurrences = (unsigned)(days / r->interval) + 1;
+	r->has_until = false;
+}
+
 bool
 recurrence_same(const struct recurrence *a, const struct recurrence *b, int64_t start, int64_t shift)
 {
@@ -442,10 +454,14 @@ recurrence_same(const struct recurrence *a, const struct recurrence *b, int64_t 
 
 	normalise(&x, start);
 	normalise(&y, start);
+	if (x.type == 0 && y.type == 0) {
+		count_days(&x, start, shift);
+		count_days(&y, start, shift);
+	}
+	if (x.first_day >= 0 && y.first_day >= 0 && x.first_day != y.first_day)
+		return false;
 	if (x.type != y.type || x.interval != y.interval || x.days != y.days || x.day != y.day || x.week != y.week ||
 	    x.month != y.month || x.occurrences != y.occurrences || x.regenerate != y.regenerate)
-		return false;
-	if (x.first_day >= 0 && y.first_day >= 0 && x.first_day != y.first_day)
 		return false;
 	if (x.occurrences)
 		return true;

@@ -672,7 +672,12 @@ rules_without_a_word_in_eas_survive(void **state)
 	} rules[] = {
 		{ "RRULE:FREQ=MONTHLY;BYMONTHDAY=1,15\n", "<C:Type>2</C:Type><C:Interval>1</C:Interval><C:DayOfMonth>1</C:DayOfMonth>" },
 		{ "RRULE:FREQ=SECONDLY;COUNT=1\n", "" },
-		{ "RDATE;TZID=Europe/Berlin:20260310T100000,20260320T100000\n", "" },
+		{ "RDATE;TZID=Europe/Berlin:20260310T100000,20260320T100000\n",
+			"<C:Type>0</C:Type><C:Interval>1</C:Interval><C:Occurrences>20</C:Occurrences>" },
+		/* two of one day, and one before the start: the first alone */
+		{ "RDATE;TZID=Europe/Berlin:20260310T100000,20260310T120000\n", "" },
+		{ "RDATE;TZID=Europe/Berlin:20260210T100000\n", "" },
+		{ "RDATE;TZID=Europe/Berlin:20360210T100000\n", "" }, /* 3633 days: Interval goes to 999 */
 		{ "RRULE:FREQ=DAILY;COUNT=1500\n", "<C:Until>20300408T080000Z</C:Until>" },
 		{ "RRULE:FREQ=HOURLY;INTERVAL=6;COUNT=8\n", "<C:Type>0</C:Type><C:Interval>1</C:Interval><C:Until>20260303T030000Z</C:Until>" },
 	};
@@ -698,6 +703,90 @@ rules_without_a_word_in_eas_survive(void **state)
 			assert_false(m.altered);
 		}
 		k->view.version = 141;
+	}
+}
+
+/* ---- lists of dates ---- */
+
+#define DATES "RDATE;TZID=Europe/Berlin:20260308T100000,20260322T100000,20260405T120000\n"
+#define LIST(more) EVENT(BASE DATES more)
+#define DAY_OUT(original) "<C:Exception><C:Deleted>1</C:Deleted><C:ExceptionStartTime>" original "</C:ExceptionStartTime></C:Exception>"
+
+static void
+a_list_of_dates_is_a_rule_with_days_left_out(void **state)
+{
+	struct kit *k = *state;
+	const char *xml = kit_render(k, &item_calendar, slice_str(LIST("EXDATE;TZID=Europe/Berlin:20260308T100000\n")), NULL);
+
+	/* every week; clocks change on 29 March; the last is two hours later */
+	assert_non_null(strstr(xml, "<C:Recurrence><C:Type>0</C:Type><C:Interval>7</C:Interval><C:Occurrences>6</C:Occurrences></C:Recurrence>"));
+	assert_non_null(strstr(xml, "<C:Exceptions>" DAY_OUT("20260308T090000Z") DAY_OUT("20260315T090000Z") DAY_OUT("20260329T080000Z")
+		"<C:Exception><C:ExceptionStartTime>20260405T080000Z</C:ExceptionStartTime><C:StartTime>20260405T100000Z</C:StartTime>"
+		"<C:EndTime>20260405T110000Z</C:EndTime></C:Exception></C:Exceptions>"));
+}
+
+static void
+a_list_of_dates_is_edited(void **state)
+{
+	struct kit *k = *state;
+	struct item_merged m;
+	static const char *const shown = "<C:Recurrence><C:Type>0</C:Type><C:Interval>7</C:Interval><C:Occurrences>6</C:Occurrences></C:Recurrence>";
+
+	/* one instance gets a name, one is taken out; that days are left out changes nothing */
+	const char *out = kit_merge(k, &item_calendar, LIST(""), arena_printf(k->a, "<C:Subject>Old</C:Subject>%s<C:Exceptions>"
+		DAY_OUT("20260315T090000Z") DAY_OUT("20260322T090000Z") DAY_OUT("20260329T080000Z") "<C:Exception><C:ExceptionStartTime>"
+		"20260405T080000Z</C:ExceptionStartTime><C:StartTime>20260405T100000Z</C:StartTime><C:EndTime>20260405T110000Z</C:EndTime>"
+		"<C:Subject>Late</C:Subject></C:Exception></C:Exceptions>", shown), &m);
+	assert_true(kit_has(out, DATES));
+	assert_true(kit_has(out, "EXDATE;TZID=Europe/Berlin:20260322T100000\n"));
+	assert_null(strstr(out, "20260315"));
+	assert_true(kit_has(out, "RECURRENCE-ID;TZID=Europe/Berlin:20260405T120000\n"));
+	assert_true(kit_has(out, "SUMMARY:Late\n"));
+	/* the end said otherwise is the same end */
+	k->view.version = 161;
+	out = kit_merge(k, &item_calendar, LIST(""), "<C:Recurrence><C:Type>0</C:Type><C:Interval>7</C:Interval>"
+		"<C:Until>20260405T080000Z</C:Until></C:Recurrence>", &m);
+	assert_true(m.unchanged);
+	k->view.version = 141;
+	/* an hour later, all of them */
+	out = kit_merge(k, &item_calendar, LIST(""), arena_printf(k->a, "<C:Subject>Old</C:Subject><C:StartTime>20260301T100000Z</C:StartTime>"
+		"<C:EndTime>20260301T110000Z</C:EndTime>%s", shown), &m);
+	assert_true(kit_has(out, "DTSTART;TZID=Europe/Berlin:20260301T110000\n"));
+	assert_null(strstr(out, "RDATE;TZID=Europe/Berlin:20260308T100000"));
+	assert_true(kit_has(out, "RDATE;TZID=Europe/Berlin:20260308T110000\n"));
+	assert_true(kit_has(out, "RDATE;TZID=Europe/Berlin:20260405T130000\n"));
+	/* no series any more */
+	out = kit_merge(k, &item_calendar, LIST(""), "<C:Subject>Old</C:Subject>", &m);
+	assert_null(strstr(out, "RDATE"));
+	/* another name, from 16.0: instances stay what they are */
+	k->view.version = 161;
+	k->instance = "20260322T090000Z";
+	out = kit_merge(k, &item_calendar, LIST(""), "<C:Subject>One</C:Subject>", NULL);
+	k->instance = NULL;
+	out = kit_merge(k, &item_calendar, out, "<C:Location>x</C:Location><C:Reminder>5</C:Reminder>", NULL);
+	assert_true(kit_has(out, "SUMMARY:One\n"));
+	assert_true(kit_has(out, DATES));
+}
+
+/* The phone makes fewer of them: now it is a rule, and what the dates left out stays out. */
+static void
+a_list_of_dates_becomes_a_rule(void **state)
+{
+	static const unsigned versions[] = { 141, 161 };
+	struct kit *k = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		k->view.version = versions[i];
+		const char *out = kit_merge(k, &item_calendar, LIST(""), "<C:Subject>Old</C:Subject><C:Recurrence><C:Type>0</C:Type>"
+			"<C:Interval>7</C:Interval><C:Occurrences>7</C:Occurrences></C:Recurrence>", NULL);
+		assert_true(kit_has(out, "RRULE:FREQ=DAILY;INTERVAL=7;COUNT=7\n"));
+		assert_null(strstr(out, "RDATE"));
+		const char *xml = kit_render(k, &item_calendar, slice_str(out), NULL);
+		assert_non_null(strstr(xml, "20260315T090000Z"));
+		assert_non_null(strstr(xml, "20260329T080000Z"));
+		assert_null(strstr(xml, "20260322T090000Z"));
+		assert_non_null(strstr(xml, ">20260405T080000Z<"));
+		assert_non_null(strstr(xml, "<C:StartTime>20260405T100000Z</C:StartTime>"));
 	}
 }
 
@@ -1074,6 +1163,9 @@ main(void)
 		TEST(a_series_that_moves_takes_its_exceptions_along),
 		TEST(a_new_name_of_the_series_is_that_of_its_instances),
 		TEST(rules_without_a_word_in_eas_survive),
+		TEST(a_list_of_dates_is_a_rule_with_days_left_out),
+		TEST(a_list_of_dates_is_edited),
+		TEST(a_list_of_dates_becomes_a_rule),
 		TEST(rules_without_any_form_are_set_aside),
 		TEST(when_it_is_over),
 		TEST(times_that_a_new_event_lacks),
