@@ -39,7 +39,7 @@ components_of(const struct backend_session *s, const struct dav_response *r)
 {
 	if (s->b->kind->id != DAV_CALENDARS)
 		return 0;
-	/* RFC 4791, 5.2.3: without the property all kinds are accepted. */
+	/* RFC 4791, 5.2.3: without the property all kinds are accepted. An empty one, which Radicale gives address books, says as little. */
 	return r->has_components ? r->components : DAV_VEVENT | DAV_VTODO | DAV_VJOURNAL;
 }
 

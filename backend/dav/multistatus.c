@@ -86,6 +86,7 @@ begin_component(struct dav_parser *p, const char **attributes)
 		const char *name;
 		enum dav_component bit;
 	} known[] = { { "VEVENT", DAV_VEVENT }, { "VTODO", DAV_VTODO }, { "VJOURNAL", DAV_VJOURNAL } };
+	p->props.has_components = true;
 	for (; attributes[0]; attributes += 2)
 		for (size_t i = 0; strcmp(attributes[0], "name") == 0 && i < ARRAY_LEN(known); i++)
 			if (strcmp(attributes[1], known[i].name) == 0)
@@ -118,7 +119,6 @@ begin_property(struct dav_parser *p, enum dav_name name)
 	if (name >= N_ETAG && name <= N_DATA)
 		capture_text(p);
 	p->props.has_types = p->props.has_types || name == N_TYPE;
-	p->props.has_components = p->props.has_components || name == N_COMPONENTS;
 	p->props.has_privileges = p->props.has_privileges || name == N_PRIVILEGES;
 }
 

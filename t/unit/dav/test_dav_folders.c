@@ -78,6 +78,29 @@ directory_is_no_address_book(void **state)
 	assert_string_equal(f.list[0].key, "/dav/alice/Contacts/personal/");
 }
 
+/* Radicale 3.9 gives address books a supported-calendar-component-set with nothing in it. RFC 4791, 5.2.3, knows no empty one: it says nothing,
+ * of a calendar either. */
+static void
+an_empty_set_of_components_says_nothing(void **state)
+{
+#define NONE "<cal:supported-calendar-component-set/>"
+	struct kit *k = *state;
+	struct backend_folders f;
+	list(k, "carddav",
+		MULTI(RESPONSE("/dav/alice/", "<card:addressbook-home-set><d:href>/dav/alice/</d:href></card:addressbook-home-set>")),
+		MULTI(RESPONSE("/dav/alice/", TYPES("<d:principal/>"))
+			RESPONSE("/dav/alice/book/", TYPES("<card:addressbook/>") NONE)), NULL, &f);
+	assert_int_equal(f.n, 1);
+	assert_string_equal(f.list[0].key, "/dav/alice/book/");
+	k->ops->logout(&k->s);
+	list(k, "caldav",
+		MULTI(RESPONSE("/dav/alice/", URL_IS("calendar-home-set", "/dav/alice/"))),
+		MULTI(RESPONSE("/dav/alice/", TYPES("<d:principal/>"))
+			RESPONSE("/dav/alice/calendar/", TYPES("<cal:calendar/>") NONE)), NULL, &f);
+	assert_int_equal(f.n, 2);
+	assert_string_equal(f.list[0].key, "/dav/alice/calendar/");
+}
+
 int
 main(void)
 {
@@ -85,6 +108,7 @@ main(void)
 		KIT_TEST(inbox_and_outbox_are_no_calendars_even_if_they_say_so),
 		KIT_TEST(default_calendar_is_one_though_it_is_the_outbox),
 		KIT_TEST(directory_is_no_address_book),
+		KIT_TEST(an_empty_set_of_components_says_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
