@@ -131,8 +131,8 @@ has_type(const struct look *l, unsigned type)
 	return false;
 }
 
-/* Exactly one of the class gets the default type: the one that its module names, else the one that was it before, else the first that
- * can be written. */
+/* Exactly one of the class gets the default type: the one that its module names, else the one that was it before, else the first of one's
+ * own that can be written, else the first that can. */
 static void
 choose_default(struct look *l, enum backend_class class, unsigned user_type, unsigned type, const struct state_folder *stored,
 	size_t n_stored)
@@ -147,12 +147,12 @@ choose_default(struct look *l, enum backend_class class, unsigned user_type, uns
 
 		if (w->class != class || w->type != user_type || !f)
 			continue;
-		rank = !w->readonly;
+		rank = w->readonly ? 0 : f->shared ? 1 : 2;
 		for (size_t k = 0; k < n_stored; k++) {
 			if (!stored[k].deleted && stored[k].type == type && strcmp(stored[k].key, w->key) == 0)
-				rank += 2;
+				rank += 4;
 		}
-		rank += f->role == ROLE_DEFAULT ? 4 : 0;
+		rank += f->role == ROLE_DEFAULT ? 8 : 0;
 		if (rank > best_rank) {
 			best = w;
 			best_rank = rank;

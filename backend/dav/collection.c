@@ -195,7 +195,7 @@ dav_default(struct backend_session *s, enum backend_class class)
 {
 	const struct dav_collection *best = NULL;
 	struct arena *a = arena_new(64 * 1024);
-	int most = -1;
+	int most = 0;
 	for (struct dav_collection *c = a ? s->collections : NULL; c; c = c->next) {
 		struct arena_mark m = arena_mark(a);
 		int score = default_score(s, a, c, class);

@@ -155,7 +155,8 @@ enum err dav_folder_find(struct backend_session *s, const char *key, struct dav_
 bool dav_is_shown(const struct backend_session *s, const struct dav_collection *c);
 /* Events and tasks in one collection: two folders. */
 bool dav_is_mixed(const struct dav_collection *c);
-/* The default folder's key for a class, NULL: none fits. */
+/* The default folder of a class: what the server names, else what is called like one. NULL: there is none such, and which comes first in a
+ * listing means nothing. */
 const struct dav_collection *dav_default(struct backend_session *s, enum backend_class class);
 
 /* The path of an item: what a key means. NULL where memory is short or the key is none. */

@@ -30,7 +30,7 @@ struct folder {
 	char *key, *parent, *name;
 	enum backend_class class;
 	enum backend_role role;
-	bool readonly;
+	bool readonly, shared;
 	uint64_t validity; /* a cursor of another one is answered with a reset */
 	uint64_t era;      /* a cursor of another one is answered with a listing */
 	uint64_t number, seq;
@@ -566,7 +566,7 @@ folders(struct backend_session *s, struct arena *a, struct backend_folders *f_r,
 	for (struct folder *f = s->user->folders; f; f = f->next) {
 		f_r->list[f_r->n++] = (struct backend_folder){ .key = arena_strdup(a, f->key),
 			.parent = f->parent ? arena_strdup(a, f->parent) : NULL, .name = arena_strdup(a, f->name), .class = f->class,
-			.role = f->role, .readonly = f->readonly };
+			.role = f->role, .readonly = f->readonly, .shared = f->shared };
 	}
 	return end(s->mem, MEM_FOLDERS, NULL, NULL, ERR_OK, e);
 }
@@ -1337,6 +1337,13 @@ void
 mem_folder_readonly(struct mem *m, const char *user, const char *folder, bool readonly)
 {
 	lock_folder(m, user, folder)->readonly = readonly;
+	pthread_mutex_unlock(&m->lock);
+}
+
+void
+mem_folder_shared(struct mem *m, const char *user, const char *folder)
+{
+	lock_folder(m, user, folder)->shared = true;
 	pthread_mutex_unlock(&m->lock);
 }
 

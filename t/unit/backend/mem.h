@@ -69,6 +69,8 @@ void mem_password(struct mem *m, const char *user, const char *password);
 void mem_folder_add(struct mem *m, const char *user, const char *key, const char *parent, const char *name, enum backend_class class,
 	enum backend_role role);
 void mem_folder_readonly(struct mem *m, const char *user, const char *folder, bool readonly);
+/* It is somebody else's. */
+void mem_folder_shared(struct mem *m, const char *user, const char *folder);
 void mem_folder_drop(struct mem *m, const char *user, const char *folder);
 /* UIDVALIDITY changes: items get new keys, the next changes() says reset. */
 void mem_folder_renumber(struct mem *m, const char *user, const char *folder);

@@ -101,6 +101,20 @@ an_empty_set_of_components_says_nothing(void **state)
 	assert_string_equal(f.list[0].key, "/dav/alice/calendar/");
 }
 
+/* Radicale lists in whatever order its directory has: a calendar that is made may come first, and must not become the default for that. */
+static void
+first_in_the_listing_is_no_default(void **state)
+{
+	struct kit *k = *state;
+	struct backend_folders f;
+	list(k, "caldav",
+		MULTI(RESPONSE("/dav/alice/", URL_IS("calendar-home-set", "/dav/alice/"))),
+		MULTI(RESPONSE("/dav/alice/new/", TYPES("<cal:calendar/>")) RESPONSE("/dav/alice/old/", TYPES("<cal:calendar/>"))), NULL, &f);
+	assert_int_equal(f.n, 4);
+	for (size_t i = 0; i < f.n; i++)
+		assert_int_equal(f.list[i].role, ROLE_NONE);
+}
+
 int
 main(void)
 {
@@ -109,6 +123,7 @@ main(void)
 		KIT_TEST(default_calendar_is_one_though_it_is_the_outbox),
 		KIT_TEST(directory_is_no_address_book),
 		KIT_TEST(an_empty_set_of_components_says_nothing),
+		KIT_TEST(first_in_the_listing_is_no_default),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
