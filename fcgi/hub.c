@@ -1,6 +1,7 @@
 #include "fcgi/hub.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -513,6 +514,8 @@ tidy_job(void *arg)
 		}
 	}
 	generation_unref(&g);
+	/* What sessions and answers had lies between what is still there: without this it would stay ours for good. */
+	malloc_trim(0);
 	post(h, message_new(MESSAGE_TIDIED));
 }
 

@@ -135,6 +135,13 @@ imap_conn_readable(struct imap_conn *c)
 	return false;
 }
 
+void
+imap_conn_rest(struct imap_conn *c)
+{
+	imap_lex_rest(&c->lex);
+	arena_rewind(c->scratch, (struct arena_mark){ NULL, 0, NULL });
+}
+
 static void
 note_state(struct imap_conn *c, const struct imap_response *r)
 {

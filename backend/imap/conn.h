@@ -86,6 +86,8 @@ bool imap_conn_readable(struct imap_conn *c);
 /* Reads one response; what it says of the connection and the selected mailbox is noted. Valid until the next call;
  * the caller calls imap_response_finish(). body_max bounds BODY[]. */
 enum err imap_conn_response(struct imap_conn *c, uint64_t body_max, struct imap_response *r, struct error *e) NODISCARD;
+/* It is going to wait: gives back the memory that only reading needs, and with it the last response. */
+void imap_conn_rest(struct imap_conn *c);
 /* A new wait begins now. */
 void imap_conn_deadline(struct imap_conn *c);
 /* UNAVAILABLE and the like with the server's name; marks the connection as dead. */

@@ -197,7 +197,7 @@ drain(struct imap_watch *w, struct imap_conn *c, struct error *e)
 	c->changed = false;
 	if (c->dead)
 		return imap_conn_fail(c, ERR_UNAVAILABLE, "connection lost", e);
-	imap_lex_rest(&c->lex);
+	imap_conn_rest(c);
 	return ERR_OK;
 }
 
