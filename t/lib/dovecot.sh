@@ -72,6 +72,8 @@ ${DOVECOT_MORE:-}
 ${DOVECOT_CAPABILITY:+imap_capability = $DOVECOT_CAPABILITY}
 service imap-login {
   chroot =
+  # A connection by TLS keeps its process, of which there may be 100: so one process takes many.
+  service_count = 0
   inet_listener imap {
     port = $2
   }
