@@ -1,4 +1,5 @@
 /* GetItemEstimate [MS-ASCMD 2.2.1.9]: how much a Sync would bring: the same steps, counted. */
+#include <limits.h>
 #include <string.h>
 
 #include "eas/sync_collection.h"
@@ -62,7 +63,9 @@ count(struct eas_request *r, struct state_folder *f, const struct item_class *cl
 	return err;
 }
 
-/* 0 with *n_r, or the Status. */
+#define BUSY UINT_MAX /* no session is free: the request waits for one */
+
+/* 0 with *n_r, the Status, or BUSY. */
 static unsigned
 estimate(struct eas_request *r, const struct wbxml_node *node, unsigned *n_r)
 {
@@ -92,16 +95,20 @@ estimate(struct eas_request *r, const struct wbxml_node *node, unsigned *n_r)
 	if (status || !class || sync_is_empty(&in.f, r->query.version))
 		return status;
 	err = mirror_refresh(r->server, r->account, &in.f, &r->log, &e);
-	if (err && err != ERR_BUSY)
+	if (err == ERR_BUSY)
+		return BUSY;
+	if (err)
 		log_warn(&r->log, "%s; counted as it was", e.text[0] ? e.text : err_name(err));
 	return count(r, &in.f, class, &col, &o, n_r) ? 3 : 0;
 }
 
-static void
+static enum eas_outcome
 write_estimate(struct eas_request *r, const struct wbxml_node *node, struct wbxml_writer *w)
 {
 	unsigned n, status = estimate(r, node, &n);
 
+	if (status == BUSY)
+		return EAS_BUSY;
 	wbxml_start(w, GetItemEstimate_Response);
 	wbxml_put_int(w, GetItemEstimate_Status, status ? status : 1);
 	wbxml_start(w, GetItemEstimate_Collection);
@@ -113,6 +120,7 @@ write_estimate(struct eas_request *r, const struct wbxml_node *node, struct wbxm
 	wbxml_end(w);
 	wbxml_end(w);
 	r->reply.eas_status = status ? (int)status : 1;
+	return EAS_DONE;
 }
 
 enum eas_outcome
@@ -124,8 +132,10 @@ cmd_getitemestimate(struct eas_request *r, const struct wbxml_node *root)
 	reply_wbxml(r, &w);
 	wbxml_start(&w, ROOT);
 	for (const struct wbxml_node *c = wbxml_child(all, GetItemEstimate_Collection); c;
-		c = wbxml_next(c, GetItemEstimate_Collection))
-		write_estimate(r, c, &w);
+		c = wbxml_next(c, GetItemEstimate_Collection)) {
+		if (write_estimate(r, c, &w) == EAS_BUSY)
+			return EAS_BUSY;
+	}
 	wbxml_end(&w);
 	return EAS_DONE;
 }

@@ -242,6 +242,48 @@ write_down(struct move *m)
 
 /* ---- one move ---- */
 
+struct owning {
+	struct move *m;
+	bool own;
+};
+
+/* Is what it was moved to this device's own? One that has no collection there is told of nothing twice. */
+static enum err
+find_own(struct state_txn *t, void *arg, struct error *e)
+{
+	struct owning *in = arg;
+	struct move *m = in->m;
+	struct state_collection *list;
+	struct state_items rows;
+	size_t n;
+	enum err err = state_items_by_id(t, m->r->arena, m->to.id, &m->row.moved_to, 1, &rows);
+
+	(void)e;
+	in->own = false;
+	if (err || !rows.n)
+		return err;
+	err = state_collections(t, m->r->arena, m->r->device.id, m->to.id, &list, &n);
+	in->own = !err && n == 0;
+	for (size_t i = 0; !err && i < n; i++)
+		in->own = in->own || list[i].epoch == rows.list[0].created_by;
+	return err;
+}
+
+/* The row says where it went. Another device of the user may have moved it: then it will be told, as of anybody's work. */
+static unsigned
+moved_as_noted(struct move *m)
+{
+	struct owning in = { .m = m };
+	struct error e = { 0 };
+
+	if (state_run(m->r->server->state, STATE_READ, find_own, &in, &e)) {
+		log_warn(&m->r->log, "%s", e.text);
+		return LOCKED;
+	}
+	m->new_id = m->row.moved_to;
+	return in.own ? MOVED : SOURCE_INVALID;
+}
+
 /* The source is gone: by an earlier try of this very move, or by somebody else. */
 static unsigned
 moved_before(struct move *m)
@@ -249,10 +291,8 @@ moved_before(struct move *m)
 	struct error e = { 0 };
 	enum err err;
 
-	if (m->row.moved_to) {
-		m->new_id = m->row.moved_to;
-		return MOVED;
-	}
+	if (m->row.moved_to)
+		return moved_as_noted(m);
 	err = m->intent.id ? ERR_OK : read_intent(m, &e);
 	if (!err)
 		err = find_moved(m, &e);

@@ -233,7 +233,7 @@ struct trying {
 	const char *hash;
 	const char *name;         /* of a draft's edit */
 	bool draft, mail, add;
-	bool otherwise;           /* an earlier try did something else */
+	bool otherwise;           /* another try did something else: perhaps a later one, whose answer the phone has */
 };
 
 static enum err
@@ -293,8 +293,7 @@ write_edit(struct execute *x, const struct trying *t, const struct backend_item 
 	if (err)
 		return err;
 	r->status = 1;
-	change.by = t->otherwise || (unseen && RULE(SEEN)) || m->altered || (t->add && t->row.changed_by != x->col->now.epoch) ? 0
-		: x->col->now.epoch;
+	change.by = t->otherwise || (unseen && RULE(SEEN)) || m->altered ? 0 : x->col->now.epoch;
 	if (!t->add)
 		execute_done(x, 't', "", t->row.id, t->hash);
 	take_over(x, &change);
@@ -318,7 +317,7 @@ try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item 
 
 	if (err && err != ERR_NOTFOUND)
 		return err;
-	t.otherwise = r->origin || (RULE(EDITED) && was && strcmp(was, hash) != 0);
+	t.otherwise = add || r->origin || (RULE(EDITED) && was && strcmp(was, hash) != 0);
 	if (t.draft && was && !t.otherwise && !add && !mail_wants_sending(data)) {
 		execute_done(x, 't', "", row->id, hash);
 		return tell_done(x, data, &t.row, r, e);

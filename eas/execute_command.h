@@ -16,7 +16,7 @@ const struct state_item *execute_named(const struct execute *x, const struct wbx
 void execute_force(struct execute *x, enum compose_kind kind, int64_t item);
 /* item < 0: the row of changes[-item - 1], whose id is not known yet. */
 void execute_done(struct execute *x, char kind, const char *client, int64_t item, const char *hash);
-/* Changes an existing item (execute_change.c), also for an Add whose first try was otherwise. */
+/* Changes an existing item (execute_change.c), also for an Add of which another try was otherwise. */
 struct execute_edited {
 	int64_t origin; /* in: a draft that has taken the place of this item; 0: it has not */
 	unsigned status;

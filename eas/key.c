@@ -243,6 +243,34 @@ receive(struct eas_request *r, struct collection *c, const struct state_answer *
 	return ERR_OK;
 }
 
+struct heir {
+	int64_t folder, from, to;
+};
+
+static enum err
+inherit(struct state_txn *t, void *arg, struct error *e)
+{
+	struct heir *h = arg;
+
+	(void)e;
+	return state_items_inherit(t, h->folder, h->from, h->to);
+}
+
+/* The device began twice and goes on with this epoch: what it has moved here since was written down as the other's. */
+static enum err
+take_over(struct eas_request *r, const struct finding *f, const struct state_collection *me, struct error *e)
+{
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; !err && me->base == 0 && i < f->n; i++) {
+		struct heir h = { f->folder, f->list[i].epoch, me->epoch };
+
+		if (h.from != h.to && f->list[i].base == 0)
+			err = state_run(r->server->state, STATE_WRITE, inherit, &h, e);
+	}
+	return err;
+}
+
 enum err
 key_receive(struct eas_request *r, int64_t folder, const char *key, struct collection *c_r, struct error *e)
 {
@@ -275,7 +303,8 @@ key_receive(struct eas_request *r, int64_t folder, const char *key, struct colle
 	position_load(&c_r->base, r->arena, &answer->pos);
 	if (c_r->base.holes.failed || c_r->base.again.failed)
 		return ERR_NOMEM;
-	return receive(r, c_r, answer, e);
+	err = take_over(r, &f, &c_r->was, e);
+	return err ? err : receive(r, c_r, answer, e);
 }
 
 /* ---- a new answer ---- */

@@ -374,3 +374,14 @@ state_items_disown(struct state_txn *t, int64_t folder, const int64_t *ids, size
 
 	return db_exec_ids(t, "update item set created_by = 0 where folder + 0 = ? and id in ", fixed, 1, ids, n);
 }
+
+enum err
+state_items_inherit(struct state_txn *t, int64_t folder, int64_t from, int64_t to)
+{
+	enum err err = db_exec(t, "update item set changed_by = ? where folder = ? and changed_by = ?", ARGS(I(to), I(folder), I(from)),
+		NULL);
+
+	if (err)
+		return err;
+	return db_exec(t, "update item set created_by = ? where folder = ? and created_by = ?", ARGS(I(to), I(folder), I(from)), NULL);
+}

@@ -274,6 +274,8 @@ enum err state_collection_save(struct state_txn *t, const struct state_collectio
 enum err state_highest_cutoff(struct state_txn *t, int64_t folder, int64_t *date_r, int64_t *id_r) NODISCARD;
 /* These rows lose their maker: created_by becomes 0 (folder's lock not needed). */
 enum err state_items_disown(struct state_txn *t, int64_t folder, const int64_t *ids, size_t n) NODISCARD;
+/* What epoch `from` made and changed is `to`'s. Looks at each row of the folder (its lock not needed). */
+enum err state_items_inherit(struct state_txn *t, int64_t folder, int64_t from, int64_t to) NODISCARD;
 
 /* ---- intents: writes where the server names the thing ---- */
 

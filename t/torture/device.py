@@ -166,6 +166,7 @@ class Device(Phone):
         if not self.session.may("repeat") or luck > 0.5:
             return commands
         if luck < 0.2:      # new client ids
+            self.session.ledger.renamed.update(c.token for c in commands if c.verb == "add")
             return [Command(c.verb, self.client_id(), c.token, c.content) if c.verb == "add" else c for c in commands]
         if luck < 0.3:      # less
             return commands[1:]
@@ -311,6 +312,9 @@ class Device(Phone):
         if c.verb == "change" and status == "7":        # what is on the server comes, or has come
             return
         if c.verb in ("change", "send") and status == "8":
+            return
+        # A try whose process or server died has left it under another name, and its UID is taken: the phone is told of that one.
+        if c.verb == "add" and kind is kinds.Event and status == "6" and c.token in ledger.edited:
             return
         self.refuse(status != "1", f"{folder.name}: {c}: Status {status}")
         if c.verb == "add":

@@ -8,6 +8,7 @@ struct world kit;
 struct call call;
 char key[64];
 unsigned version;
+const char *phone;
 static bool called;
 
 int
@@ -17,6 +18,7 @@ kit_open(void **state)
 	eas_clock_set((int64_t)TODAY * DAY + DAY / 2);
 	snprintf(key, sizeof key, "0");
 	version = 141;
+	phone = PHONE;
 	called = false;
 	return 0;
 }
@@ -42,7 +44,7 @@ kit_close(void **state)
 int64_t
 folder_named(const char *name)
 {
-	int64_t id = world_folder(&kit, PHONE, version, name);
+	int64_t id = world_folder(&kit, phone, version, name);
 
 	assert_true(id > 0);
 	return id;
@@ -60,7 +62,7 @@ void
 ask_sync(void)
 {
 	end_call();
-	call_begin(&call, &kit, PHONE, version, EAS_SYNC);
+	call_begin(&call, &kit, phone, version, EAS_SYNC);
 	called = true;
 	wbxml_start(&call.w, AirSync_Sync);
 	wbxml_start(&call.w, AirSync_Collections);

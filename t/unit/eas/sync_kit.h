@@ -20,6 +20,7 @@ extern struct world kit;
 extern struct call call;     /* the latest */
 extern char key[64];         /* the phone's sync key, as the latest answer gave it */
 extern unsigned version;     /* of the protocol: 141 */
+extern const char *phone;    /* who asks: PHONE */
 
 /* cmocka's: a new world, TODAY at noon; and its end. */
 int kit_open(void **state);

@@ -35,7 +35,7 @@ move(int64_t from, int64_t what, int64_t to, int64_t *dst_r)
 	int64_t folder;
 	int status;
 
-	call_begin(&c, &kit, PHONE, version, EAS_MOVEITEMS);
+	call_begin(&c, &kit, phone, version, EAS_MOVEITEMS);
 	wbxml_start(&c.w, Move_MoveItems);
 	wbxml_start(&c.w, Move_Move);
 	wbxml_put(&c.w, Move_SrcMsgId, id_item(from, what, id));
@@ -235,6 +235,69 @@ a_beginning_that_was_lost_is_not_its_own(void **state)
 	nothing_is_told_of_its_own_move(moved);
 }
 
+/* It began twice, and the answer of either may have been lost: the key that comes back says which one it goes on with. */
+static void
+goes_on_with_one_of_two_beginnings(int one)
+{
+	char keys[2][sizeof key];
+	int64_t moved;
+
+	phone = "other";
+	sync_from_start(inbox, 0);
+	for (int i = 0; i < 2; i++) {
+		snprintf(key, sizeof key, "0");
+		sync_one(archive, -1, -1, -1);
+		snprintf(keys[i], sizeof keys[i], "%s", key);
+	}
+	assert_int_equal(move(inbox, item, archive, &moved), 3);
+	snprintf(key, sizeof key, "%s", keys[one]);
+	sync_one(archive, -1, -1, -1);
+	assert_int_equal(told(archive, 0), 0);
+	mem_add(kit.mem, WORLD_USER, "archive", "9", "Message-ID: <two@example.org>\r\n\r\n", 0, WHEN);
+	sync_one(archive, -1, -1, -1);
+	assert_int_equal(told(archive, 0), 1);
+	assert_false(is_told(archive, 0, moved));
+}
+
+static void
+a_move_before_the_first_sync_is_its_own(void **state)
+{
+	(void)state;
+	goes_on_with_one_of_two_beginnings(0);
+}
+
+static void
+so_it_is_with_the_later_beginning(void **state)
+{
+	(void)state;
+	goes_on_with_one_of_two_beginnings(1);
+}
+
+/* The phone has the mail in the source, and will be told of it in the target as of anybody's work. */
+static void
+what_another_device_has_moved_is_1(void **state)
+{
+	char source[sizeof key], target[sizeof key];
+	int64_t moved;
+
+	(void)state;
+	phone = "other";
+	sync_from_start(inbox, 0);
+	snprintf(source, sizeof source, "%s", key);
+	sync_from_start(archive, 0);
+	snprintf(target, sizeof target, "%s", key);
+	phone = PHONE;
+	assert_int_equal(move(inbox, item, archive, &moved), 3);
+	phone = "other";
+	assert_int_equal(move(inbox, item, archive, &(int64_t){ 0 }), 1);
+	snprintf(key, sizeof key, "%s", source);
+	sync_one(inbox, -1, -1, -1);
+	assert_true(is_told(inbox, AirSync_Delete, item));
+	snprintf(key, sizeof key, "%s", target);
+	sync_one(archive, -1, -1, -1);
+	assert_true(is_told(archive, AirSync_Add, moved));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_with_mail, kit_close)
 
 int
@@ -252,6 +315,9 @@ main(void)
 		TEST(what_somebody_else_deleted_is_1),
 		TEST(a_backend_that_is_down_is_7_and_nothing_is_lost),
 		TEST(a_beginning_that_was_lost_is_not_its_own),
+		TEST(a_move_before_the_first_sync_is_its_own),
+		TEST(so_it_is_with_the_later_beginning),
+		TEST(what_another_device_has_moved_is_1),
 	};
 
 	if (log_open("stderr", LEVEL_ERROR))

@@ -153,6 +153,31 @@ an_edited_repeat_changes_the_first(void **state)
 	assert_int_equal(stored_at(1).x, 50);
 }
 
+/* The first try waits somewhere until the second one has been answered: what it then does the phone has to hear of. */
+static void
+a_first_try_that_comes_last_is_told(void **state)
+{
+	char before[sizeof key], after[sizeof key];
+	int64_t made;
+
+	(void)state;
+	snprintf(before, sizeof before, "%s", key);
+	ask_with_commands(folder, -1);
+	ask_add("c1", 50, 6);
+	send();
+	add_status(folder, "c1", &made);
+	take_key(folder);
+	snprintf(after, sizeof after, "%s", key);
+	snprintf(key, sizeof key, "%s", before);
+	ask_with_commands(folder, -1);
+	ask_add("c1", 5, 6);
+	send();
+	assert_int_equal(stored_at(1).x, 5);
+	snprintf(key, sizeof key, "%s", after);
+	sync_one(folder, -1, -1, -1);
+	assert_true(is_told(folder, AirSync_Change, made));
+}
+
 /* A repeat without the Add: the phone took it back, but the item is there, so it is told of it. */
 static void
 an_add_that_the_repeat_lacks_is_told(void **state)
@@ -595,6 +620,7 @@ main(void)
 		TEST(one_client_id_twice_in_one_request_is_one_item),
 		TEST(an_add_of_a_process_that_died_is_found),
 		TEST(an_edited_repeat_changes_the_first),
+		TEST(a_first_try_that_comes_last_is_told),
 		TEST(an_add_that_the_repeat_lacks_is_told),
 		TEST(what_the_server_rewrites_comes_back),
 		TEST(a_refused_add_is_6_and_one_without_room_9),

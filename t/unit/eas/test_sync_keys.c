@@ -1082,6 +1082,8 @@ class_is_named_up_to_12_1(void **state)
 
 /* ---- GetItemEstimate ---- */
 
+#define WAITS (-3) /* not a Status: for a session */
+
 static int
 estimate_with(const char *sync_key, unsigned option, int value, int *status_r)
 {
@@ -1102,7 +1104,8 @@ estimate_with(const char *sync_key, unsigned option, int value, int *status_r)
 		wbxml_end(&c.w);
 	}
 	call_run(&c);
-	*status_r = (int)wbxml_int(wbxml_child(c.answer, GetItemEstimate_Response), GetItemEstimate_Status, -1, -2);
+	*status_r = c.outcome == EAS_BUSY ? WAITS
+		: (int)wbxml_int(wbxml_child(c.answer, GetItemEstimate_Response), GetItemEstimate_Status, -1, -2);
 	n = (int)wbxml_int(wbxml_path(c.answer, path, 2), GetItemEstimate_Estimate, -1, -2);
 	call_end(&c);
 	return n;
@@ -1112,6 +1115,21 @@ static int
 estimate(const char *sync_key, int filter, int *status_r)
 {
 	return estimate_with(sync_key, AirSync_FilterType, filter, status_r);
+}
+
+static void
+an_estimate_waits_for_a_session(void **state)
+{
+	int status;
+
+	(void)state;
+	sync_from_start(folder, 0);
+	other_puts("a.ics", 1, 2, 0);
+	mem_fail(kit.mem, MEM_CHANGES, 1, MEM_BEFORE, ERR_BUSY);
+	estimate(key, -1, &status);
+	assert_int_equal(status, WAITS);
+	assert_int_equal(estimate(key, -1, &status), 1);
+	assert_int_equal(status, 1);
 }
 
 static void
@@ -1251,6 +1269,7 @@ main(void)
 		TEST(a_command_without_its_id_is_status_4),
 		TEST(elements_come_in_order),
 		TEST(class_is_named_up_to_12_1),
+		TEST(an_estimate_waits_for_a_session),
 		TEST(an_estimate_is_none_where_the_options_are_wrong),
 		TEST(an_estimate_chooses_its_options_as_a_sync_does),
 		TEST(an_estimate_counts_what_a_sync_would_send),

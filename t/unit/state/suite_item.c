@@ -292,6 +292,15 @@ the_steps_see_what_they_should(void **unused)
 	ok(state_items_by_id(T, arena, f, two, 2, &found));
 	assert_int_equal(find(&found, id[3])->created_by, -77);
 	ok(state_items_disown(T, f, NULL, 0));
+
+	ok(state_items_inherit(T, g, -77, -78));
+	ok(state_items_inherit(T, f, -5, -78));
+	ok(state_items_by_id(T, arena, f, two, 2, &found));
+	assert_int_equal(find(&found, id[3])->created_by, -77);
+	ok(state_items_inherit(T, f, -77, -78));
+	ok(state_items_by_id(T, arena, f, two, 2, &found));
+	assert_int_equal(find(&found, id[2])->created_by, 0);
+	assert_int_equal(find(&found, id[3])->created_by, -78);
 	end();
 }
 
