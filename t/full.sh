@@ -28,6 +28,9 @@ for store in "sqlite 1" "mariadb 1"; do
         torture asan $store lost,repeat,backend,store,clock "$((${TORTURE_RUNS:-2000} / 5))" 0 0
     }
 done
+if [ "$(id -u)" = 0 ]; then # it mounts a small file system
+    torture asan sqlite 1 lost,repeat,full "$((${TORTURE_RUNS:-2000} / 5))" 0 0
+fi
 torture asan sqlite 1 lost,repeat,twice "${TORTURE_RUNS:-2000}" 0 0
 torture asan mariadb 2 lost,repeat,twice "${TORTURE_RUNS:-2000}" 0 0
 torture tsan sqlite 1 lost,repeat,twice,backend 200 0 0

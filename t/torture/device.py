@@ -47,6 +47,7 @@ class Device(Phone):
         self.synced = {f.id: f for f in wanted if not f.name.startswith("Entw")}
         for f in self.synced.values():
             f.group, f.tries = None, {}         # commands without an answer; values tried since the last one
+            f.begun = 0                         # requests with key 0
             f.filter = self.rng.choice([0, *self.kind(f).filters])
             f.made, f.news = set(), 0           # tokens of what was made or moved there by itself; commands in the last answer
         self.until(lambda: self.sync_some(list(self.synced.values()), key="0") and all(f.key != "0" for f in self.synced.values()))
@@ -209,6 +210,7 @@ class Device(Phone):
         for f in folders:
             for c in f.group or ():
                 self.note_try(f, c, moves)
+            f.begun += f.key == "0"
             options = self.options_of(f, filter=f.filter)
             options[1].append(("AirSync:Conflict", "0" if wins else "1"))
             commands = [self.wire(f, c) for c in f.group or ()]
@@ -272,6 +274,8 @@ class Device(Phone):
             folder.more = False
             return True
         status, key = text(c, "AirSync:Status"), text(c, "AirSync:SyncKey")
+        if status == "3" and folder.key.endswith("-1") and folder.begun > 1:
+            return self.begin_again(folder)
         if status != "1":
             self.refuse(status not in AGAIN, f"{folder.name}: Status {status}")
             self.refuse(key not in (None, folder.key), f"{folder.name}: a new key with Status {status}")
@@ -290,6 +294,12 @@ class Device(Phone):
             self.take_command(folder, command)
         folder.key, folder.group, folder.tries = key, None, {}
         return True
+
+    def begin_again(self, folder):
+        """Of many beginnings whose answers were lost, each perhaps run twice, the server keeps the latest: the phone may have another one."""
+        self.say(f"  {folder.name} begins again")
+        folder.key, folder.items, folder.group, folder.tries = "0", {}, None, {}
+        return False
 
     def short(self, folder, command):
         try:

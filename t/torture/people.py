@@ -77,7 +77,7 @@ class People:
             out[folder] = []
             self.imap.select(folder, readonly=True)
             for part in self.imap.fetch("1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")[1] if self.imap.search(None, "ALL")[1][0] else ():
-                if isinstance(part, tuple):
+                if isinstance(part, tuple) and b"\\Deleted" not in part[0]:      # a connection cut before its EXPUNGE
                     out[folder].append(kind.from_server(part[0].decode(), part[1]))
                     self.ages[out[folder][-1][0]] = (now - time.mktime(imaplib.Internaldate2tuple(part[0]))) // DAY
         return out
