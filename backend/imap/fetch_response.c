@@ -118,7 +118,7 @@ imap_fetch_read(struct imap_lex *l, struct arena *a, uint64_t body_max, struct i
 	if (imap_lex_token(l, a).type != TOK_OPEN)
 		return false;
 	for (;;) {
-		struct imap_token t = imap_lex_token(l, a);
+		struct imap_token t = imap_lex_item(l, a);
 		if (t.type == TOK_CLOSE)
 			return true;
 		if (t.type != TOK_ATOM)

@@ -255,22 +255,24 @@ quoted(struct imap_lex *l, struct buf *out)
 }
 
 static bool
-ends_atom(int c, int bracket)
+ends_atom(int c, bool within)
 {
 	if (c < 0 || c == '\r' || c == '\n' || c == 0)
 		return true;
-	return !bracket && (c == ' ' || c == '(' || c == ')' || c == '"');
+	return !within && (c == ' ' || c == '(' || c == ')' || c == '"');
 }
 
+/* sections: what stands between brackets belongs to it, spaces and all. out NULL: thrown away. */
 static bool
-atom(struct imap_lex *l, struct buf *out)
+atom(struct imap_lex *l, bool sections, struct buf *out)
 {
-	int c, bracket = 0;
+	int c;
+	bool within = false;
 	size_t n = 0;
-	while (!ends_atom(c = imap_lex_peek(l), bracket)) {
+	while (!ends_atom(c = imap_lex_peek(l), within)) {
 		if (imap_lex_get(l) < 0)
 			return false;
-		bracket = c == '[' ? 1 : c == ']' ? 0 : bracket;
+		within = sections && (c == '[' || (within && c != ']'));
 		n++;
 		if (!out)
 			continue;
@@ -284,17 +286,17 @@ atom(struct imap_lex *l, struct buf *out)
 }
 
 static enum imap_tok
-token_text(struct imap_lex *l, int c, struct buf *out)
+token_text(struct imap_lex *l, int c, bool sections, struct buf *out)
 {
 	if (c == '"')
 		return quoted(l, out) ? TOK_STRING : TOK_ERROR;
 	if (c == '{' || c == '~')
 		return literal_text(l, out) ? TOK_STRING : TOK_ERROR;
-	return atom(l, out) ? TOK_ATOM : TOK_ERROR;
+	return atom(l, sections, out) ? TOK_ATOM : TOK_ERROR;
 }
 
-struct imap_token
-imap_lex_token(struct imap_lex *l, struct arena *a)
+static struct imap_token
+token(struct imap_lex *l, struct arena *a, bool sections)
 {
 	struct imap_token t = { TOK_ERROR, NULL, 0 };
 	int c = peek_unspaced(l);
@@ -311,7 +313,7 @@ imap_lex_token(struct imap_lex *l, struct arena *a)
 	}
 	struct buf out AUTO(buf_finish);
 	buf_init(&out, IMAP_STRING_MAX);
-	t.type = token_text(l, c, &out);
+	t.type = token_text(l, c, sections, &out);
 	if (t.type != TOK_ERROR) {
 		t.len = out.len;
 		t.text = buf_str(&out) ? arena_strndup(a, buf_str(&out), out.len) : NULL;
@@ -321,6 +323,18 @@ imap_lex_token(struct imap_lex *l, struct arena *a)
 		}
 	}
 	return t;
+}
+
+struct imap_token
+imap_lex_token(struct imap_lex *l, struct arena *a)
+{
+	return token(l, a, false);
+}
+
+struct imap_token
+imap_lex_item(struct imap_lex *l, struct arena *a)
+{
+	return token(l, a, true);
 }
 
 bool
@@ -343,7 +357,7 @@ imap_lex_skip(struct imap_lex *l)
 		} else if (c == '{' || c == '~') {
 			ok = literal_skip(l);
 		} else {
-			ok = c >= 0 && atom(l, NULL);
+			ok = c >= 0 && atom(l, false, NULL);
 		}
 		if (!ok)
 			return false;
@@ -437,7 +451,7 @@ imap_lex_blob(struct imap_lex *l, uint64_t max, struct imap_blob *blob_r, bool *
 	struct buf out AUTO(buf_finish);
 	buf_init(&out, IMAP_STRING_MAX);
 	if (c != '"') {
-		if (c < 0 || !atom(l, &out))
+		if (c < 0 || !atom(l, false, &out))
 			return false;
 		*nil_r = buf_str(&out) && text_casecmp(buf_str(&out), "NIL") == 0;
 		return *nil_r || fail(l, ERR_PEER, "string expected");

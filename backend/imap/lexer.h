@@ -72,8 +72,10 @@ int imap_lex_get(struct imap_lex *l);
 /* Fails the lexer (PEER) with a static text. */
 void imap_lex_bad(struct imap_lex *l, const char *why);
 
-/* The next token; spaces before it are skipped. An atom holds bracketed parts whole: BODY[HEADER.FIELDS (TO)]<0>. */
+/* The next token; spaces before it are skipped. */
 struct imap_token imap_lex_token(struct imap_lex *l, struct arena *a);
+/* The same where the name of a FETCH item may come, which has its section within: BODY[HEADER.FIELDS (TO)]<0>. */
+struct imap_token imap_lex_item(struct imap_lex *l, struct arena *a);
 /* Atom, string or list, thrown away without taking memory. False on an error or where none is there. */
 bool imap_lex_skip(struct imap_lex *l);
 /* The rest of the line and its end. */

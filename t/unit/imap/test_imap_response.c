@@ -197,6 +197,29 @@ fetch_is_understood(void **state)
 	imap_response_finish(&r);
 }
 
+/* RFC 3501, 9: "[" may stand in any atom; only in the section of a FETCH item does it open something. */
+static void
+brackets_stand_in_words(void **state)
+{
+	(void)state;
+	struct imap_response r;
+	struct source status = { .text = "* STATUS a[b (MESSAGES 3)\r\n" };
+	assert_int_equal(read_one(&status, &r), ERR_OK);
+	assert_string_equal(r.name, "a[b");
+	assert_int_equal(r.counts.messages, 3);
+	struct source rights = { .text = "* MYRIGHTS [b lrs\r\n" };
+	assert_int_equal(read_one(&rights, &r), ERR_OK);
+	assert_string_equal(r.name, "[b");
+	assert_string_equal(r.words, "lrs");
+	struct source fetch = { .text = "* 2 FETCH (FLAGS (x[y \\Seen) BODY[HEADER.FIELDS (TO)]<0> \"\" X (a[ b) UID 7)\r\n" };
+	assert_int_equal(read_one(&fetch, &r), ERR_OK);
+	assert_int_equal(r.fetch.n_keywords, 1);
+	assert_string_equal(r.fetch.keywords[0], "x[y");
+	assert_int_equal(r.fetch.flags, FLAG_SEEN);
+	assert_int_equal(r.fetch.uid, 7);
+	imap_response_finish(&r);
+}
+
 static void
 many_keywords(void **state)
 {
@@ -337,6 +360,7 @@ main(void)
 		cmocka_unit_test(every_cut_gives_the_same),
 		cmocka_unit_test(every_truncation_is_an_error),
 		cmocka_unit_test_setup_teardown(fetch_is_understood, setup, teardown),
+		cmocka_unit_test_setup_teardown(brackets_stand_in_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_keywords, setup, teardown),
 		cmocka_unit_test_setup_teardown(malformed_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(nesting_is_bounded, setup, teardown),
