@@ -1,4 +1,5 @@
 #include <curl/curl.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,6 +150,20 @@ judge(const struct backend *b, CURLcode code, const struct sending *state, const
 	return err_set(e, ERR_UNAVAILABLE, "%s: %s", b->smtp_url, error[0] ? error : curl_easy_strerror(code));
 }
 
+/* libcurl writes the domain of an address as DNS has it (IDNA) in a locale of UTF-8 only, and cpush runs in none. */
+static CURLcode
+perform(CURL *curl)
+{
+	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
+	CURLcode code = curl_easy_perform(curl);
+	if (utf8) {
+		uselocale(before);
+		freelocale(utf8);
+	}
+	return code;
+}
+
 static enum err
 upload(struct backend_session *s, CURL *curl, const struct backend_mail *mail, struct sending *state, struct error *e)
 {
@@ -174,7 +189,7 @@ upload(struct backend_session *s, CURL *curl, const struct backend_mail *mail, s
 	ok = ok && curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(limit * 1000)) == CURLE_OK;
 	if (!ok)
 		return err_set(e, ERR_NOMEM, "no memory to send mail");
-	CURLcode code = curl_easy_perform(curl);
+	CURLcode code = perform(curl);
 	curl_off_t sent = 0;
 	if (curl_easy_getinfo(curl, CURLINFO_SIZE_UPLOAD_T, &sent) == CURLE_OK)
 		count_add(COUNT_SMTP_OUT, (uint64_t)sent);

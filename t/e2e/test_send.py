@@ -72,6 +72,13 @@ class Send(Case):
         self.assertNotEqual(text(answer.tree, "ComposeMail:Status"), None)
         self.assertEqual(self.sent("Refused"), [])
 
+    def test_domain_in_another_script_is_written_in_ascii(self):
+        p = self.phone()
+        answer = self.send(p, "SendMail", self.mime("Abroad", to="bob@exämple.org"))
+        self.assertEqual((answer.status, answer.body), (200, b""))
+        (envelope, _), = self.sent("Abroad")
+        self.assertEqual([a.strip("<>") for a in envelope["to"]], ["bob@" + "exämple.org".encode("idna").decode()])
+
     def source(self, p):
         self.deliver("Original", headers='MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n',
                      body="--b\r\nContent-Type: text/plain\r\n\r\nOriginal text\r\n--b\r\nContent-Type: application/pdf; name=\"a.pdf\"\r\n"
