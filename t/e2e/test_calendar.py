@@ -1,5 +1,6 @@
 """Events, tasks and contacts, both ways: the phone, and what CalDAV and CardDAV then hold."""
 import base64
+import email
 import re
 import subprocess
 import unittest
@@ -287,6 +288,34 @@ class Calendar(Dav):
         statuses = [text(r, "AirSync:Status") for r in children(find(answer, "AirSync:Responses"))]
         self.assertEqual(statuses, ["122", "122"])
         self.assertIn("SUMMARY:Small", self.get(self.only("calendar")))
+
+    def test_an_instance_is_forwarded(self):
+        self.put("calendar/s.ics", EVENT.format(uid="s", start="20260309T090000Z", end="20260309T100000Z", summary="Series",
+                                                more="RRULE:FREQ=WEEKLY;COUNT=5\nORGANIZER:mailto:boss@example.org\n"))
+        for version in ("14.1", "16.1"):
+            with self.subTest(version):
+                p, calendar = self.calendar(version)
+                p.sync(calendar)
+                id, = calendar.items
+                before = [raw for _, raw in self.imap.sent()]
+                mime = (b"From: me@example.org\r\nTo: you@example.org\r\nSubject: Fw: Series\r\nDate: Mon, 05 Jan 2026 10:00:00 +0000\r\n"
+                        b"Content-Type: text/plain\r\n\r\nSee there\r\n")
+                what = ([("ComposeMail:Mime", mime)] if version < "16" else
+                        [("ComposeMail:Forwardees", [("ComposeMail:Forwardee", [("ComposeMail:Email", "you@example.org")])])])
+
+                def forward(instance):
+                    return p.post("SmartForward", ("ComposeMail:SmartForward", [("ComposeMail:ClientId", p.client_id()), (
+                        "ComposeMail:Source", [("ComposeMail:FolderId", calendar.id), ("ComposeMail:ItemId", id),
+                                               ("ComposeMail:InstanceId", instance)]), *what]))
+                self.assertEqual(forward("2026-03-16T09:00:00.000Z").body, b"")
+                message, = (raw for _, raw in self.imap.sent() if raw not in before)
+                mail = email.message_from_bytes(message)
+                event, = (part.get_payload(decode=True).decode() for part in mail.walk() if part.get_content_type() == "text/calendar")
+                self.assertIn("METHOD:REQUEST", event)
+                self.assertIn("RECURRENCE-ID:20260316T090000Z", event)
+                self.assertNotIn("RRULE", event)
+                self.assertNotIn("VALARM", event)
+                self.assertEqual(text(forward("2026-03-17T10:00:00.000Z").tree, "ComposeMail:Status"), "150")
 
     def test_push_of_an_event(self):
         p, calendar = self.calendar("14.1")
