@@ -27,7 +27,8 @@ cal_open(struct cal *c, const struct item_view *v, struct arena *a, struct slice
 	if (!c->calendar)
 		c->calendar = c->root;
 	/* Several calendars in a file: the first that has an event. */
-	for (struct ical *k = ical_component(c->root, "VCALENDAR"); k && !find_master(c->calendar); k = ical_next_component(k, "VCALENDAR"))
+	for (struct ical *k = ical_component(c->root, "VCALENDAR"); k && !find_master(c->calendar);
+	    k = ical_next_component(k, "VCALENDAR"))
 		c->calendar = k;
 	c->master = find_master(c->calendar);
 	if (!c->master)
@@ -80,8 +81,8 @@ cal_date(struct arena *a, struct slice bytes)
 /* ---- rendering ---- */
 
 static enum err
-render(const struct item_view *v, struct arena *a, const struct backend_item *item, const char *server_id, enum item_render how,
-	struct wbxml_writer *w, struct error *e)
+render(const struct item_view *v, struct arena *a, const struct backend_item *item, const char *server_id,
+	enum item_render how, struct wbxml_writer *w, struct error *e)
 {
 	struct cal_event ev;
 	struct cal c;

@@ -1,8 +1,10 @@
-/* eas/calendar.h - events between iCalendar and the Calendar class [MS-ASCAL]. Private to eas/calendar*.c and what deals with meetings.
+/* eas/calendar.h - events between iCalendar and the Calendar class [MS-ASCAL]. Private to eas/calendar*.c and what
+ * deals with meetings.
  *
- * A struct cal_event says what the elements of ApplicationData say. It is made of a VEVENT (cal_read_event) or of what a phone sent
- * (cal_take); two of them are compared field by field (cal_diff), and only fields that differ are written into the VEVENT (cal_apply).
- * So what a phone sends back as it got it changes nothing, and what EAS has no word for is never touched.
+ * A struct cal_event says what the elements of ApplicationData say. It is made of a VEVENT (cal_read_event) or of what
+ * a phone sent (cal_take); two of them are compared field by field (cal_diff), and only fields that differ are written
+ * into the VEVENT (cal_apply). So what a phone sends back as it got it changes nothing, and what EAS has no word for is
+ * never touched.
  *
  * Times travel as UTC seconds; those of all-day events as local midnights up to 14.1, as floating midnights from 16.0.
  */
@@ -46,8 +48,8 @@ enum cal_field {
 };
 
 /* Children of AirSyncBase:Location; the first is LOCATION's text. */
-enum { CAL_PLACE, CAL_ANNOTATION, CAL_STREET, CAL_CITY, CAL_STATE, CAL_COUNTRY, CAL_POSTAL_CODE, CAL_LATITUDE, CAL_LONGITUDE,
-	CAL_ACCURACY, CAL_ALTITUDE, CAL_ALTITUDE_ACCURACY, CAL_URI, CAL_LOCATION_PARTS };
+enum { CAL_PLACE, CAL_ANNOTATION, CAL_STREET, CAL_CITY, CAL_STATE, CAL_COUNTRY, CAL_POSTAL_CODE, CAL_LATITUDE,
+	CAL_LONGITUDE, CAL_ACCURACY, CAL_ALTITUDE, CAL_ALTITUDE_ACCURACY, CAL_URI, CAL_LOCATION_PARTS };
 
 struct cal_attendee {
 	const char *email, *name;
@@ -122,13 +124,15 @@ struct cal {
 /* ---- calendar.c ---- */
 
 /* Parses; finds the master (the first VEVENT without RECURRENCE-ID, else the first). INVALID: no VEVENT. */
-enum err cal_open(struct cal *c, const struct item_view *v, struct arena *a, struct slice bytes, struct error *e) NODISCARD;
+enum err cal_open(struct cal *c, const struct item_view *v, struct arena *a, struct slice bytes,
+	struct error *e) NODISCARD;
 /* The end of the last instance, UTC; ITEM_DATE_NEVER. */
 int64_t cal_date(struct arena *a, struct slice bytes);
 
 /* ---- calendar_read.c ---- */
 
-/* INVALID: no usable DTSTART. LIMIT: more than CAL_EXCEPTIONS_READ exceptions. Recurrence and exceptions only for the master. */
+/* INVALID: no usable DTSTART. LIMIT: more than CAL_EXCEPTIONS_READ exceptions. Recurrence and exceptions only for the
+ * master. */
 enum err cal_read_event(struct cal *c, const struct ical *component, struct cal_event *ev_r, struct error *e) NODISCARD;
 /* False: no DTSTART, or times that no phone can be told. */
 bool cal_read_times(struct cal *c, const struct ical *component, struct cal_times *t_r);
@@ -138,7 +142,8 @@ struct ical *cal_alarm(struct cal *c, const struct ical *component, const struct
 bool cal_same_address(const char *a, const char *b);
 /* "mailto:a@b" or "Name <a@b>" to the address alone. */
 const char *cal_address(struct ical_mem *m, const char *s);
-extern const char *const cal_location_lines[CAL_LOCATION_PARTS]; /* property names; NULL where it is a part of another */
+/* property names; NULL where it is a part of another */
+extern const char *const cal_location_lines[CAL_LOCATION_PARTS];
 extern const unsigned cal_location_tags[CAL_LOCATION_PARTS];
 
 /* ---- calendar_exception.c ---- */
@@ -164,7 +169,8 @@ void cal_drop_exceptions(struct cal *c);
 
 /* ---- calendar_instance.c ---- */
 
-/* The wall clocks of the series' instances, ascending, as far as SERIES_MAX goes; of what cannot be expanded the first alone. */
+/* The wall clocks of the series' instances, ascending, as far as SERIES_MAX goes; of what cannot be expanded the first
+ * alone. */
 struct cal_instances {
 	int64_t *v;
 	size_t n;
@@ -173,8 +179,8 @@ void cal_list_instances(struct cal *c, struct cal_instances *set_r);
 bool cal_is_instance(const struct cal_instances *set, int64_t local);
 /* The instance of that day. */
 bool cal_instance_of_day(const struct cal_instances *set, int64_t local, int64_t *found_r);
-/* The instance that a phone means: exactly, or (they are wrong about times of moved and of all-day series) the one of that day. *key becomes
- * the instance's, *x_r what is stored of it (NULL: nothing). False: there is none. */
+/* The instance that a phone means: exactly, or (they are wrong about times of moved and of all-day series) the one of
+ * that day. *key becomes the instance's, *x_r what is stored of it (NULL: nothing). False: there is none. */
 bool cal_find_instance(const struct cal_event *series, const struct cal_instances *set, struct ical_time *key,
 	const struct cal_exception **x_r);
 
@@ -182,8 +188,8 @@ bool cal_find_instance(const struct cal_event *series, const struct cal_instance
 
 /* RDATEs, and no RRULE? */
 bool cal_is_date_list(const struct ical *component);
-/* Behind the exceptions: makes a Recurrence and exceptions that say the same. Nothing where there are none: two dates of one day, a date
- * before DTSTART, too many days without. */
+/* Behind the exceptions: makes a Recurrence and exceptions that say the same. Nothing where there are none: two dates
+ * of one day, a date before DTSTART, too many days without. */
 void cal_read_date_list(struct cal *c, struct cal_event *ev);
 /* Of such an event, before it gets a rule: what the dates said is said by EXDATE and instances of their own. */
 void cal_write_date_list(struct cal *c, const struct cal_event *ev);
@@ -202,12 +208,15 @@ enum err cal_take(struct cal *c, const struct wbxml_node *data, struct cal_event
 /* The fields among `fields` in which `want` differs from `now` (which was read from a VEVENT). */
 unsigned cal_diff(struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields);
 /* Writes those fields of want into the component, and that it was changed. */
-void cal_apply(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want, unsigned fields);
+void cal_apply(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want,
+	unsigned fields);
 /* The times that the event gets: want's where they are among the fields, else now's. */
-void cal_new_times(struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields, struct cal_times *t_r);
+void cal_new_times(struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields,
+	struct cal_times *t_r);
 void cal_read_people(struct cal *c, const struct ical *component, struct cal_event *ev);
 bool cal_same_people(const struct cal *c, const struct cal_event *now, const struct cal_event *want);
-void cal_put_attendees(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want);
+void cal_put_attendees(struct cal *c, struct ical *component, const struct cal_event *now,
+	const struct cal_event *want);
 void cal_put_organizer(struct cal *c, struct ical *component, const struct cal_event *want);
 void cal_put_response_requested(struct cal *c, struct ical *component, bool on);
 
@@ -221,12 +230,14 @@ bool cal_same_attachments(const struct cal_event *a, const struct cal_event *b);
 bool cal_take_attachments(struct cal *c, const struct wbxml_node *data, struct cal_event *ev);
 /* Has the stored event what was sent to be added, and not what was sent to be removed? */
 bool cal_has_attachments(const struct cal_event *now, const struct cal_event *want);
-void cal_put_attachments(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want);
+void cal_put_attachments(struct cal *c, struct ical *component, const struct cal_event *now,
+	const struct cal_event *want);
 bool cal_too_many_attachments(const struct cal_event *now, const struct cal_event *want);
 enum err cal_attachment(struct arena *a, struct slice bytes, struct item_part *p, struct buf *out);
 
 /* ---- calendar_merge.c ---- */
 
-enum err cal_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e);
+enum err cal_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r,
+	struct error *e);
 
 #endif

@@ -12,7 +12,8 @@ define_zone(struct cal *c, const struct ical_time *t, const struct zone *z)
 {
 	if (!t->tzid || t->utc || t->date)
 		return;
-	for (const struct ical *d = ical_component(c->calendar, "VTIMEZONE"); d; d = ical_next_component(d, "VTIMEZONE")) {
+	for (const struct ical *d = ical_component(c->calendar, "VTIMEZONE"); d;
+	    d = ical_next_component(d, "VTIMEZONE")) {
 		const char *id = ical_value(d, "TZID");
 		if (id && strcmp(id, t->tzid) == 0)
 			return;
@@ -30,8 +31,8 @@ define_zone(struct cal *c, const struct ical_time *t, const struct zone *z)
 }
 
 static void
-put_times(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want, unsigned fields,
-	unsigned diff)
+put_times(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want,
+	unsigned fields, unsigned diff)
 {
 	struct cal_times t;
 	struct ical *said = ical_line(component, "X-MICROSOFT-CDO-ALLDAYEVENT");
@@ -71,7 +72,8 @@ until_text(struct cal *c, const struct cal_event *want, const struct cal_times *
 }
 
 static void
-put_recurrence(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want, unsigned fields)
+put_recurrence(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want,
+	unsigned fields)
 {
 	struct cal_times t;
 
@@ -104,7 +106,8 @@ put_location(struct cal *c, struct ical *component, const struct cal_event *now,
 	const char *latitude = want->location[CAL_LATITUDE], *longitude = want->location[CAL_LONGITUDE];
 	if (strcmp(now->location[CAL_LATITUDE], latitude) == 0 && strcmp(now->location[CAL_LONGITUDE], longitude) == 0)
 		return;
-	bool numbers = *latitude && *longitude && !latitude[strspn(latitude, "+-.0123456789")] && !longitude[strspn(longitude, "+-.0123456789")];
+	bool numbers = *latitude && *longitude && !latitude[strspn(latitude, "+-.0123456789")] &&
+		!longitude[strspn(longitude, "+-.0123456789")];
 	ical_put(&c->m, component, "GEO", "", numbers ? ical_printf(&c->m, "%s;%s", latitude, longitude) : NULL);
 }
 
@@ -147,7 +150,8 @@ put_cancelled(struct cal *c, struct ical *component, bool cancelled)
 /* ---- the whole ---- */
 
 void
-cal_apply(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want, unsigned fields)
+cal_apply(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want,
+	unsigned fields)
 {
 	unsigned diff = cal_diff(c, now, want, fields);
 
@@ -161,7 +165,8 @@ cal_apply(struct cal *c, struct ical *component, const struct cal_event *now, co
 	if (diff & CAL_LOCATION)
 		put_location(c, component, now, want);
 	if (diff & CAL_ATTENDEES) {
-		if (want->n_attendees && !(want->has & CAL_MEETING && want->meeting & 2 && !(want->has & CAL_ORGANIZER)))
+		if (want->n_attendees && !(want->has & CAL_MEETING && want->meeting & 2 &&
+		    !(want->has & CAL_ORGANIZER)))
 			cal_put_organizer(c, component, want);
 		cal_put_attendees(c, component, now, want);
 	}

@@ -1,5 +1,5 @@
-/* What is attached to an event [MS-ASAIRS 2.2.2.8]: ATTACH lines that carry their content (RFC 5545 3.8.1.1). One that is a URI is never
- * touched, and not shown: there is nothing to be fetched from us. */
+/* What is attached to an event [MS-ASAIRS 2.2.2.8]: ATTACH lines that carry their content (RFC 5545 3.8.1.1). One that
+ * is a URI is never touched, and not shown: there is nothing to be fetched from us. */
 #include <string.h>
 
 #include "base/text.h"
@@ -14,7 +14,8 @@
 static bool
 is_content(const struct ical *line)
 {
-	return ical_param_is(line, "ENCODING", "BASE64") && *line->value && text_is_base64(line->value, strlen(line->value));
+	return ical_param_is(line, "ENCODING", "BASE64") && *line->value &&
+		text_is_base64(line->value, strlen(line->value));
 }
 
 /* What the part is known by, wherever the line stands and whatever comes and goes beside it. */
@@ -39,7 +40,8 @@ name_or(struct cal *c, const char *said, const char *type)
 static const char *
 name_of(struct cal *c, const struct ical *line)
 {
-	static const char *const params[] = { "FILENAME", "X-FILENAME", "X-APPLE-FILENAME", "X-LABEL" }; /* the first: RFC 8607 */
+	/* the first: RFC 8607 */
+	static const char *const params[] = { "FILENAME", "X-FILENAME", "X-APPLE-FILENAME", "X-LABEL" };
 	const char *name = NULL;
 
 	for (unsigned i = 0; i < ARRAY_LEN(params) && !name; i++)
@@ -65,7 +67,8 @@ cal_read_attachments(struct cal *c, const struct ical *component, struct cal_eve
 		while (len && line->value[len - 1] == '=')
 			len--;
 		if (part)
-			list[ev->n_attachments++] = (struct cal_attachment){ .part = part, .name = name, .size = len * 3 / 4, .line = line };
+			list[ev->n_attachments++] = (struct cal_attachment){ .part = part, .name = name,
+				.size = len * 3 / 4, .line = line };
 	}
 	ev->attachments = list;
 }
@@ -140,19 +143,23 @@ take_adds(struct cal *c, const struct wbxml_node *list, size_t room, struct cal_
 {
 	struct cal_attachment *all = room ? ical_alloc(&c->m, room, sizeof *all) : NULL;
 
-	for (const struct wbxml_node *n = wbxml_child(list, AirSyncBase_Add); all && n; n = wbxml_next(n, AirSyncBase_Add)) {
+	for (const struct wbxml_node *n = wbxml_child(list, AirSyncBase_Add); all && n;
+	    n = wbxml_next(n, AirSyncBase_Add)) {
 		const struct wbxml_node *content = wbxml_child(n, AirSyncBase_Content);
 		const char *type = item_content_type(c->m.a, wbxml_text(n, AirSyncBase_ContentType));
-		const char *said = wbxml_text(n, AirSyncBase_DisplayName), *client = wbxml_text(n, AirSyncBase_ClientId);
+		const char *said = wbxml_text(n, AirSyncBase_DisplayName),
+			*client = wbxml_text(n, AirSyncBase_ClientId);
 		/* iOS sends none where it moves an event between calendars: there is nothing to keep. */
 		if (!content || !content->data.len)
 			continue;
-		const char *utf8 = said ? text_to_utf8(c->m.a, said, strlen(said)) : NULL, *name = name_or(c, utf8, type);
+		const char *utf8 = said ? text_to_utf8(c->m.a, said, strlen(said)) : NULL,
+			*name = name_or(c, utf8, type);
 		const char *value = text_base64(c->m.a, content->data.ptr, content->data.len);
 		const char *part = name && value ? part_of(c, name, value) : NULL;
 		c->m.failed = c->m.failed || !type || !part || (said && !utf8);
 		if (part)
-			all[ev->n_attachments++] = (struct cal_attachment){ .part = part, .name = name, .size = content->data.len,
+			all[ev->n_attachments++] = (struct cal_attachment){ .part = part, .name = name,
+				.size = content->data.len,
 				.type = type, .value = value, .client_id = client };
 	}
 	ev->attachments = all;
@@ -163,8 +170,10 @@ static void
 take_deletes(struct cal *c, const struct wbxml_node *list, size_t room, struct cal_event *ev)
 {
 	ev->dropped = room ? ical_alloc(&c->m, room, sizeof *ev->dropped) : NULL;
-	for (const struct wbxml_node *n = wbxml_child(list, AirSyncBase_Delete); ev->dropped && n; n = wbxml_next(n, AirSyncBase_Delete)) {
-		const char *reference = wbxml_text(n, AirSyncBase_FileReference), *part = reference ? strrchr(reference, ':') : NULL;
+	for (const struct wbxml_node *n = wbxml_child(list, AirSyncBase_Delete); ev->dropped && n;
+	    n = wbxml_next(n, AirSyncBase_Delete)) {
+		const char *reference = wbxml_text(n, AirSyncBase_FileReference),
+			*part = reference ? strrchr(reference, ':') : NULL;
 		if (part && !has_part(ev->attachments, ev->n_attachments, part + 1))
 			ev->dropped[ev->n_dropped++] = part + 1;
 	}
@@ -228,7 +237,8 @@ cal_put_attachments(struct cal *c, struct ical *component, const struct cal_even
 bool
 cal_too_many_attachments(const struct cal_event *now, const struct cal_event *want)
 {
-	return want->has & CAL_ATTACHMENTS && !cal_has_attachments(now, want) && now->n_attachments + want->n_attachments > CAL_ATTACHMENTS_MAX;
+	return want->has & CAL_ATTACHMENTS && !cal_has_attachments(now, want) &&
+		now->n_attachments + want->n_attachments > CAL_ATTACHMENTS_MAX;
 }
 
 /* ---- fetching ---- */

@@ -1,5 +1,6 @@
-/* A series that is a list of dates: RDATE without RRULE. EAS has no word for it, but for a series of every so many days, days of which are left
- * out, or moved to another time of day, there is one: it has a *slot* on each of these days, at the time of day of DTSTART. */
+/* A series that is a list of dates: RDATE without RRULE. EAS has no word for it, but for a series of every so many
+ * days, days of which are left out, or moved to another time of day, there is one: it has a *slot* on each of these
+ * days, at the time of day of DTSTART. */
 #include "eas/calendar.h"
 
 bool
@@ -65,7 +66,8 @@ moved(const struct cal *c, const struct cal_event *ev, struct ical_time key)
 
 /* What there is to say of a slot; false: nothing, the instance is where it is expected. */
 static bool
-read_slot(const struct cal *c, const struct cal_event *ev, const struct cal_instances *set, struct ical_time slot, struct cal_exception *x_r)
+read_slot(const struct cal *c, const struct cal_event *ev, const struct cal_instances *set, struct ical_time slot,
+	struct cal_exception *x_r)
 {
 	const struct cal_exception *stored = find_stored(ev, ical_midnight(slot.t));
 	struct ical_time key = slot;
@@ -89,7 +91,8 @@ cal_read_date_list(struct cal *c, struct cal_event *ev)
 
 	cal_list_instances(c, &set);
 	int64_t step = set.v ? days_between(&set, slot.t) : 0;
-	size_t slots = step ? (size_t)((ical_midnight(set.v[set.n - 1]) - ical_midnight(slot.t)) / CAL_DAY / step + 1) : 0;
+	size_t slots = step ? (size_t)((ical_midnight(set.v[set.n - 1]) - ical_midnight(slot.t)) / CAL_DAY / step + 1)
+		: 0;
 	/* No more are left out than exceptions are told. */
 	if (slots < 2 || step > 999 || slots > 999 || slots > set.n + CAL_EXCEPTIONS_SENT)
 		return;
@@ -101,7 +104,8 @@ cal_read_date_list(struct cal *c, struct cal_event *ev)
 	ev->exceptions = list;
 	ev->n_exceptions = n;
 	ev->recurring = true;
-	ev->recurrence = (struct recurrence){ .interval = (unsigned)step, .occurrences = (unsigned)slots, .first_day = -1 };
+	ev->recurrence = (struct recurrence){ .interval = (unsigned)step, .occurrences = (unsigned)slots,
+		.first_day = -1 };
 }
 
 /* The instance keeps its time of day, under the key that the slot is. */

@@ -23,8 +23,8 @@ day_of(const struct cal *c, int64_t wire, const struct zone *said)
 }
 
 static void
-new_days(const struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields, const struct zone *said,
-	struct cal_times *t)
+new_days(const struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields,
+	const struct zone *said, struct cal_times *t)
 {
 	int64_t start = ical_midnight(now->times.start.t), end = ical_midnight(now->times.end.t);
 	int64_t length = now->all_day ? end - start : CAL_DAY;
@@ -59,8 +59,8 @@ in_zone(int64_t wire, const struct zone *z, const struct ical_time *form, bool s
 }
 
 static void
-new_clocks(const struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields, const struct zone *said,
-	struct cal_times *t)
+new_clocks(const struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields,
+	const struct zone *said, struct cal_times *t)
 {
 	const struct zone *stored = now->all_day ? NULL : now->times.zone;
 	const struct zone *z = said ? said : stored ? stored : now->times.zone ? c->day_zone : zone_utc();
@@ -80,7 +80,8 @@ new_clocks(const struct cal *c, const struct cal_event *now, const struct cal_ev
 }
 
 void
-cal_new_times(struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields, struct cal_times *t_r)
+cal_new_times(struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields,
+	struct cal_times *t_r)
 {
 	bool all_day = fields & CAL_ALL_DAY ? want->all_day : now->all_day;
 	const struct zone *said = NULL;
@@ -127,7 +128,8 @@ same_location(const struct cal *c, const struct cal_event *now, const struct cal
 		if (strcmp(a, b) == 0)
 			continue;
 		double x = strtod(a, &end_a), y = strtod(b, &end_b);
-		if (i < CAL_LATITUDE || i > CAL_ALTITUDE_ACCURACY || !*a || !*b || *end_a || *end_b || x - y > 1e-9 || y - x > 1e-9)
+		if (i < CAL_LATITUDE || i > CAL_ALTITUDE_ACCURACY || !*a || !*b || *end_a || *end_b || x - y > 1e-9 ||
+		    y - x > 1e-9)
 			return false;
 	}
 	return true;

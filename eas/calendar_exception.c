@@ -49,7 +49,8 @@ of_series(const struct cal *c, const struct ical *component, const struct ical *
 	const char *a = ical_value(component, "UID"), *b = ical_value(master, "UID");
 
 	(void)c;
-	return component != master && ical_line(component, "RECURRENCE-ID") && (a == b || (a && b && strcmp(a, b) == 0));
+	return component != master && ical_line(component, "RECURRENCE-ID") &&
+		(a == b || (a && b && strcmp(a, b) == 0));
 }
 
 static struct cal_exception *
@@ -202,7 +203,8 @@ edit_line(struct cal *c, const struct cal_event *series, struct ical *line, key_
 		}
 		changed = true;
 		if (stays)
-			(void)ical_add(&c->m, c->master, line->name, ical_time_params(&c->m, &key), ical_time_text(&c->m, &key));
+			(void)ical_add(&c->m, c->master, line->name, ical_time_params(&c->m, &key),
+				ical_time_text(&c->m, &key));
 	}
 	const char *text = changed ? buf_str(&kept) : NULL;
 	if (changed && (!text || !*text))
@@ -250,7 +252,8 @@ cal_put_key(struct cal *c, struct ical *component, const struct cal_event *serie
 struct ical *
 cal_new_override(struct cal *c, const struct cal_event *series, const struct ical_time *key)
 {
-	static const char *const of_series_only[] = { "RRULE", "RDATE", "EXDATE", "EXRULE", "DURATION", "X-MICROSOFT-CDO-ALLDAYEVENT" };
+	static const char *const of_series_only[] = { "RRULE", "RDATE", "EXDATE", "EXRULE", "DURATION",
+		"X-MICROSOFT-CDO-ALLDAYEVENT" };
 	const struct cal_times *t = &series->times;
 	struct ical *copy = ical_clone(&c->m, c->master), *last = c->master;
 
@@ -288,7 +291,8 @@ moved(const struct move *m, int64_t old_key)
 {
 	struct ical_time key = m->now->times.start;
 	int64_t clock = key.date ? 0 : key.t - ical_midnight(key.t);
-	int64_t same_day = ical_midnight(old_key) + clock, along = same_day + ical_midnight(key.t) - ical_midnight(m->old->times.start.t);
+	int64_t same_day = ical_midnight(old_key) + clock,
+		along = same_day + ical_midnight(key.t) - ical_midnight(m->old->times.start.t);
 
 	key.t = same_day;
 	if (!cal_is_instance(&m->instances, same_day) && cal_is_instance(&m->instances, along))

@@ -169,7 +169,8 @@ write_message(struct cal *c, const struct cal_event *ev, struct cal_forwarded *f
 /* ---- the whole ---- */
 
 enum err
-cal_forward(const struct item_view *v, struct arena *a, struct slice bytes, const char *instance, struct cal_forwarded *f_r, struct error *e)
+cal_forward(const struct item_view *v, struct arena *a, struct slice bytes, const char *instance,
+	struct cal_forwarded *f_r, struct error *e)
 {
 	struct cal_event ev;
 	struct cal c;

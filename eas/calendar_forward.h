@@ -11,9 +11,9 @@ struct cal_forwarded {
 	const char *subject;
 };
 
-/* The event, or the instance of it that starts (in the series) at `instance` ("": all of it). UNSUPPORTED: the event has no instances.
- * NOTFOUND: not this one. INVALID: no event. LIMIT, NOMEM. All in the arena. */
-enum err cal_forward(const struct item_view *v, struct arena *a, struct slice bytes, const char *instance, struct cal_forwarded *f_r,
-	struct error *e) NODISCARD;
+/* The event, or the instance of it that starts (in the series) at `instance` ("": all of it). UNSUPPORTED: the event
+ * has no instances. NOTFOUND: not this one. INVALID: no event. LIMIT, NOMEM. All in the arena. */
+enum err cal_forward(const struct item_view *v, struct arena *a, struct slice bytes, const char *instance,
+	struct cal_forwarded *f_r, struct error *e) NODISCARD;
 
 #endif

@@ -86,7 +86,8 @@ find_exception(const struct cal_event *series, int64_t key, bool day_only)
 }
 
 bool
-cal_find_instance(const struct cal_event *series, const struct cal_instances *set, struct ical_time *key, const struct cal_exception **x_r)
+cal_find_instance(const struct cal_event *series, const struct cal_instances *set, struct ical_time *key,
+	const struct cal_exception **x_r)
 {
 	int64_t found;
 

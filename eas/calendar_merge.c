@@ -5,7 +5,10 @@
 #include "eas/calendar.h"
 
 /* What an exception takes from the series where it says nothing of its own [MS-ASCAL 2.2.2.21]. */
-#define INHERITED (CAL_SUBJECT | CAL_LOCATION | CAL_BUSY | CAL_SENSITIVITY | CAL_REMINDER | CAL_CATEGORIES | CAL_MEETING)
+#define INHERITED \
+	(CAL_SUBJECT | CAL_LOCATION | CAL_BUSY | CAL_SENSITIVITY | CAL_REMINDER | CAL_CATEGORIES | CAL_MEETING)
+/* What follows the series where it was as there. */
+#define PROPAGATED (INHERITED | CAL_BODY | CAL_ATTENDEES | CAL_RESPONSE_REQUESTED | CAL_NO_COUNTER | CAL_ATTACHMENTS)
 /* What can be told apart after an edit. */
 #define TOLD (~(unsigned)(CAL_UID | CAL_ORGANIZER | CAL_EXCEPTIONS))
 
@@ -83,7 +86,8 @@ touch_master(struct merge *m)
 }
 
 static void
-delete_instance(struct merge *m, const struct cal_event *series, const struct ical_time *key, const struct cal_exception *x)
+delete_instance(struct merge *m, const struct cal_event *series, const struct ical_time *key,
+	const struct cal_exception *x)
 {
 	if (x && x->deleted)
 		return;
@@ -95,8 +99,8 @@ delete_instance(struct merge *m, const struct cal_event *series, const struct ic
 
 /* The VEVENT of the instance, made if need be; *now_r is what it says. */
 static enum err
-open_instance(struct merge *m, const struct cal_event *series, const struct ical_time *key, const struct cal_exception *x,
-	struct ical **component_r, struct cal_event *now_r)
+open_instance(struct merge *m, const struct cal_event *series, const struct ical_time *key,
+	const struct cal_exception *x, struct ical **component_r, struct cal_event *now_r)
 {
 	struct ical *component = x && x->component ? x->component : cal_new_override(&m->c, series, key);
 
@@ -108,8 +112,8 @@ open_instance(struct merge *m, const struct cal_event *series, const struct ical
 
 /* What the exception is to be, where it says nothing itself. */
 static unsigned
-inherit(const struct merge *m, const struct cal_event *series, const struct ical_time *key, const struct cal_exception *x,
-	struct cal_event *want)
+inherit(const struct merge *m, const struct cal_event *series, const struct ical_time *key,
+	const struct cal_exception *x, struct cal_event *want)
 {
 	unsigned absent = INHERITED & ~want->has, fields = want->has;
 	struct ical_time start = *key, end = series->times.end;
@@ -144,8 +148,8 @@ inherit(const struct merge *m, const struct cal_event *series, const struct ical
 }
 
 static enum err
-change_instance(struct merge *m, const struct cal_event *series, const struct ical_time *key, const struct cal_exception *x,
-	struct cal_event *want)
+change_instance(struct merge *m, const struct cal_event *series, const struct ical_time *key,
+	const struct cal_exception *x, struct cal_event *want)
 {
 	unsigned fields = inherit(m, series, key, x, want);
 	bool fresh = !x || !x->component;
@@ -235,16 +239,18 @@ other_pattern(struct cal_event a, struct cal_event b, int64_t start)
 	return a.recurring && b.recurring && !recurrence_same(&a.recurrence, &b.recurrence, start, 0);
 }
 
-/* What an instance had like the series it has like it again; so phones see it, which know no more than the difference. */
+/* What an instance had like the series it has like it again; so phones see it, which know no more than the
+ * difference. */
 static void
 propagate(struct merge *m, const struct cal_event *now, const struct cal_event *want, unsigned diff)
 {
-	unsigned fields = diff & (INHERITED | CAL_BODY | CAL_ATTENDEES | CAL_RESPONSE_REQUESTED | CAL_NO_COUNTER | CAL_ATTACHMENTS);
+	unsigned fields = diff & PROPAGATED;
 
 	for (size_t i = 0; fields && i < now->n_exceptions; i++) {
 		const struct cal_exception *x = &now->exceptions[i];
 		if (x->component)
-			cal_apply(&m->c, x->component, &x->event, want, fields & ~cal_diff(&m->c, &x->event, now, fields));
+			cal_apply(&m->c, x->component, &x->event, want,
+				fields & ~cal_diff(&m->c, &x->event, now, fields));
 	}
 }
 
@@ -271,7 +277,8 @@ follow(struct merge *m, const struct cal_event *now, const struct cal_event *wan
 		return err;
 	if (dates) {
 		cal_move_dates(&m->c, now, &after);
-		m->altered = true; /* days that the list leaves out are exceptions to a phone, which it may take for lost */
+		/* days that the list leaves out are exceptions to a phone, which it may take for lost */
+		m->altered = true;
 	}
 	if (!lost)
 		cal_move_exceptions(&m->c, now, &after);
@@ -289,8 +296,9 @@ check_result(struct merge *m, const struct cal_event *sent)
 	return err;
 }
 
-/* What an Add does not say of its times [MS-ASCAL 3.2.4.4]: it begins at the next half hour, or today, and takes half an hour, or the day.
- * Other than there, an end that is missing goes by the start: nobody means an event from last week until now, or none at all. */
+/* What an Add does not say of its times [MS-ASCAL 3.2.4.4]: it begins at the next half hour, or today, and takes half
+ * an hour, or the day. Other than there, an end that is missing goes by the start: nobody means an event from last week
+ * until now, or none at all. */
 static enum err
 fill_in_times(struct merge *m, struct cal_event *want)
 {
@@ -390,7 +398,8 @@ merge_instance(struct merge *m)
 static void
 blank(struct cal_event *ev)
 {
-	*ev = (struct cal_event){ .reminder = -1, .busy = 2, .subject = "", .uid = "", .organizer_name = "", .organizer_email = "",
+	*ev = (struct cal_event){ .reminder = -1, .busy = 2, .subject = "", .uid = "", .organizer_name = "",
+		.organizer_email = "",
 		.body = { .plain = "" } };
 	for (unsigned i = 0; i < CAL_LOCATION_PARTS; i++)
 		ev->location[i] = "";
@@ -417,9 +426,11 @@ merge_add(struct merge *m, const char **uid_r)
 }
 
 enum err
-cal_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e)
+cal_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r,
+	struct error *e)
 {
-	struct merge m = { .c = { .view = v, .m = { .a = a }, .modern = v->version >= 160, .day_zone = zone_default() }, .edit = edit, .e = e };
+	struct merge m = { .c = { .view = v, .m = { .a = a }, .modern = v->version >= 160, .day_zone = zone_default() },
+		.edit = edit, .e = e };
 	enum err err;
 
 	*m_r = (struct item_merged){ 0 };
@@ -431,7 +442,8 @@ cal_merge(const struct item_view *v, struct arena *a, const struct item_edit *ed
 		err = cal_open(&m.c, v, a, edit->stored, e);
 		m_r->uid = err ? NULL : ical_text(&m.c.m, ical_line(m.c.master, "UID"));
 		if (!err)
-			err = edit->instance_id ? merge_instance(&m) : edit->data ? merge_change(&m) : err_set(e, ERR_INVALID, "event: no data");
+			err = edit->instance_id ? merge_instance(&m) : edit->data ? merge_change(&m)
+				: err_set(e, ERR_INVALID, "event: no data");
 	}
 	if (m.c.m.failed)
 		return nomem(e);

@@ -85,7 +85,8 @@ find_attendee(const struct cal_event *ev, const char *email)
 	return NULL;
 }
 
-/* Exchange does not list the organizer among the attendees; nor is anybody listed twice, or after CAL_ATTENDEES_MAX lines. */
+/* Exchange does not list the organizer among the attendees; nor is anybody listed twice, or after CAL_ATTENDEES_MAX
+ * lines. */
 static void
 read_attendees(struct cal *c, const struct ical *component, struct cal_event *ev, int *own_r)
 {
@@ -97,14 +98,16 @@ read_attendees(struct cal *c, const struct ical *component, struct cal_event *ev
 	if (room)
 		list = ical_alloc(&c->m, room, sizeof *list);
 	ev->attendees = list;
-	for (const struct ical *line = ical_line(component, "ATTENDEE"); list && line; line = ical_next_line(line, "ATTENDEE")) {
+	for (const struct ical *line = ical_line(component, "ATTENDEE"); list && line;
+	    line = ical_next_line(line, "ATTENDEE")) {
 		const char *email = address_of(c, line), *name = ical_param(&c->m, line, "CN");
 		if (cal_same_address(c->view->address, email))
 			*own_r = status_of(line);
 		if (n++ >= room || !*email || cal_same_address(ev->organizer_email, email) || find_attendee(ev, email))
 			continue;
 		ev->response_requested = ev->response_requested || ical_param_is(line, "RSVP", "TRUE");
-		list[ev->n_attendees++] = (struct cal_attendee){ email, name && *name ? name : email, status_of(line), type_of(line) };
+		list[ev->n_attendees++] = (struct cal_attendee){ email, name && *name ? name : email, status_of(line),
+			type_of(line) };
 	}
 }
 
@@ -141,7 +144,8 @@ same_attendee(const struct cal_attendee *now, const struct cal_attendee *want)
 {
 	if (*want->name && strcmp(want->name, now->name) != 0 && !cal_same_address(want->name, want->email))
 		return false;
-	return (want->status < 0 || same_status(now->status, want->status)) && (want->type < 0 || want->type == now->type);
+	return (want->status < 0 || same_status(now->status, want->status)) &&
+		(want->type < 0 || want->type == now->type);
 }
 
 bool
@@ -241,8 +245,9 @@ cal_put_attendees(struct cal *c, struct ical *component, const struct cal_event 
 void
 cal_put_organizer(struct cal *c, struct ical *component, const struct cal_event *want)
 {
-	const char *email = want->has & CAL_ORGANIZER && *want->organizer_email ? want->organizer_email : c->view->address;
-	const char *name = want->has & CAL_ORGANIZER && *want->organizer_email ? want->organizer_name : c->view->name;
+	bool said = want->has & CAL_ORGANIZER && *want->organizer_email;
+	const char *email = said ? want->organizer_email : c->view->address;
+	const char *name = said ? want->organizer_name : c->view->name;
 
 	if (ical_line(component, "ORGANIZER") || !*email)
 		return;

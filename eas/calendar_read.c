@@ -75,7 +75,8 @@ whole_days(const struct ical *component, const struct cal_times *t)
 {
 	const char *said = ical_value(component, "X-MICROSOFT-CDO-ALLDAYEVENT");
 
-	return said && text_casecmp(said, "TRUE") == 0 && !t->start.utc && t->start.t % CAL_DAY == 0 && t->end.t % CAL_DAY == 0 &&
+	return said && text_casecmp(said, "TRUE") == 0 && !t->start.utc && t->start.t % CAL_DAY == 0 &&
+		t->end.t % CAL_DAY == 0 &&
 		t->end.t > t->start.t;
 }
 
@@ -105,7 +106,8 @@ cal_read_times(struct cal *c, const struct ical *component, struct cal_times *t_
 /* ---- alarms ---- */
 
 static bool
-alarm_minutes(struct cal *c, const struct ical *alarm, const struct cal_times *times, bool recurring, int64_t *minutes_r)
+alarm_minutes(struct cal *c, const struct ical *alarm, const struct cal_times *times, bool recurring,
+	int64_t *minutes_r)
 {
 	const struct ical *trigger = ical_line(alarm, "TRIGGER");
 	const char *action = ical_value(alarm, "ACTION");
@@ -122,7 +124,8 @@ alarm_minutes(struct cal *c, const struct ical *alarm, const struct cal_times *t
 	}
 	if (recurring || !ical_time(&c->m, trigger, &at) || at.date)
 		return false;
-	int64_t start = times->start.date ? zone_to_utc(c->day_zone, times->start.t) : cal_wire(c, &times->start, times->zone);
+	int64_t start = times->start.date ? zone_to_utc(c->day_zone, times->start.t)
+		: cal_wire(c, &times->start, times->zone);
 	seconds = start - cal_wire(c, &at, zone_of_time(&c->m, c->root, &at));
 	*minutes_r = seconds / 60;
 	return seconds >= 0;
@@ -148,7 +151,8 @@ busy_of(const struct cal *c, const struct ical *component)
 		const char *word;
 		int busy;
 	} words[] = { { "FREE", 0 }, { "TENTATIVE", 1 }, { "BUSY", 2 }, { "OOF", 3 }, { "WORKINGELSEWHERE", 4 } };
-	const char *transp = ical_value(component, "TRANSP"), *cdo = ical_value(component, "X-MICROSOFT-CDO-BUSYSTATUS");
+	const char *transp = ical_value(component, "TRANSP"),
+		*cdo = ical_value(component, "X-MICROSOFT-CDO-BUSYSTATUS");
 	const char *status = ical_value(component, "STATUS");
 
 	/* TRANSP is what other clients write; the finer word counts where it does not contradict. */
@@ -169,7 +173,8 @@ read_location(struct cal *c, const struct ical *component, struct cal_event *ev)
 	const char *geo = ical_value(component, "GEO");
 
 	for (unsigned i = 0; i < CAL_LOCATION_PARTS; i++)
-		ev->location[i] = cal_location_lines[i] ? ical_text(&c->m, ical_line(component, cal_location_lines[i])) : "";
+		ev->location[i] = cal_location_lines[i] ? ical_text(&c->m, ical_line(component, cal_location_lines[i]))
+			: "";
 	const char *uri = place ? ical_param(&c->m, place, "ALTREP") : NULL;
 	ev->location[CAL_URI] = uri ? uri : "";
 	size_t n = geo ? strcspn(geo, ";") : 0;
@@ -235,14 +240,17 @@ compact(struct cal *c, const struct ical *component, const char *name)
 static void
 read_conference(struct cal *c, const struct ical *component, struct cal_event *ev)
 {
-	static const char *const lines[] = { "CONFERENCE", "X-MICROSOFT-ONLINEMEETINGEXTERNALLINK", "X-MICROSOFT-ONLINEMEETINGCONFLINK",
+	static const char *const lines[] = { "CONFERENCE", "X-MICROSOFT-ONLINEMEETINGEXTERNALLINK",
+		"X-MICROSOFT-ONLINEMEETINGCONFLINK",
 		"X-MICROSOFT-SKYPETEAMSMEETINGURL", "X-GOOGLE-CONFERENCE" };
 
 	for (unsigned i = 0; i < ARRAY_LEN(lines); i++)
-		for (const struct ical *line = ical_line(component, lines[i]); line; line = ical_next_line(line, lines[i])) {
+		for (const struct ical *line = ical_line(component, lines[i]); line;
+		    line = ical_next_line(line, lines[i])) {
 			if (!ev->conference && text_casestarts(line->value, "http"))
 				ev->conference = ical_text(&c->m, line);
-			if (!ev->conference_sip && (text_casestarts(line->value, "sip:") || text_casestarts(line->value, "conf:sip:")))
+			if (!ev->conference_sip &&
+			    (text_casestarts(line->value, "sip:") || text_casestarts(line->value, "conf:sip:")))
 				ev->conference_sip = ical_text(&c->m, line);
 		}
 }
@@ -254,7 +262,8 @@ cal_read_event(struct cal *c, const struct ical *component, struct cal_event *ev
 
 	*ev_r = (struct cal_event){ .has = ~0u, .reminder = -1 };
 	if (!cal_read_times(c, component, &ev_r->times))
-		return c->m.failed ? err_set(e, ERR_NOMEM, "event: out of memory") : err_set(e, ERR_INVALID, "event without a usable DTSTART");
+		return c->m.failed ? err_set(e, ERR_NOMEM, "event: out of memory")
+			: err_set(e, ERR_INVALID, "event without a usable DTSTART");
 	ev_r->all_day = ev_r->times.start.date;
 	ev_r->start = cal_wire(c, &ev_r->times.start, ev_r->times.zone);
 	ev_r->end = cal_wire(c, &ev_r->times.end, ev_r->times.end_zone);

@@ -44,14 +44,17 @@ take_attendees(struct cal *c, const struct wbxml_node *data, struct cal_event *e
 		return;
 	ev->has |= CAL_ATTENDEES;
 	struct cal_attendee *all = room ? ical_alloc(&c->m, room, sizeof *all) : NULL;
-	for (const struct wbxml_node *a = wbxml_child(list, Calendar_Attendee); all && a && n < room; a = wbxml_next(a, Calendar_Attendee)) {
+	for (const struct wbxml_node *a = wbxml_child(list, Calendar_Attendee); all && a && n < room;
+	    a = wbxml_next(a, Calendar_Attendee)) {
 		const char *email = wbxml_text(a, Calendar_Email), *name = wbxml_text(a, Calendar_Name);
-		int64_t status = wbxml_int(a, Calendar_AttendeeStatus, -1, -1), type = wbxml_int(a, Calendar_AttendeeType, -1, -1);
+		int64_t status = wbxml_int(a, Calendar_AttendeeStatus, -1, -1),
+			type = wbxml_int(a, Calendar_AttendeeType, -1, -1);
 		const char *address = email ? cal_address(&c->m, email) : NULL;
 		if (!address || !*address)
 			continue;
 		all[n++] = (struct cal_attendee){ address, name ? name : "",
-			c->modern || status < 0 || status > 5 ? -1 : (int)status, type < 1 || type > 3 ? -1 : (int)type };
+			c->modern || status < 0 || status > 5 ? -1 : (int)status,
+			type < 1 || type > 3 ? -1 : (int)type };
 	}
 	ev->attendees = all;
 	ev->n_attendees = n;
@@ -85,7 +88,8 @@ take_times(struct cal *c, const struct wbxml_node *data, struct cal_event *ev)
 	const char *zone = wbxml_text(data, Calendar_Timezone);
 
 	(void)c;
-	if (!ical_take_time(data, Calendar_StartTime, &ev->start, &start) || !ical_take_time(data, Calendar_EndTime, &ev->end, &end))
+	if (!ical_take_time(data, Calendar_StartTime, &ev->start, &start) ||
+	    !ical_take_time(data, Calendar_EndTime, &ev->end, &end))
 		return false;
 	ev->has |= start ? CAL_START : 0;
 	ev->has |= end ? CAL_END : 0;
@@ -122,7 +126,8 @@ take_numbers(const struct wbxml_node *data, struct cal_event *ev)
 	ev->busy = 2;
 	if (!ical_take_int(data, Calendar_BusyStatus, 4, &ev->busy, &ev->has, CAL_BUSY) ||
 	    !ical_take_int(data, Calendar_Sensitivity, 3, &ev->sensitivity, &ev->has, CAL_SENSITIVITY) ||
-	    !ical_take_int(data, Calendar_MeetingStatus, 15, &ev->meeting, &ev->has, CAL_MEETING) || !take_reminder(data, ev))
+	    !ical_take_int(data, Calendar_MeetingStatus, 15, &ev->meeting, &ev->has, CAL_MEETING) ||
+	    !take_reminder(data, ev))
 		return false;
 	if (wbxml_has(data, Calendar_ResponseRequested)) {
 		ev->has |= CAL_RESPONSE_REQUESTED;
@@ -166,9 +171,11 @@ take_exceptions(struct cal *c, const struct wbxml_node *data, struct cal_event *
 	ev->exceptions = room ? ical_alloc(&c->m, room, sizeof *ev->exceptions) : NULL;
 	if (!ev->exceptions)
 		return true;
-	for (const struct wbxml_node *n = wbxml_child(list, Calendar_Exception); n && ev->n_exceptions < room; n = wbxml_next(n, Calendar_Exception)) {
+	for (const struct wbxml_node *n = wbxml_child(list, Calendar_Exception); n && ev->n_exceptions < room;
+	    n = wbxml_next(n, Calendar_Exception)) {
 		struct cal_exception *x = &ev->exceptions[ev->n_exceptions];
-		unsigned tag = wbxml_has(n, AirSyncBase_InstanceId) ? AirSyncBase_InstanceId : Calendar_ExceptionStartTime;
+		unsigned tag = wbxml_has(n, AirSyncBase_InstanceId) ? AirSyncBase_InstanceId
+			: Calendar_ExceptionStartTime;
 		if (!ical_take_time(n, tag, &x->original, &present) || !present)
 			return false;
 		x->deleted = wbxml_bool(n, Calendar_Deleted, false);

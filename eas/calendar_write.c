@@ -58,7 +58,8 @@ same_attendees(const struct cal_event *a, const struct cal_event *b)
 		return false;
 	for (size_t i = 0; i < a->n_attendees; i++) {
 		const struct cal_attendee *x = &a->attendees[i], *y = &b->attendees[i];
-		if (strcmp(x->email, y->email) != 0 || strcmp(x->name, y->name) != 0 || x->status != y->status || x->type != y->type)
+		if (strcmp(x->email, y->email) != 0 || strcmp(x->name, y->name) != 0 || x->status != y->status ||
+		    x->type != y->type)
 			return false;
 	}
 	return true;
@@ -144,7 +145,8 @@ put_exceptions(struct cal *c, const struct cal_event *ev, struct wbxml_writer *w
 		wbxml_start(w, Calendar_Exception);
 		if (x->deleted)
 			wbxml_put_int(w, Calendar_Deleted, 1);
-		ical_write_time(w, c->modern ? AirSyncBase_InstanceId : Calendar_ExceptionStartTime, x->original, false);
+		ical_write_time(w, c->modern ? AirSyncBase_InstanceId : Calendar_ExceptionStartTime, x->original,
+			false);
 		if (!x->deleted)
 			err = put_difference(c, ev, &x->event, w);
 		wbxml_end(w);

@@ -23,7 +23,8 @@ put_fields(struct wbxml_writer *w, struct arena *a, const struct contact *c, uns
 		if (!*text || !on_page(contact_fields[i].tag, page))
 			continue;
 		if (contact_fields[i].kind == FIELD_DATE)
-			text = arena_printf(a, "%sT11:59:00.000Z", text); /* the same day nearly everywhere: MS-ASCNTC_R999 */
+			/* the same day nearly everywhere: MS-ASCNTC_R999 */
+			text = arena_printf(a, "%sT11:59:00.000Z", text);
 		wbxml_put(w, contact_fields[i].tag, text);
 	}
 }
@@ -51,8 +52,8 @@ load(struct arena *a, struct slice bytes, struct vcard **v_r, struct contact *c_
 }
 
 static enum err
-render(const struct item_view *view, struct arena *a, const struct backend_item *item, const char *server_id, enum item_render how,
-	struct wbxml_writer *w, struct error *e)
+render(const struct item_view *view, struct arena *a, const struct backend_item *item, const char *server_id,
+	enum item_render how, struct wbxml_writer *w, struct error *e)
 {
 	(void)server_id;
 	(void)how;
@@ -80,7 +81,8 @@ static bool
 says_something(const struct wbxml_node *data)
 {
 	for (const struct wbxml_node *n = data->child; n; n = n->next)
-		if ((on_page(n->tag, WBXML_PAGE_Contacts) && n->tag != Contacts_Picture) || on_page(n->tag, WBXML_PAGE_Contacts2))
+		if ((on_page(n->tag, WBXML_PAGE_Contacts) && n->tag != Contacts_Picture) ||
+		    on_page(n->tag, WBXML_PAGE_Contacts2))
 			return true;
 	return false;
 }
@@ -108,7 +110,8 @@ sent_list(struct arena *a, const struct wbxml_node *node, unsigned tag, const ch
 	for (const char **r = rest; *r; r++)
 		room++;
 	const char **list = arena_array(a, room + 1, sizeof(*list));
-	for (const struct wbxml_node *c = wbxml_child(node, tag); c && list && n < CONTACT_LIST_MAX; c = wbxml_next(c, tag)) {
+	for (const struct wbxml_node *c = wbxml_child(node, tag); c && list && n < CONTACT_LIST_MAX;
+	    c = wbxml_next(c, tag)) {
 		list[n] = contact_clean(a, c->text);
 		n += *list[n] != '\0';
 	}
@@ -144,7 +147,8 @@ want_lists(struct arena *a, const struct item_edit *edit, const struct contact *
 
 /* An empty one deletes the picture that the phone has, never one that it was not given because it is too large. */
 static enum err
-want_picture(const struct item_view *view, struct arena *a, const struct wbxml_node *data, struct contact *want, struct error *e)
+want_picture(const struct item_view *view, struct arena *a, const struct wbxml_node *data, struct contact *want,
+	struct error *e)
 {
 	const struct wbxml_node *node = wbxml_child(data, Contacts_Picture);
 	if (!node)
@@ -155,7 +159,8 @@ want_picture(const struct item_view *view, struct arena *a, const struct wbxml_n
 		return ERR_OK;
 	}
 	if (node->data.len > CONTACT_PICTURE_MAX + CONTACT_PICTURE_MAX / 32)
-		return err_set(e, ERR_INVALID, "the picture is larger than 48 KB"); /* MS-ASCNTC_R384; line ends do not count */
+		/* MS-ASCNTC_R384; line ends do not count */
+		return err_set(e, ERR_INVALID, "the picture is larger than 48 KB");
 	size_t n;
 	if (!text_is_base64((const char *)node->data.ptr, node->data.len))
 		return err_set(e, ERR_INVALID, "the picture is not base64");
@@ -188,17 +193,19 @@ want_fields(struct arena *a, const struct item_edit *edit, struct contact *want,
 		const char *text = wbxml_text(edit->data, f->tag);
 		enum err err = text ? sent_text(a, f, text, &want->text[i]) : ERR_OK;
 		if (err)
-			return err_set(e, err, err == ERR_NOMEM ? "no memory for a contact" : "a date of a contact is malformed");
+			return err_set(e, err,
+				err == ERR_NOMEM ? "no memory for a contact" : "a date of a contact is malformed");
 		if (!text && f->kind != FIELD_FILEAS && !item_is_ghosted(edit->supported, f->tag))
-			want->text[i] = ""; /* the filing string can be made of the rest: phones that know none send none */
+			/* the filing string can be made of the rest: phones that know none send none */
+			want->text[i] = "";
 	}
 	return ERR_OK;
 }
 
 /* What the contact is to be, after the rules of ghosting. */
 static enum err
-make_want(const struct item_view *view, struct arena *a, const struct item_edit *edit, const struct contact *old, struct contact *want,
-	struct error *e)
+make_want(const struct item_view *view, struct arena *a, const struct item_edit *edit, const struct contact *old,
+	struct contact *want, struct error *e)
 {
 	*want = *old;
 	enum err err = ERR_OK;
@@ -213,8 +220,8 @@ make_want(const struct item_view *view, struct arena *a, const struct item_edit 
 		return err;
 	want_note(a, edit->data, want);
 	/* A name that stands in FN only is the same name as long as the phone leaves it alone. */
-	want->borrowed_name = old->borrowed_name && strcmp(want->text[C_LAST], old->text[C_LAST]) == 0 && !*want->text[C_FIRST] &&
-		!*want->text[C_MIDDLE] && !*want->text[C_TITLE] && !*want->text[C_SUFFIX];
+	want->borrowed_name = old->borrowed_name && strcmp(want->text[C_LAST], old->text[C_LAST]) == 0 &&
+		!*want->text[C_FIRST] && !*want->text[C_MIDDLE] && !*want->text[C_TITLE] && !*want->text[C_SUFFIX];
 	return ERR_OK;
 }
 
@@ -291,7 +298,8 @@ card_uid(struct vcard *v)
 }
 
 static enum err
-merge(const struct item_view *view, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e)
+merge(const struct item_view *view, struct arena *a, const struct item_edit *edit, struct item_merged *m_r,
+	struct error *e)
 {
 	struct vcard *v;
 	struct contact old, want, now;

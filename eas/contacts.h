@@ -1,8 +1,9 @@
 /* eas/contacts.h - what the parts of the contacts mapping share. Private to eas/contacts*.c.
  *
- * A *field* is an element of EAS, a *slot* what one or more properties of a vCard stand for. contact_slots() gives each property of a card
- * its slot, from what the card says alone, so that the same card gives the same fields each time. Fields name a slot and a place in it:
- * the n-th property, or a part of the first one. Properties without a slot are never touched.
+ * A *field* is an element of EAS, a *slot* what one or more properties of a vCard stand for. contact_slots() gives each
+ * property of a card its slot, from what the card says alone, so that the same card gives the same fields each time.
+ * Fields name a slot and a place in it: the n-th property, or a part of the first one. Properties without a slot are
+ * never touched.
  */
 #ifndef EAS_CONTACTS_H
 #define EAS_CONTACTS_H
@@ -19,8 +20,8 @@ enum slot {
 	SLOT_NONE,
 	SLOT_N, SLOT_ORG, SLOT_ADR_HOME, SLOT_ADR_WORK, SLOT_ADR_OTHER,
 	SLOT_EMAIL, SLOT_IM,
-	SLOT_TEL_HOME, SLOT_TEL_WORK, SLOT_TEL_MOBILE, SLOT_FAX_HOME, SLOT_FAX_WORK, SLOT_TEL_PAGER, SLOT_TEL_CAR, SLOT_TEL_RADIO,
-	SLOT_TEL_ASSISTANT, SLOT_TEL_COMPANY, SLOT_TEL_MMS,
+	SLOT_TEL_HOME, SLOT_TEL_WORK, SLOT_TEL_MOBILE, SLOT_FAX_HOME, SLOT_FAX_WORK, SLOT_TEL_PAGER, SLOT_TEL_CAR,
+	SLOT_TEL_RADIO, SLOT_TEL_ASSISTANT, SLOT_TEL_COMPANY, SLOT_TEL_MMS,
 	SLOT_BIRTHDAY, SLOT_ANNIVERSARY,
 	SLOT_JOB, SLOT_NICKNAME, SLOT_URL, SLOT_SPOUSE, SLOT_ASSISTANT, SLOT_MANAGER, SLOT_CHILD,
 	SLOT_YOMI_FIRST, SLOT_YOMI_LAST, SLOT_YOMI_COMPANY,
@@ -32,12 +33,13 @@ enum slot {
 enum field_kind { FIELD_PART, FIELD_VALUE, FIELD_DATE, FIELD_FILEAS };
 
 enum contact_id {
-	C_TITLE, C_FIRST, C_MIDDLE, C_LAST, C_SUFFIX, C_FILEAS, C_YOMI_FIRST, C_YOMI_LAST, C_YOMI_COMPANY, C_COMPANY, C_DEPARTMENT, C_JOB,
-	C_OFFICE, C_EMAIL1, C_EMAIL2, C_EMAIL3, C_MOBILE, C_HOME, C_HOME2, C_BUSINESS, C_BUSINESS2, C_HOME_FAX, C_BUSINESS_FAX, C_PAGER,
-	C_CAR, C_RADIO, C_ASSISTANT_PHONE, C_HOME_STREET, C_HOME_CITY, C_HOME_STATE, C_HOME_CODE, C_HOME_COUNTRY, C_BUSINESS_STREET,
-	C_BUSINESS_CITY, C_BUSINESS_STATE, C_BUSINESS_CODE, C_BUSINESS_COUNTRY, C_OTHER_STREET, C_OTHER_CITY, C_OTHER_STATE, C_OTHER_CODE,
-	C_OTHER_COUNTRY, C_BIRTHDAY, C_ANNIVERSARY, C_SPOUSE, C_ASSISTANT, C_WEB, C_CUSTOMER, C_GOVERNMENT, C_IM1, C_IM2, C_IM3, C_MANAGER,
-	C_COMPANY_PHONE, C_ACCOUNT, C_NICKNAME, C_MMS,
+	C_TITLE, C_FIRST, C_MIDDLE, C_LAST, C_SUFFIX, C_FILEAS, C_YOMI_FIRST, C_YOMI_LAST, C_YOMI_COMPANY, C_COMPANY,
+	C_DEPARTMENT, C_JOB, C_OFFICE, C_EMAIL1, C_EMAIL2, C_EMAIL3, C_MOBILE, C_HOME, C_HOME2, C_BUSINESS,
+	C_BUSINESS2, C_HOME_FAX, C_BUSINESS_FAX, C_PAGER, C_CAR, C_RADIO, C_ASSISTANT_PHONE, C_HOME_STREET,
+	C_HOME_CITY, C_HOME_STATE, C_HOME_CODE, C_HOME_COUNTRY, C_BUSINESS_STREET, C_BUSINESS_CITY, C_BUSINESS_STATE,
+	C_BUSINESS_CODE, C_BUSINESS_COUNTRY, C_OTHER_STREET, C_OTHER_CITY, C_OTHER_STATE, C_OTHER_CODE,
+	C_OTHER_COUNTRY, C_BIRTHDAY, C_ANNIVERSARY, C_SPOUSE, C_ASSISTANT, C_WEB, C_CUSTOMER, C_GOVERNMENT, C_IM1,
+	C_IM2, C_IM3, C_MANAGER, C_COMPANY_PHONE, C_ACCOUNT, C_NICKNAME, C_MMS,
 	C_FIELDS,
 };
 
@@ -86,7 +88,8 @@ bool contact_date_of_phone(const char *value, char date_r[CONTACT_DATE_SIZE]);
 /* Writes the date into the property as its version has it. */
 void contact_date_set(struct vcard *v, struct vcard_prop *p, const char *date);
 
-/* What FN should be for it: how the old one was made from the old name, if that can be seen. fn: "" unknown. Never "". */
+/* What FN should be for it: how the old one was made from the old name, if that can be seen. fn: "" unknown. Never
+ * "". */
 const char *contact_full_name(struct arena *a, const struct contact *old, const char *fn, const struct contact *c);
 /* FN of a contact without a name. */
 const char *contact_nameless(const struct contact *c);

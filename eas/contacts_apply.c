@@ -1,4 +1,5 @@
-/* eas/contacts_apply.c - makes a card say what a phone wants, property by property; what is said already keeps its bytes. */
+/* eas/contacts_apply.c - makes a card say what a phone wants, property by property; what is said already keeps its
+ * bytes. */
 #include <string.h>
 
 #include "base/text.h"
@@ -19,10 +20,11 @@ set_value(struct vcard *v, struct vcard_prop *p, enum slot slot, const char *tex
 		vcard_drop_param(v, p, "VALUE"); /* what people type is seldom a tel: URI */
 }
 
-/* Which property is to carry which value: the one that has it already, else the one in its place, else any that is left. */
+/* Which property is to carry which value: the one that has it already, else the one in its place, else any that is
+ * left. */
 static void
-match(struct vcard *v, enum slot slot, struct vcard_prop **props, size_t n_props, const char *const *values, size_t n_values,
-	struct vcard_prop **match_r)
+match(struct vcard *v, enum slot slot, struct vcard_prop **props, size_t n_props, const char *const *values,
+	size_t n_values, struct vcard_prop **match_r)
 {
 	const char *said[CONTACT_LIST_MAX];
 	for (size_t k = 0; k < n_props; k++)
@@ -129,7 +131,8 @@ apply_part_slot(struct vcard *v, enum slot slot, const struct contact *old, cons
 	struct vcard_prop *p = contact_prop(v, slot);
 	bool changed = false;
 	for (unsigned i = 0; i < C_FIELDS; i++)
-		changed |= contact_fields[i].kind == FIELD_PART && contact_fields[i].slot == slot && differs(old, want, i);
+		changed |= contact_fields[i].kind == FIELD_PART && contact_fields[i].slot == slot &&
+			differs(old, want, i);
 	if (!changed)
 		return false;
 	if (!p)
@@ -141,7 +144,8 @@ apply_part_slot(struct vcard *v, enum slot slot, const struct contact *old, cons
 	/* A name that was borrowed from FN is nowhere in N yet. */
 	bool all = slot == SLOT_N && old->borrowed_name;
 	for (unsigned i = 0; i < C_FIELDS; i++)
-		if (contact_fields[i].kind == FIELD_PART && contact_fields[i].slot == slot && (all || differs(old, want, i)))
+		if (contact_fields[i].kind == FIELD_PART && contact_fields[i].slot == slot &&
+		    (all || differs(old, want, i)))
 			vcard_set_component(v, p, contact_fields[i].index, want->text[i]);
 	if (strcmp(p->name, "ADR") == 0)
 		vcard_drop_param(v, p, "LABEL"); /* the old address in one piece */

@@ -69,7 +69,8 @@ read_day(const char *s, struct day *d)
 static void
 print_day(const struct day *d, char date_r[CONTACT_DATE_SIZE])
 {
-	(void)snprintf(date_r, CONTACT_DATE_SIZE, "%04u-%02u-%02u", (unsigned)d->year % 10000, (unsigned)d->month % 100, (unsigned)d->day % 100);
+	(void)snprintf(date_r, CONTACT_DATE_SIZE, "%04u-%02u-%02u", (unsigned)d->year % 10000, (unsigned)d->month % 100,
+		(unsigned)d->day % 100);
 }
 
 const char *
@@ -97,8 +98,9 @@ next_day(struct day *d)
 	d->year++;
 }
 
-/* Phones send noon, midnight UTC, or midnight of where they are. The nearest midnight UTC is the day that was meant in each case: only
- * east of Greenwich midnight falls into the afternoon before (MS-ASCNTC_R999 would have the time ignored). */
+/* Phones send noon, midnight UTC, or midnight of where they are. The nearest midnight UTC is the day that was meant in
+ * each case: only east of Greenwich midnight falls into the afternoon before (MS-ASCNTC_R999 would have the time
+ * ignored). */
 bool
 contact_date_of_phone(const char *value, char date_r[CONTACT_DATE_SIZE])
 {

@@ -1,4 +1,5 @@
-/* eas/contacts_name.c - FN and the filing string, which a phone does not send as the card has them: both are made from the name. */
+/* eas/contacts_name.c - FN and the filing string, which a phone does not send as the card has them: both are made from
+ * the name. */
 #include <string.h>
 
 #include "base/text.h"
@@ -52,7 +53,8 @@ contact_has_name(const struct contact *c)
 const char *
 contact_nameless(const struct contact *c)
 {
-	static const enum contact_id others[] = { C_COMPANY, C_FILEAS, C_NICKNAME, C_EMAIL1, C_MOBILE, C_HOME, C_BUSINESS };
+	static const enum contact_id others[] = { C_COMPANY, C_FILEAS, C_NICKNAME, C_EMAIL1, C_MOBILE, C_HOME,
+		C_BUSINESS };
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
 		if (*c->text[others[i]])
 			return c->text[others[i]];

@@ -113,8 +113,8 @@ static const struct name_row {
 };
 
 /* Instant messaging from before IMPP; Apple writes both, so these count only where the card has no IMPP. */
-static const char *const im_names[] = { "X-MS-IMADDRESS", "X-JABBER", "X-SKYPE", "X-SKYPE-USERNAME", "X-AIM", "X-ICQ", "X-MSN", "X-YAHOO",
-	"X-GOOGLE-TALK", "X-GADUGADU", "X-GROUPWISE", "X-SAMETIME", "X-SIP", "X-QQ", "X-MATRIX" };
+static const char *const im_names[] = { "X-MS-IMADDRESS", "X-JABBER", "X-SKYPE", "X-SKYPE-USERNAME", "X-AIM", "X-ICQ",
+	"X-MSN", "X-YAHOO", "X-GOOGLE-TALK", "X-GADUGADU", "X-GROUPWISE", "X-SAMETIME", "X-SIP", "X-QQ", "X-MATRIX" };
 
 /* A TYPE, or what its label calls it. */
 static bool
@@ -128,8 +128,8 @@ static const struct tel_row {
 	enum slot slot;
 } tels[] = {
 	/* More special ones first: an assistant's phone is a work phone too. */
-	{ "x-assistant", SLOT_TEL_ASSISTANT }, { "assistant", SLOT_TEL_ASSISTANT }, { "AssistantPhone", SLOT_TEL_ASSISTANT },
-	{ "x-evolution-assistant", SLOT_TEL_ASSISTANT },
+	{ "x-assistant", SLOT_TEL_ASSISTANT }, { "assistant", SLOT_TEL_ASSISTANT },
+	{ "AssistantPhone", SLOT_TEL_ASSISTANT }, { "x-evolution-assistant", SLOT_TEL_ASSISTANT },
 	{ "x-company", SLOT_TEL_COMPANY }, { "x-evolution-company", SLOT_TEL_COMPANY }, { "main", SLOT_TEL_COMPANY },
 	{ "x-radio", SLOT_TEL_RADIO }, { "x-evolution-radio", SLOT_TEL_RADIO }, { "radio", SLOT_TEL_RADIO },
 	{ "x-mms", SLOT_TEL_MMS },
@@ -205,7 +205,8 @@ slot_of(struct vcard *v, const struct vcard_prop *p)
 	return SLOT_NONE;
 }
 
-/* An empty property takes no place from one that says something. Those with parts are kept for the parts that may come. */
+/* An empty property takes no place from one that says something. Those with parts are kept for the parts that may
+ * come. */
 static bool
 is_blank(struct vcard *v, const struct vcard_prop *p, enum slot slot)
 {
@@ -270,7 +271,8 @@ contact_slot_size(enum slot slot)
 {
 	size_t n = slot == SLOT_CHILD ? CONTACT_LIST_MAX : 1;
 	for (unsigned i = 0; i < C_FIELDS; i++)
-		if (contact_fields[i].slot == slot && contact_fields[i].kind == FIELD_VALUE && contact_fields[i].index >= n)
+		if (contact_fields[i].slot == slot && contact_fields[i].kind == FIELD_VALUE &&
+		    contact_fields[i].index >= n)
 			n = contact_fields[i].index + 1;
 	return n;
 }

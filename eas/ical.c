@@ -79,7 +79,8 @@ has_nocase(const char *s, size_t n, const char *what)
 	return false;
 }
 
-/* vCalendar 1.0: a quoted-printable value whose line ends in = goes on in the next line, which need not begin with a space. */
+/* vCalendar 1.0: a quoted-printable value whose line ends in = goes on in the next line, which need not begin with a
+ * space. */
 static bool
 has_soft_breaks(const char *line, size_t n)
 {
@@ -156,7 +157,8 @@ is_name(const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)s[i];
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '.')
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && c != '-' &&
+		    c != '_' && c != '.')
 			return false;
 	}
 	return n > 0;

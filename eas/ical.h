@@ -1,12 +1,13 @@
 /* eas/ical.h - iCalendar as a tree of components and content lines that loses nothing. Private to eas/.
  *
- * What cpush does not touch is written again as it was read, byte by byte (folding included; line ends become CRLF): unknown
- * properties and parameters, values that no library would take, the order of things. Only changed lines are made anew.
+ * What cpush does not touch is written again as it was read, byte by byte (folding included; line ends become CRLF):
+ * unknown properties and parameters, values that no library would take, the order of things. Only changed lines are
+ * made anew.
  *
  * Limits:    ICAL_*_MAX, checked while reading; ERR_LIMIT.
  * Errors:    no input is malformed enough to be refused but one without any component (ERR_INVALID).
- * Memory:    everything lives in the arena of struct ical_mem. A failed allocation sets `failed` there and the function returns NULL
- *            or does nothing; callers ask once, at their end, and return ERR_NOMEM.
+ * Memory:    everything lives in the arena of struct ical_mem. A failed allocation sets `failed` there and the function
+ *            returns NULL or does nothing; callers ask once, at their end, and return ERR_NOMEM.
  * Dates:     int64_t seconds and days by own arithmetic, never time_t.
  * Spec:      RFC 5545 3.1, RFC 6868; vCalendar 1.0's quoted-printable is read.
  */
@@ -49,8 +50,8 @@ void *ical_alloc(struct ical_mem *m, size_t count, size_t size);
 
 /* ---- reading ---- */
 
-/* root_r is a component without a name that holds what is at the top, usually one VCALENDAR. Unclosed components end with the text, ends
- * without a beginning are dropped. */
+/* root_r is a component without a name that holds what is at the top, usually one VCALENDAR. Unclosed components end
+ * with the text, ends without a beginning are dropped. */
 enum err ical_read(struct ical_mem *m, struct slice in, struct ical **root_r, struct error *e) NODISCARD;
 
 /* The first component or line of that name in `in` (which may be NULL), and the next one behind `node`. */
@@ -75,11 +76,13 @@ const char **ical_texts(struct ical_mem *m, const struct ical *line, size_t *n_r
 const char *ical_escape(struct ical_mem *m, const char *text);
 struct ical *ical_new_component(struct ical_mem *m, const char *name);
 /* Behind the last line of the component (before its components). params and value as they shall stand. */
-struct ical *ical_add(struct ical_mem *m, struct ical *component, const char *name, const char *params, const char *value);
+struct ical *ical_add(struct ical_mem *m, struct ical *component, const char *name, const char *params,
+	const char *value);
 void ical_append(struct ical *component, struct ical *node); /* as its last child */
 void ical_insert_before(struct ical *at, struct ical *node);
 void ical_set_value(struct ical *line, const char *params, const char *value); /* params NULL: as they are */
-/* The first line of that name gets the value (params NULL: keeps its own), others of the name go; value NULL: all go. */
+/* The first line of that name gets the value (params NULL: keeps its own), others of the name go; value NULL: all
+ * go. */
 void ical_put(struct ical_mem *m, struct ical *component, const char *name, const char *params, const char *value);
 void ical_put_text(struct ical_mem *m, struct ical *component, const char *name, const char *text);
 /* Sets (value NULL: removes) a parameter. */

@@ -37,7 +37,8 @@ ical_in_range(int64_t t)
 int64_t
 ical_seconds(const struct ical_civil *c)
 {
-	return ical_days(c->year, c->month, c->day) * DAY + (int64_t)c->hour * 3600 + (int64_t)c->minute * 60 + (int64_t)c->second;
+	return ical_days(c->year, c->month, c->day) * DAY + (int64_t)c->hour * 3600 + (int64_t)c->minute * 60
+		+ (int64_t)c->second;
 }
 
 void
@@ -233,7 +234,8 @@ ical_duration_parse(const char *s, int64_t *seconds_r)
 		for (size_t i = 0; i < n; i++)
 			v = v * 10 + (s[i] - '0');
 		s += n;
-		int64_t unit = *s == 'W' ? 7 * DAY : *s == 'D' ? DAY : *s == 'H' ? 3600 : *s == 'M' ? 60 : *s == 'S' ? 1 : 0;
+		int64_t unit = *s == 'W' ? 7 * DAY : *s == 'D' ? DAY : *s == 'H' ? 3600 : *s == 'M' ? 60 : *s == 'S' ? 1
+			: 0;
 		if (!unit)
 			return false;
 		total += v * unit;

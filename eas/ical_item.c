@@ -95,7 +95,8 @@ ical_same_sensitivity(int a, int b)
 void
 ical_put_sensitivity(struct ical_mem *m, struct ical *component, int sensitivity)
 {
-	ical_put(m, component, "CLASS", NULL, sensitivity == 0 ? "PUBLIC" : sensitivity == 3 ? "CONFIDENTIAL" : "PRIVATE");
+	ical_put(m, component, "CLASS", NULL,
+		sensitivity == 0 ? "PUBLIC" : sensitivity == 3 ? "CONFIDENTIAL" : "PRIVATE");
 }
 
 /* ---- description ---- */
@@ -105,7 +106,8 @@ ical_read_body(struct ical_mem *m, const struct ical *component, struct ical_bod
 {
 	b_r->plain = ical_text(m, ical_line(component, "DESCRIPTION"));
 	b_r->html = NULL;
-	for (const struct ical *line = ical_line(component, "X-ALT-DESC"); line; line = ical_next_line(line, "X-ALT-DESC"))
+	for (const struct ical *line = ical_line(component, "X-ALT-DESC"); line;
+	    line = ical_next_line(line, "X-ALT-DESC"))
 		if (ical_param_is(line, "FMTTYPE", "text/html")) {
 			b_r->html = ical_text(m, line);
 			break;
@@ -179,7 +181,8 @@ was_cut(const struct item_view *v, const char *sent)
 	for (const char *p = sent; *p; p++)
 		n += *p == '\n';
 	for (unsigned i = 0; o && i < o->n_prefs; i++)
-		if (o->prefs[i].truncation != UINT32_MAX && n <= o->prefs[i].truncation && n + 8 >= o->prefs[i].truncation)
+		if (o->prefs[i].truncation != UINT32_MAX && n <= o->prefs[i].truncation &&
+		    n + 8 >= o->prefs[i].truncation)
 			return true;
 	return false;
 }
@@ -212,7 +215,8 @@ ical_put_body(struct ical_mem *m, struct ical *component, const struct ical_body
 }
 
 enum err
-ical_write_body(const struct item_view *v, struct arena *a, const struct ical_body *b, bool native, struct wbxml_writer *w)
+ical_write_body(const struct item_view *v, struct arena *a, const struct ical_body *b, bool native,
+	struct wbxml_writer *w)
 {
 	struct body_source source = { .plain = *b->plain || !b->html ? b->plain : NULL, .html = b->html };
 

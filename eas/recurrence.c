@@ -102,7 +102,8 @@ map_daily(struct mapping *m)
 		return false;
 	if (r->by_month_day.n || r->by_month.n) {
 		/* Only the start's own day of the month, in its own month, is surely among them. */
-		if (r->interval != 1 || r->by_day.n || (r->by_month_day.n && !list_has(&r->by_month_day, (int)m->start.day)) ||
+		if (r->interval != 1 || r->by_day.n ||
+		    (r->by_month_day.n && !list_has(&r->by_month_day, (int)m->start.day)) ||
 		    (r->by_month.n && !list_has(&r->by_month, (int)m->start.month)))
 			return false;
 		m->exact = m->exact && r->by_month_day.n == 1 && r->by_month.n <= 1;
@@ -199,7 +200,8 @@ map_month_days_of_week(struct mapping *m)
 	m->exact = false;
 	for (unsigned i = 0; i < r->by_day.n; i++) {
 		int nth = r->by_day.v[i].nth;
-		if (r->by_day.v[i].day == m->weekday && (nth == front || nth == back) && set_nth(m, 1u << m->weekday, nth))
+		if (r->by_day.v[i].day == m->weekday && (nth == front || nth == back) &&
+		    set_nth(m, 1u << m->weekday, nth))
 			return true;
 	}
 	return false;
@@ -219,7 +221,8 @@ map_month(struct mapping *m)
 		return map_month_days_of_week(m);
 	m->rec->type = 2;
 	m->rec->day = m->start.day;
-	if (r->by_pos.n && !(r->by_month_day.n == 1 && r->by_pos.n == 1 && (r->by_pos.v[0] == 1 || r->by_pos.v[0] == -1)))
+	if (r->by_pos.n && !(r->by_month_day.n == 1 && r->by_pos.n == 1 &&
+	    (r->by_pos.v[0] == 1 || r->by_pos.v[0] == -1)))
 		return false;
 	if (r->by_month_day.n == 1) {
 		int day = r->by_month_day.v[0];

@@ -1,8 +1,10 @@
 /* eas/recurrence.h - RRULE read, written and expanded, and the Recurrence of EAS that it becomes. Private to eas/.
  *
- * EAS knows six kinds of rules; RRULE knows thousands. A rule that EAS has a word for is translated exactly; of another the nearest one is
- * taken all of whose instances are real ones (every 1st and 15th: every 1st); where there is none, the item is set aside.
- * Bounds:    SECONDLY, MINUTELY, and rules that name no existing day are never expanded; every expansion ends after SERIES_MAX instances.
+ * EAS knows six kinds of rules; RRULE knows thousands. A rule that EAS has a word for is translated exactly; of another
+ * the nearest one is taken all of whose instances are real ones (every 1st and 15th: every 1st); where there is none,
+ * the item is set aside.
+ * Bounds:    SECONDLY, MINUTELY, and rules that name no existing day are never expanded; every expansion ends after
+ *            SERIES_MAX instances.
  * Spec:      RFC 5545 3.3.10; [MS-ASCAL] 2.2.2.35..37, [MS-ASTASK] 2.2.2.18 (recurrence patterns)
  */
 #ifndef EAS_RECURRENCE_H
@@ -15,7 +17,8 @@
 #define RRULE_LIST_MAX 64
 #define SERIES_MAX 20000
 
-enum rrule_freq { RRULE_SECONDLY, RRULE_MINUTELY, RRULE_HOURLY, RRULE_DAILY, RRULE_WEEKLY, RRULE_MONTHLY, RRULE_YEARLY };
+enum rrule_freq { RRULE_SECONDLY, RRULE_MINUTELY, RRULE_HOURLY, RRULE_DAILY, RRULE_WEEKLY, RRULE_MONTHLY,
+	RRULE_YEARLY };
 
 struct rrule_list {
 	unsigned n;
@@ -57,8 +60,9 @@ struct rrule_walk {
 };
 /* The rule must be one that rrule_expandable() allows. */
 void rrule_walk_begin(struct rrule_walk *w, const struct rrule *r, int64_t start);
-/* The next wall clock, ascending, from the start on (which is only among them if the rule names it). False at the end: the year 9999, or
- * after looking at RRULE_LOOKS_MAX days and times, which for a rule with one day a year is 500 years. */
+/* The next wall clock, ascending, from the start on (which is only among them if the rule names it). False at the end:
+ * the year 9999, or after looking at RRULE_LOOKS_MAX days and times, which for a rule with one day a year is 500
+ * years. */
 #define RRULE_LOOKS_MAX 200000
 bool rrule_walk_next(struct rrule_walk *w, int64_t *local_r);
 
@@ -80,16 +84,16 @@ struct recurrence {
 	int64_t start;           /* tasks, local */
 };
 
-/* start: the wall clock of DTSTART. False: there is no word for it. Else until is not set, and *exact_r false means that the rule has
- * more instances (and COUNT does not hold). */
+/* start: the wall clock of DTSTART. False: there is no word for it. Else until is not set, and *exact_r false means
+ * that the rule has more instances (and COUNT does not hold). */
 bool recurrence_from_rrule(const struct rrule *r, int64_t start, struct recurrence *rec_r, bool *exact_r);
-/* Has it a rule, and not one that means DTSTART alone? Without a Recurrence such a component would be shown as another one: as its first
- * instance, which a phone moves and deletes in the place of all. */
+/* Has it a rule, and not one that means DTSTART alone? Without a Recurrence such a component would be shown as another
+ * one: as its first instance, which a phone moves and deletes in the place of all. */
 bool recurrence_repeats(const struct ical *component);
 /* The value of the RRULE; until_text: the value of UNTIL where has_until. */
 char *recurrence_to_rrule(struct ical_mem *m, const struct recurrence *rec, const char *until_text);
-/* The same instances? What was left out is taken from the start's day (start: its wall clock). until is compared by its day; `shift` is
- * what is added to it to get the wall clock. */
+/* The same instances? What was left out is taken from the start's day (start: its wall clock). until is compared by its
+ * day; `shift` is what is added to it to get the wall clock. */
 bool recurrence_same(const struct recurrence *a, const struct recurrence *b, int64_t start, int64_t shift);
 
 /* Reads the children of Recurrence, tasks: those of the Tasks page. False: Status 6. */
@@ -117,7 +121,8 @@ enum series_end {
 
 /* False: no DTSTART. */
 bool series_read(struct ical_mem *m, const struct ical *root, const struct ical *component, struct series *s_r);
-/* Calls fn with the wall clock of each instance of the rule, in order, the first being DTSTART; RDATEs are not among them, EXDATEs are. */
+/* Calls fn with the wall clock of each instance of the rule, in order, the first being DTSTART; RDATEs are not among
+ * them, EXDATEs are. */
 enum series_end series_each(const struct series *s, bool (*fn)(void *ctx, int64_t local), void *ctx);
 /* UTC of a wall clock of the series (of dates: of the midnight in UTC). */
 int64_t series_utc(const struct series *s, int64_t local);

@@ -216,7 +216,8 @@ names_day_in(const struct rrule *r, int64_t year)
 			unsigned wd = ical_weekday(ical_days(year, month, (unsigned)day) * 86400);
 			if (r->by_month.n && !lists(&r->by_month, (int)month))
 				continue;
-			if (r->by_month_day.n && !lists(&r->by_month_day, day) && !lists(&r->by_month_day, day - in_month - 1))
+			if (r->by_month_day.n && !lists(&r->by_month_day, day) &&
+			    !lists(&r->by_month_day, day - in_month - 1))
 				continue;
 			if (r->by_year_day.n && !lists(&r->by_year_day, n) && !lists(&r->by_year_day, n - in_year - 1))
 				continue;
@@ -261,7 +262,8 @@ rrule_expandable(const struct rrule *r)
 	if (r->freq < RRULE_HOURLY || r->other_calendar)
 		return false;
 	/* An hour's rule is expanded only if it is plain, a day's only if it has not too many times. */
-	if (r->freq == RRULE_HOURLY && (r->by_month.n || r->by_month_day.n || r->by_year_day.n || r->by_week.n || r->by_pos.n ||
+	if (r->freq == RRULE_HOURLY && (r->by_month.n || r->by_month_day.n || r->by_year_day.n || r->by_week.n ||
+	    r->by_pos.n ||
 	    r->by_day.n || r->by_hour.n || r->by_minute.n || r->by_second.n))
 		return false;
 	unsigned hours = r->by_hour.n ? r->by_hour.n : 1, minutes = r->by_minute.n ? r->by_minute.n : 1;

@@ -32,7 +32,8 @@ read_rdates(struct ical_mem *m, const struct ical *root, const struct ical *comp
 					t.tzid = t.date || t.utc ? NULL : tzid;
 					const struct zone *z = zone_of_time(m, root, &t);
 					if (!t.date && !s->start.date) /* as a wall clock of the series */
-						t.t = s->start.utc ? zone_to_utc(z, t.t) : zone_to_local(s->zone, zone_to_utc(z, t.t));
+						t.t = s->start.utc ? zone_to_utc(z, t.t)
+							: zone_to_local(s->zone, zone_to_utc(z, t.t));
 					s->rdates[s->n_rdates++] = t;
 				}
 			}

@@ -1,8 +1,8 @@
 /* The expansion of a rule.
  *
- * Not libical's: version 3.0.16 (Debian 12) gets wrong which weeks FREQ=WEEKLY;INTERVAL=3;BYDAY=MO,WE;WKST=TH means, never finds
- * FREQ=DAILY;BYMONTHDAY=-1, and takes FREQ=YEARLY;BYMONTHDAY=1 for one day a year. Here every day of a period is looked at, so what it
- * costs can be counted.
+ * Not libical's: version 3.0.16 (Debian 12) gets wrong which weeks FREQ=WEEKLY;INTERVAL=3;BYDAY=MO,WE;WKST=TH means,
+ * never finds FREQ=DAILY;BYMONTHDAY=-1, and takes FREQ=YEARLY;BYMONTHDAY=1 for one day a year. Here every day of a
+ * period is looked at, so what it costs can be counted.
  */
 #include "eas/recurrence.h"
 
@@ -56,11 +56,13 @@ static void
 list_times(struct rrule_walk *w)
 {
 	unsigned hours[RRULE_LIST_MAX], minutes[RRULE_LIST_MAX], seconds[RRULE_LIST_MAX];
-	unsigned h = values(&w->rule->by_hour, w->first.hour, hours), m = values(&w->rule->by_minute, w->first.minute, minutes);
+	unsigned h = values(&w->rule->by_hour, w->first.hour, hours),
+		m = values(&w->rule->by_minute, w->first.minute, minutes);
 	unsigned s = values(&w->rule->by_second, w->first.second, seconds);
 
 	for (unsigned i = 0; i < h * m * s && w->n_times < RRULE_TIMES_MAX; i++)
-		w->times[w->n_times++] = (int32_t)(hours[i / (m * s)] * 3600 + minutes[i / s % m] * 60 + seconds[i % s]);
+		w->times[w->n_times++] = (int32_t)(hours[i / (m * s)] * 3600 + minutes[i / s % m] * 60
+			+ seconds[i % s]);
 	qsort(w->times, w->n_times, sizeof w->times[0], by_value);
 }
 

@@ -8,8 +8,9 @@ struct tags {
 };
 
 static const struct tags calendar_tags = {
-	Calendar_Type, Calendar_Interval, Calendar_DayOfWeek, Calendar_DayOfMonth, Calendar_WeekOfMonth, Calendar_MonthOfYear,
-	Calendar_Occurrences, Calendar_Until, Calendar_FirstDayOfWeek, Calendar_CalendarType, Calendar_IsLeapMonth,
+	Calendar_Type, Calendar_Interval, Calendar_DayOfWeek, Calendar_DayOfMonth, Calendar_WeekOfMonth,
+	Calendar_MonthOfYear, Calendar_Occurrences, Calendar_Until, Calendar_FirstDayOfWeek, Calendar_CalendarType,
+	Calendar_IsLeapMonth,
 };
 static const struct tags task_tags = {
 	Tasks_Type, Tasks_Interval, Tasks_DayOfWeek, Tasks_DayOfMonth, Tasks_WeekOfMonth, Tasks_MonthOfYear,
@@ -61,7 +62,8 @@ belongs(const struct wbxml_node *node, const struct tags *t, int64_t type)
 {
 	bool monthly = type == 2 || type == 5, nth = type == 3 || type == 6;
 
-	return (monthly || !wbxml_has(node, t->day)) && (nth || !wbxml_has(node, t->week)) && (!monthly || !wbxml_has(node, t->days)) &&
+	return (monthly || !wbxml_has(node, t->day)) && (nth || !wbxml_has(node, t->week)) &&
+		(!monthly || !wbxml_has(node, t->days)) &&
 		(monthly || nth || !wbxml_has(node, t->calendar));
 }
 

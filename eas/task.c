@@ -99,7 +99,8 @@ alarm_time(struct tasks *c, const struct ical *alarm, int64_t *utc_r)
 		return true;
 	}
 	read_dates(c, &dates);
-	const struct task_date *base = ical_param_is(trigger, "RELATED", "END") || !dates.start.there ? &dates.due : &dates.start;
+	bool by_due = ical_param_is(trigger, "RELATED", "END") || !dates.start.there;
+	const struct task_date *base = by_due ? &dates.due : &dates.start;
 	*utc_r = base->utc + seconds;
 	return base->there && ical_in_range(*utc_r);
 }
@@ -135,8 +136,10 @@ read_recurrence(struct tasks *c, struct task *t)
 	t->recurrence.occurrences = 0;
 	if (exact && rule.has_until) {
 		t->recurrence.has_until = true;
-		t->recurrence.until = rule.until.utc && !base->stored.utc ? zone_to_local(base->zone, rule.until.t) : rule.until.t;
-	} else if ((rule.count || rule.has_until) && series_read(&c->m, c->root, c->todo, &s) && series_last(&s, &last)) {
+		t->recurrence.until = rule.until.utc && !base->stored.utc ? zone_to_local(base->zone, rule.until.t)
+			: rule.until.t;
+	} else if ((rule.count || rule.has_until) && series_read(&c->m, c->root, c->todo, &s) &&
+	    series_last(&s, &last)) {
 		t->recurrence.has_until = true;
 		t->recurrence.until = last;
 	}
@@ -154,7 +157,8 @@ task_read(struct tasks *c, struct task *t_r, struct error *e)
 	t_r->complete = task_is_complete(c->todo);
 	if (ical_time(&c->m, ical_line(c->todo, "COMPLETED"), &completed)) {
 		t_r->has_completed = true;
-		t_r->completed = completed.utc ? completed.t : zone_to_utc(zone_of_time(&c->m, c->root, &completed), completed.t);
+		t_r->completed = completed.utc ? completed.t
+			: zone_to_utc(zone_of_time(&c->m, c->root, &completed), completed.t);
 	}
 	t_r->importance = importance_of(c->todo);
 	t_r->sensitivity = ical_sensitivity(c->todo);
@@ -188,8 +192,8 @@ put_completion(struct wbxml_writer *w, const struct task *t)
 }
 
 static enum err
-render(const struct item_view *v, struct arena *a, const struct backend_item *item, const char *server_id, enum item_render how,
-	struct wbxml_writer *w, struct error *e)
+render(const struct item_view *v, struct arena *a, const struct backend_item *item, const char *server_id,
+	enum item_render how, struct wbxml_writer *w, struct error *e)
 {
 	struct tasks c;
 	struct task t;

@@ -1,8 +1,9 @@
 /* eas/task.h - tasks between iCalendar and the Tasks class [MS-ASTASK]. Private to eas/task*.c.
  *
- * As with events: a struct task is made of a VTODO or of what a phone sent, the two are compared field by field, and only what differs
- * is written.
- * Times: EAS says each date twice, in UTC and as a wall clock written with a Z. Days (VALUE=DATE) go by the wall clock, others by UTC.
+ * As with events: a struct task is made of a VTODO or of what a phone sent, the two are compared field by field, and
+ * only what differs is written.
+ * Times: EAS says each date twice, in UTC and as a wall clock written with a Z. Days (VALUE=DATE) go by the wall clock,
+ * others by UTC.
  */
 #ifndef EAS_TASK_H
 #define EAS_TASK_H
@@ -57,12 +58,14 @@ struct tasks {
 	struct ical *root, *calendar, *todo;
 };
 
-enum err task_open(struct tasks *c, const struct item_view *v, struct arena *a, struct slice bytes, struct error *e) NODISCARD;
+enum err task_open(struct tasks *c, const struct item_view *v, struct arena *a, struct slice bytes,
+	struct error *e) NODISCARD;
 enum err task_read(struct tasks *c, struct task *t_r, struct error *e) NODISCARD;
 /* The alarm that ReminderTime stands for, and when it goes off; NULL. */
 struct ical *task_alarm(struct tasks *c, int64_t *utc_r);
 bool task_is_complete(const struct ical *todo);
-enum err task_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e);
+enum err task_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r,
+	struct error *e);
 /* The next instance after the stored one: start and due move on. False: there is none. */
 bool task_advance(struct tasks *c, const struct task *now, int64_t completed);
 

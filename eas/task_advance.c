@@ -47,7 +47,8 @@ next_turn(struct tasks *c, const struct task *now, int64_t completed, int64_t fr
 	struct series s;
 
 	if (now->recurrence.regenerate) {
-		*to_r = regenerated(&now->recurrence, zone_to_local(zone_default(), completed)) + (from - ical_midnight(from));
+		*to_r = regenerated(&now->recurrence, zone_to_local(zone_default(), completed))
+			+ (from - ical_midnight(from));
 		return true;
 	}
 	if (!series_read(&c->m, c->root, c->todo, &s))
@@ -70,7 +71,8 @@ count_down(struct tasks *c)
 	if (rule.count <= 1)
 		return false;
 	size_t digits = strspn(at + 6, "0123456789");
-	const char *value = ical_printf(&c->m, "%.*sCOUNT=%u%s", (int)(at - line->value), line->value, rule.count - 1, at + 6 + digits);
+	const char *value = ical_printf(&c->m, "%.*sCOUNT=%u%s", (int)(at - line->value), line->value, rule.count - 1,
+		at + 6 + digits);
 	if (value)
 		ical_set_value(line, NULL, value);
 	return true;

@@ -5,7 +5,8 @@
 #include "eas/task.h"
 
 #define DAY INT64_C(86400)
-/* Absent in a Change: removed [sync.md, Ghosting]; Importance and ReminderSet are kept [MS-ASTASK 3.2.5], and so is what has no "none". */
+/* Absent in a Change: removed [sync.md, Ghosting]; Importance and ReminderSet are kept [MS-ASTASK 3.2.5], and so is
+ * what has no "none". */
 #define REMOVED (TASK_SUBJECT | TASK_START | TASK_DUE | TASK_CATEGORIES | TASK_RECURRENCE)
 
 struct merge {
@@ -19,7 +20,8 @@ struct merge {
 
 /* Both forms, or the one that was sent and the other by the default zone. A midnight of the wall clock is a day. */
 static bool
-take_date(const struct wbxml_node *data, unsigned utc, unsigned local, unsigned field, struct task *t, struct task_date *d)
+take_date(const struct wbxml_node *data, unsigned utc, unsigned local, unsigned field, struct task *t,
+	struct task_date *d)
 {
 	bool has_utc, has_local;
 
@@ -86,7 +88,8 @@ take(struct merge *m, struct task *t)
 	    !take_date(data, Tasks_UtcDueDate, Tasks_DueDate, TASK_DUE, t, &t->due) ||
 	    !ical_take_int(data, Tasks_Complete, 1, &complete, &t->has, TASK_COMPLETE) ||
 	    !ical_take_int(data, Tasks_Importance, 2, &t->importance, &t->has, TASK_IMPORTANCE) ||
-	    !ical_take_int(data, Tasks_Sensitivity, 3, &t->sensitivity, &t->has, TASK_SENSITIVITY) || !take_reminder(data, t) ||
+	    !ical_take_int(data, Tasks_Sensitivity, 3, &t->sensitivity, &t->has, TASK_SENSITIVITY) ||
+	    !take_reminder(data, t) ||
 	    !ical_take_time(data, Tasks_DateCompleted, &t->completed, &t->has_completed) || !take_recurrence(data, t))
 		return false;
 	t->complete = complete;
@@ -136,7 +139,8 @@ diff_of(const struct merge *m, const struct task *now, const struct task *want, 
 		diff |= TASK_IMPORTANCE;
 	if (!ical_same_sensitivity(now->sensitivity, want->sensitivity))
 		diff |= TASK_SENSITIVITY;
-	if (now->has_reminder != want->has_reminder || (want->has_reminder && want->has_reminder_time && now->reminder != want->reminder))
+	if (now->has_reminder != want->has_reminder ||
+	    (want->has_reminder && want->has_reminder_time && now->reminder != want->reminder))
 		diff |= TASK_REMINDER;
 	if (!ical_same_words(&now->categories, &want->categories))
 		diff |= TASK_CATEGORIES;
@@ -175,7 +179,8 @@ put_date(struct merge *m, const char *name, const struct task_date *now, const s
 static void
 put_dates(struct merge *m, const struct task *now, const struct task *want, unsigned diff)
 {
-	const struct task_date *start = diff & TASK_START ? &want->start : &now->start, *due = diff & TASK_DUE ? &want->due : &now->due;
+	const struct task_date *start = diff & TASK_START ? &want->start : &now->start,
+		*due = diff & TASK_DUE ? &want->due : &now->due;
 	bool clock = (start->there && !start->day) || (due->there && !due->day);
 
 	if (!(diff & (TASK_START | TASK_DUE)))
@@ -250,7 +255,8 @@ put_recurrence(struct merge *m, const struct task *want)
 			until.t = zone_to_utc(zone_of_time(&m->c.m, m->c.root, &start), until.t);
 	}
 	ical_remove_lines(todo, "EXRULE");
-	ical_put(&m->c.m, todo, "RRULE", "", recurrence_to_rrule(&m->c.m, &want->recurrence, ical_time_text(&m->c.m, &until)));
+	ical_put(&m->c.m, todo, "RRULE", "",
+		recurrence_to_rrule(&m->c.m, &want->recurrence, ical_time_text(&m->c.m, &until)));
 	ical_put(&m->c.m, todo, "X-REGENERATE", NULL, want->recurrence.regenerate ? "1" : NULL);
 }
 
@@ -286,7 +292,8 @@ apply(struct merge *m, const struct task *now, const struct task *want, unsigned
 
 /* ---- the whole ---- */
 
-/* A phone ticks off a task that repeats, and means this turn of it: the task moves on, unless the phone moved it itself. */
+/* A phone ticks off a task that repeats, and means this turn of it: the task moves on, unless the phone moved it
+ * itself. */
 static bool
 ticked_off(const struct task *now, const struct task *want, unsigned diff)
 {
@@ -321,7 +328,8 @@ merge_fields(struct merge *m, const struct task *now)
 static enum err
 merge_add(struct merge *m)
 {
-	static const struct task blank = { .subject = "", .body = { .plain = "" }, .importance = 1, .ordinal = "", .sub_ordinal = "" };
+	static const struct task blank = { .subject = "", .body = { .plain = "" }, .importance = 1, .ordinal = "",
+		.sub_ordinal = "" };
 
 	m->c.todo = ical_new_object(&m->c.m, "VTODO", m->edit->uid ? m->edit->uid : "", &m->c.root);
 	if (!m->c.todo)
@@ -344,7 +352,8 @@ merge_change(struct merge *m)
 }
 
 enum err
-task_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e)
+task_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r,
+	struct error *e)
 {
 	struct merge m = { .c = { .view = v, .m = { .a = a } }, .edit = edit, .e = e };
 
