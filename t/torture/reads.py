@@ -1,6 +1,7 @@
 """Reads in between: GetItemEstimate and ItemOperations Fetch."""
 import wbxml
 from wbxml import find, text
+from yard import BROKEN
 
 GONE = "6"      # [MS-ASCMD] 2.2.3.177.8
 
@@ -13,9 +14,9 @@ def read(phone):
 
 
 def compare(phone, folder):
-    """What it says, and what then comes; the same if nothing else is under way."""
+    """What it says, and what then comes: the same if nothing else is under way, and if it could look."""
     said = estimate(phone, folder)
-    if said is None or not phone.session.quiet():
+    if said is None or not phone.session.quiet() or BROKEN & set(phone.session.hurt):
         return False
     window, phone.window = phone.window, 500
     answered = phone.sync_some([folder])
