@@ -49,7 +49,7 @@ is_permanent(const struct imap_box *box, const char *word)
 	if (!box->permanent)
 		return true;
 	if (box->keywords && word[0] != '\\')
-		return true;
+		return true; /* a keyword may be made */
 	size_t n = strlen(word);
 	for (const char *p = box->permanent; (p = strpbrk(p, " (")); ) {
 		p++;
@@ -65,7 +65,9 @@ add_word(struct imap_cmd *cmd, const char *word, bool *first, bool check, bool *
 {
 	if (check && cmd->c->box.name && !is_permanent(&cmd->c->box, word)) {
 		*left_out = true;
-		return;
+		/* Who takes any keyword may list only the flags that are in use (go-imap): worth a try, but nothing to vouch for. */
+		if (!cmd->c->box.keywords)
+			return;
 	}
 	imap_cmd_raw(cmd, *first ? "" : " ");
 	imap_cmd_raw(cmd, word);

@@ -46,6 +46,8 @@ imap_expunge(struct imap_conn *c, struct arena *a, uint32_t uid, const char *ver
 		return err;
 	if (stored.modified)
 		return err_set(e, ERR_CONFLICT, "%s: the mail has changed", c->b->host);
+	if (stored.left_out && !(stored.flags & IMAP_FLAG_DELETED))
+		return err_set(e, ERR_DENIED, "%s: mails may not be deleted in this folder", c->b->host);
 	if (!(c->caps & CAP_UIDPLUS))
 		return expunge_alone(c, e);
 	struct imap_done done;

@@ -15,7 +15,7 @@ struct imap_store {
 struct imap_stored {
 	bool found;     /* the server told of the mail */
 	bool modified;  /* not done: changed since unchanged_since */
-	bool left_out;  /* keywords that the folder does not take */
+	bool left_out;  /* flags or keywords that the folder may not take */
 	uint64_t modseq;
 	unsigned flags;
 };

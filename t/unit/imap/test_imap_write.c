@@ -170,6 +170,40 @@ removing(void **state)
 	assert_int_equal(fake_count(k->f, "UID EXPUNGE 7"), 1);
 }
 
+#define BOX_OF(flags) REPLY("SELECT", "* 3 EXISTS\r\n* OK [UIDVALIDITY 9] x\r\n* OK [UIDNEXT 12] x\r\n* OK [HIGHESTMODSEQ 50] x\r\n" \
+	"* OK [PERMANENTFLAGS (" flags ")] x\r\n$ OK [READ-WRITE] done\r\n")
+
+/* go-imap lists only what is in use, and takes any. */
+static void
+a_flag_that_is_not_listed_is_tried_where_any_keyword_is_taken(void **state)
+{
+	static const struct fake_rule rules[] = { QRESYNC, BOX_OF("old \\*"), SEEN_FOLDER, MAIL7,
+		REPLY("UID STORE 7 (UNCHANGEDSINCE 50) +FLAGS (\\Flagged)",
+			"* 2 FETCH (UID 7 FLAGS (\\Seen \\Flagged) MODSEQ (51))\r\n$ OK done\r\n"),
+		REPLY("UID STORE 7 +FLAGS (\\Deleted)", "* 2 FETCH (UID 7 FLAGS (\\Deleted))\r\n$ OK done\r\n"),
+		REPLY("UID EXPUNGE 7", "* VANISHED 7\r\n$ OK done\r\n"), NOMAIL, END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(kit_changes(k, "INBOX", NULL, 0), ERR_OK);
+	assert_int_equal(flag(k, FLAG_FLAGGED, 0, NULL), ERR_OK);
+	assert_string_equal(k->stored.version, ""); /* somebody has to look whether it stayed */
+	assert_int_equal(fake_count(k->f, "UID STORE 7 (UNCHANGEDSINCE 50) +FLAGS (\\Flagged)"), 1);
+	assert_int_equal(backend_module.remove(k->s, "INBOX", "7", NULL, &k->e), ERR_OK);
+	assert_int_equal(fake_count(k->f, "UID EXPUNGE 7"), 1);
+}
+
+/* An ACL without t: a delete that does nothing must not be taken for one that was done. */
+static void
+where_deleted_is_not_to_be_had_nothing_was_deleted(void **state)
+{
+	static const struct fake_rule rules[] = { QRESYNC, BOX_OF("\\Seen"), SEEN_FOLDER, MAIL7,
+		REPLY("UID STORE 7 +FLAGS ()", "$ OK done\r\n"), REPLY("UID EXPUNGE 7", "$ OK done\r\n"), NOMAIL, END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(backend_module.remove(k->s, "INBOX", "7", NULL, &k->e), ERR_DENIED);
+	assert_int_equal(fake_count(k->f, "UID EXPUNGE 7"), 0);
+}
+
 static void
 without_uidplus_nobody_elses_mail_is_expunged(void **state)
 {
@@ -399,6 +433,8 @@ main(void)
 		TEST(refused_appends),
 		TEST(replacing_takes_the_old_one_away_last),
 		TEST(removing),
+		TEST(a_flag_that_is_not_listed_is_tried_where_any_keyword_is_taken),
+		TEST(where_deleted_is_not_to_be_had_nothing_was_deleted),
 		TEST(without_uidplus_nobody_elses_mail_is_expunged),
 		TEST(moving),
 		TEST(moving_without_move),
