@@ -65,7 +65,7 @@ cmd_folderupdate(struct eas_request *r, const struct wbxml_node *root)
 		return reply_status(r, ROOT, FolderHierarchy_Status, 4);
 	if (is_default(f))
 		return reply_status(r, ROOT, FolderHierarchy_Status, 2);
-	if (parent_id != 0 && (!parent || parent->class != f->class || parent == f))
+	if (parent_id != 0 && (!parent || parent->class != f->class || parent == f || hierarchy_is_below(&h, parent, f->key)))
 		return reply_status(r, ROOT, FolderHierarchy_Status, 5);
 	parent_key = parent ? parent->key : "";
 	if (strcmp(f->name, name) == 0 && strcmp(f->parent, parent_key) == 0)

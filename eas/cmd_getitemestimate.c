@@ -129,6 +129,8 @@ cmd_getitemestimate(struct eas_request *r, const struct wbxml_node *root)
 	const struct wbxml_node *all = wbxml_child(root, GetItemEstimate_Collections);
 	struct wbxml_writer w;
 
+	if (!wbxml_has(all, GetItemEstimate_Collection))
+		return reply_status(r, ROOT, GetItemEstimate_Status, 103);
 	reply_wbxml(r, &w);
 	wbxml_start(&w, ROOT);
 	for (const struct wbxml_node *c = wbxml_child(all, GetItemEstimate_Collection); c;

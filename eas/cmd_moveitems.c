@@ -374,19 +374,22 @@ move_one(struct move *m, unsigned *status_r)
 	return err;
 }
 
-static enum err
+/* 0 or the Status. */
+static unsigned
 read_move(struct eas_request *r, const struct wbxml_node *n, struct move *m)
 {
+	const struct wbxml_node *to = wbxml_child(n, Move_DstFldId);
 	int64_t folder = 0;
-	const char *source = wbxml_text(n, Move_SrcMsgId);
 
 	*m = (struct move){ .r = r, .stored = { .key = "", .version = "" } };
-	if (!id_parse_item(source, &m->from_id, &m->item_id) || !id_parse_folder(wbxml_text(n, Move_SrcFldId), &folder)
-		|| folder != m->from_id)
-		return ERR_NOTFOUND;
+	if (to && wbxml_next(to, Move_DstFldId))
+		return FAILED; /* R4222 */
+	if (!id_parse_item(wbxml_text(n, Move_SrcMsgId), &m->from_id, &m->item_id)
+		|| !id_parse_folder(wbxml_text(n, Move_SrcFldId), &folder) || folder != m->from_id)
+		return SOURCE_INVALID;
 	if (!id_parse_folder(wbxml_text(n, Move_DstFldId), &m->to_id))
 		m->to_id = -1;
-	return ERR_OK;
+	return 0;
 }
 
 static void
@@ -408,13 +411,15 @@ cmd_moveitems(struct eas_request *r, const struct wbxml_node *root)
 	struct wbxml_writer w;
 	bool any = false;
 
+	if (!wbxml_has(root, Move_Move))
+		return reply_status(r, ROOT, Move_Status, 103);
 	reply_wbxml(r, &w);
 	wbxml_start(&w, ROOT);
 	for (const struct wbxml_node *n = wbxml_child(root, Move_Move); n; n = wbxml_next(n, Move_Move)) {
-		unsigned status = SOURCE_INVALID;
 		struct move m;
+		unsigned status = read_move(r, n, &m);
 
-		if (!read_move(r, n, &m) && move_one(&m, &status) == ERR_BUSY)
+		if (!status && move_one(&m, &status) == ERR_BUSY)
 			return EAS_BUSY; /* what was moved is found moved by the next run */
 		any = any || status == MOVED;
 		respond(&w, n, &m, status);

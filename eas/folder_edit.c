@@ -1,26 +1,11 @@
 #include "eas/folder_edit.h"
 
-#include <string.h>
-
-#define DEPTH_MAX 64 /* of folders within folders; a ring of parents ends here */
-
 struct storing {
 	struct eas_request *r;
 	const struct hierarchy *h;
 	struct state_folder *f;
 	size_t n_below; /* folders that went with it */
 };
-
-static bool
-is_below(const struct hierarchy *h, const struct state_folder *f, const char *key)
-{
-	for (unsigned depth = 0; f && *f->parent && depth < DEPTH_MAX; depth++) {
-		if (strcmp(f->parent, key) == 0)
-			return true;
-		f = hierarchy_by_key(h, f->parent);
-	}
-	return false;
-}
 
 /* What stood in a folder that is deleted: a phone drops it with the folder or does not, and a mail server keeps it or does not. So all of
  * it is told to be gone, and what the next look finds comes as new. */
@@ -33,7 +18,7 @@ forget_below(struct state_txn *t, struct storing *s)
 	for (size_t i = 0; !err && i < s->h->n_folders; i++) {
 		struct state_folder f = s->h->folders[i];
 
-		if (f.deleted || !is_below(s->h, &f, s->f->key))
+		if (f.deleted || !hierarchy_is_below(s->h, &f, s->f->key))
 			continue;
 		f.deleted = true;
 		err = state_folder_save(t, &f);

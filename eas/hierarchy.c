@@ -5,8 +5,11 @@
 #include "eas/key.h"
 #include "eas/quirk.h"
 
-uint64_t
-hierarchy_view(const struct eas_request *r)
+#define DEPTH_MAX 64 /* of folders within folders; a ring of parents ends here */
+
+/* A hash of what decides how this device sees the folders. */
+static uint64_t
+view_of(const struct eas_request *r)
 {
 	uint64_t quirks = quirks_of(r->query.device_type, r->user_agent, r->query.version);
 	uint64_t class = r->query.version >= 160 ? 3 : r->query.version >= 140 ? 2 : 1;
@@ -76,7 +79,7 @@ hierarchy_begin(struct eas_request *r, const char *key, bool fresh, struct hiera
 		h->seq = 0;
 		return key_epoch(&h->now.epoch) ? 0 : 110;
 	}
-	if (r->device.view != hierarchy_view(r)) {
+	if (r->device.view != view_of(r)) {
 		log_notice(&r->log, "hierarchy key refused: the client sees the folders otherwise than before (new version)");
 		return 9;
 	}
@@ -95,11 +98,11 @@ write_hierarchy(struct state_txn *t, void *arg, struct error *e)
 	struct reading *in = arg;
 	enum err err = state_hierarchy_save(t, in->r->device.id, &in->h->was, &in->h->now);
 
-	if (err || in->r->device.view == hierarchy_view(in->r))
+	if (err || in->r->device.view == view_of(in->r))
 		return err;
 	(void)e;
 	struct state_device d = in->r->device;
-	d.view = hierarchy_view(in->r);
+	d.view = view_of(in->r);
 	err = state_device_save(t, &d);
 	return err;
 }
@@ -111,7 +114,7 @@ store(struct eas_request *r, struct hierarchy *h, struct error *e)
 	enum err err = state_run(r->server->state, STATE_WRITE, write_hierarchy, &in, e);
 
 	if (!err)
-		r->device.view = hierarchy_view(r);
+		r->device.view = view_of(r);
 	return err;
 }
 
@@ -167,4 +170,15 @@ hierarchy_parent(const struct hierarchy *h, const struct state_folder *f)
 	const struct state_folder *parent = *f->parent ? hierarchy_by_key(h, f->parent) : NULL;
 
 	return parent ? parent->id : 0;
+}
+
+bool
+hierarchy_is_below(const struct hierarchy *h, const struct state_folder *f, const char *key)
+{
+	for (unsigned depth = 0; f && *f->parent && depth < DEPTH_MAX; depth++) {
+		if (strcmp(f->parent, key) == 0)
+			return true;
+		f = hierarchy_by_key(h, f->parent);
+	}
+	return false;
 }

@@ -24,9 +24,6 @@ enum folder_type {
  * so; they are always empty. */
 #define HIERARCHY_OWN "core:"
 
-/* A hash of what decides how this device sees the folders. */
-uint64_t hierarchy_view(const struct eas_request *r);
-
 /* One step of a device in the hierarchy: what every Folder command begins and ends with. */
 struct hierarchy {
 	struct state_hierarchy was, now;
@@ -49,6 +46,9 @@ const struct state_folder *hierarchy_folder(const struct hierarchy *h, int64_t i
 const struct state_folder *hierarchy_by_key(const struct hierarchy *h, const char *key);
 /* Id of the folder that f stands in, as ParentId: 0 for the top. */
 int64_t hierarchy_parent(const struct hierarchy *h, const struct state_folder *f);
+
+/* Does f stand in the folder with this key, or in one within it? */
+bool hierarchy_is_below(const struct hierarchy *h, const struct state_folder *f, const char *key);
 
 /* Reads the folders anew from the backends, where the last look of this process is older than `age` seconds. *changed_r: what waits is
  * to be asked anew (eas_server.nudge). */

@@ -79,9 +79,3 @@ idset_remove(struct idset *s, int64_t id)
 	memmove(s->v + i, s->v + i + 1, (s->n - i - 1) * sizeof *s->v);
 	s->n--;
 }
-
-bool
-idset_same(const struct idset *s, const int64_t *v, size_t n)
-{
-	return s->n == n && (n == 0 || memcmp(s->v, v, n * sizeof *v) == 0);
-}

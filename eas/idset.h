@@ -21,6 +21,5 @@ void idset_load(struct idset *s, struct arena *a, const int64_t *v, size_t n);
 bool idset_has(const struct idset *s, int64_t id);
 void idset_add(struct idset *s, int64_t id);
 void idset_remove(struct idset *s, int64_t id);
-bool idset_same(const struct idset *s, const int64_t *v, size_t n);
 
 #endif

@@ -40,8 +40,9 @@ mail_date(int64_t t, char buf[MAIL_DATE_MAX])
 		(unsigned)tm.tm_mday % 100u, (unsigned)tm.tm_hour % 100u, (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u);
 }
 
-const char *
-mail_topic(const char *subject)
+/* The subject without Re:, Fwd: and their kin in other languages; points into subject. */
+static const char *
+topic_of(const char *subject)
 {
 	static const char *const prefixes[] = { "re:", "fw:", "fwd:", "aw:", "wg:", "antw:", "sv:", "vs:", "vl:", "tr:", "rv:", "ref:", "odp:",
 		"pd:", "ynt:", "ilt:", "res:", "enc:", "r:", "i:" };
@@ -73,7 +74,7 @@ mail_conversation(struct arena *a, struct slice header, unsigned char id_r[MAIL_
 	if (!root) {
 		const char *subject = mime_field_text(a, header, "Subject");
 
-		root = arena_printf(a, "topic:%s", subject ? mail_topic(subject) : "");
+		root = arena_printf(a, "topic:%s", subject ? topic_of(subject) : "");
 	}
 	if (!root)
 		return ERR_NOMEM;
@@ -242,7 +243,7 @@ write_header(struct mail *m)
 	wbxml_put(m->w, Email_DateReceived, date);
 	if (put_display_to(m) || put_sender(m))
 		return ERR_NOMEM;
-	wbxml_put(m->w, Email_ThreadTopic, mail_topic(m->subject));
+	wbxml_put(m->w, Email_ThreadTopic, topic_of(m->subject));
 	wbxml_put_int(m->w, Email_Importance, importance(m->a, m->header));
 	if (m->view->version < 160)
 		return ERR_OK;

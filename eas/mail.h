@@ -12,8 +12,6 @@
 enum err mail_conversation(struct arena *a, struct slice header, unsigned char id_r[MAIL_CONVERSATION]) NODISCARD;
 /* 5 bytes of time, then 5 per reply where Thread-Index says so. Returns the length. */
 size_t mail_conversation_index(struct arena *a, struct slice header, int64_t date, unsigned char index_r[MAIL_INDEX_MAX]);
-/* The subject without Re:, Fwd: and their kin in other languages; points into subject. */
-const char *mail_topic(const char *subject);
 /* "2026-11-23T19:18:28.000Z" */
 #define MAIL_DATE_MAX 32
 void mail_date(int64_t t, char buf[MAIL_DATE_MAX]);

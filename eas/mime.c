@@ -378,12 +378,6 @@ parse_part(struct split *sp, struct mime_part *parent, struct slice raw, const c
 	return p;
 }
 
-bool
-mime_is_multipart(const struct mime_part *p)
-{
-	return p->child != NULL;
-}
-
 const struct mime_part *
 mime_next_part(const struct mime_part *p)
 {

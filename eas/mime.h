@@ -69,7 +69,6 @@ enum err mime_open(struct arena *a, struct slice bytes, struct mime **m_r, struc
 const struct mime_part *mime_find(const struct mime *m, const char *number);
 /* In document order; NULL behind the last. */
 const struct mime_part *mime_next_part(const struct mime_part *p);
-bool mime_is_multipart(const struct mime_part *p);
 /* Encrypted or opaquely signed (pkcs7-mime), and clear signed. */
 bool mime_is_smime(const struct mime *m);
 bool mime_is_signed(const struct mime *m);

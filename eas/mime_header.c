@@ -73,8 +73,9 @@ mime_field(struct arena *a, struct slice header, const char *name)
 	return NULL;
 }
 
-char *
-mime_decode_words(struct arena *a, const char *s)
+/* Encoded words undone, clean UTF-8. */
+static char *
+decode_words(struct arena *a, const char *s)
 {
 	mime_init();
 	AUTO(free_g) char *decoded = g_mime_utils_header_decode_text(NULL, s);
@@ -87,7 +88,7 @@ mime_field_text(struct arena *a, struct slice header, const char *name)
 {
 	const char *raw = mime_field(a, header, name);
 
-	return raw ? mime_decode_words(a, raw) : NULL;
+	return raw ? decode_words(a, raw) : NULL;
 }
 
 /* ---- addresses ---- */
@@ -197,7 +198,7 @@ keep_unread(struct arena *a, const char *piece, struct mime_addresses *l)
 {
 	struct mime_address *m = &l->list[l->n++];
 
-	m->name = mime_decode_words(a, piece + strspn(piece, " \t"));
+	m->name = decode_words(a, piece + strspn(piece, " \t"));
 	m->address = "";
 	return m->name != NULL;
 }

@@ -8,10 +8,6 @@
 void mime_init(void);
 /* A value of a field (unfolded, bytes as they are) as clean UTF-8. */
 char *mime_clean(struct arena *a, const char *s, size_t max);
-/* Encoded words undone, clean UTF-8. */
-char *mime_decode_words(struct arena *a, const char *s);
-/* GMime's number for the encoding; both are known to be in range. */
-int mime_gmime_encoding(enum mime_encoding e);
 /* Encodes bytes with CRLF line ends. */
 void mime_encode(enum mime_encoding e, struct slice bytes, struct buf *out);
 

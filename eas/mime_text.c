@@ -10,8 +10,9 @@
 
 #define BLOCK 8192
 
-int
-mime_gmime_encoding(enum mime_encoding e)
+/* GMime's number for the encoding; both are known to be in range. */
+static int
+gmime_encoding(enum mime_encoding e)
 {
 	switch (e) {
 	case MIME_BASE64:
@@ -68,7 +69,7 @@ decode_between(const struct mime_part *p, struct buf *sink, uint64_t first, uint
 			add_between(sink, p->body.ptr, 0, (size_t)total, first, last);
 		return total;
 	}
-	g_mime_encoding_init_decode(&state, (GMimeContentEncoding)mime_gmime_encoding(p->encoding));
+	g_mime_encoding_init_decode(&state, (GMimeContentEncoding)gmime_encoding(p->encoding));
 	for (size_t at = 0; at < p->body.len && total < max; at += BLOCK) {
 		size_t n = p->body.len - at < BLOCK ? p->body.len - at : BLOCK;
 		size_t got = g_mime_encoding_step(&state, (const char *)p->body.ptr + at, n, out);
@@ -117,7 +118,7 @@ mime_encode(enum mime_encoding e, struct slice bytes, struct buf *out)
 
 	mime_init();
 	buf_init(&raw, 0);
-	g_mime_encoding_init_encode(&state, (GMimeContentEncoding)mime_gmime_encoding(e));
+	g_mime_encoding_init_encode(&state, (GMimeContentEncoding)gmime_encoding(e));
 	for (size_t at = 0; at < bytes.len; at += BLOCK) {
 		size_t n = bytes.len - at < BLOCK ? bytes.len - at : BLOCK;
 

@@ -36,13 +36,6 @@ sync_is_empty(const struct state_folder *f, unsigned version)
 	return f->type == TYPE_OUTBOX || !mirror_is_backed(f) || (f->type == TYPE_DRAFTS && version < 160);
 }
 
-void
-sync_view(struct eas_request *r, const struct item_options *options, struct item_view *v_r)
-{
-	*v_r = (struct item_view){ .version = r->query.version, .options = options,
-		.quirks = quirks_of(r->query.device_type, r->user_agent, r->query.version), .log = &r->log };
-}
-
 /* ---- folder and key ---- */
 
 struct finding {
@@ -343,7 +336,9 @@ prepare(struct eas_request *r, const struct sync_collection *c, struct sync_resu
 		s->status = 4;
 		return ERR_OK;
 	}
-	sync_view(r, &s->options, &s->x.view);
+	/* The user's address and name are asked for where they are needed. */
+	s->x.view = (struct item_view){ .version = r->query.version, .options = &s->options,
+		.quirks = quirks_of(r->query.device_type, r->user_agent, r->query.version), .log = &r->log };
 	err = c->looked_at ? ERR_OK : refresh(r, s, e);
 	if (err || s->status != 1)
 		return err;

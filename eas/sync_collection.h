@@ -39,8 +39,6 @@ enum err sync_collection_write(struct eas_request *r, const struct sync_collecti
  * one, so that all get on. */
 unsigned sync_window(struct eas_request *r, const struct sync_request *q, size_t i, unsigned used);
 
-/* The view for items of the folder; the user's address and name are not asked for yet (NULL). */
-void sync_view(struct eas_request *r, const struct item_options *options, struct item_view *v_r);
 /* Where a FilterType begins today: the cut-off's date. INT64_MIN: there is none, also where the class has no such filter. */
 int64_t sync_filter_date(enum backend_class class, unsigned filter);
 /* Is the folder one whose Sync is always empty: the Outbox, Drafts before 16.0, a folder without a backend? */

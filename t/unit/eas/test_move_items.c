@@ -195,6 +195,32 @@ sources_and_targets_that_are_none(void **state)
 	assert_int_equal(count("inbox"), 1);
 }
 
+/* R4222; without a Move there is nothing to answer to. */
+static void
+two_targets_are_5_and_none_to_move_is_103(void **state)
+{
+	struct call c;
+	char id[ID_MAX];
+
+	(void)state;
+	call_begin(&c, &kit, PHONE, version, EAS_MOVEITEMS);
+	wbxml_start(&c.w, Move_MoveItems);
+	wbxml_start(&c.w, Move_Move);
+	wbxml_put(&c.w, Move_SrcMsgId, id_item(inbox, item, id));
+	wbxml_put(&c.w, Move_SrcFldId, id_folder(inbox, id));
+	wbxml_put(&c.w, Move_DstFldId, id_folder(archive, id));
+	wbxml_put(&c.w, Move_DstFldId, id_folder(inbox, id));
+	call_run(&c);
+	assert_int_equal(wbxml_int(wbxml_child(c.answer, Move_Response), Move_Status, -1, -2), 5);
+	assert_int_equal(count("inbox"), 1);
+	call_end(&c);
+	call_begin(&c, &kit, PHONE, version, EAS_MOVEITEMS);
+	wbxml_start(&c.w, Move_MoveItems);
+	call_run(&c);
+	assert_int_equal(wbxml_int(c.answer, Move_Status, -1, -2), 103);
+	call_end(&c);
+}
+
 static void
 what_somebody_else_deleted_is_1(void **state)
 {
@@ -311,7 +337,7 @@ main(void)
 		TEST(a_server_that_does_not_say_where_it_went_is_asked),
 		TEST(a_mail_without_a_message_id_is_found_by_its_date),
 		TEST(a_move_below_the_targets_filter_is_exempt),
-		TEST(sources_and_targets_that_are_none),
+		TEST(sources_and_targets_that_are_none), TEST(two_targets_are_5_and_none_to_move_is_103),
 		TEST(what_somebody_else_deleted_is_1),
 		TEST(a_backend_that_is_down_is_7_and_nothing_is_lost),
 		TEST(a_beginning_that_was_lost_is_not_its_own),
