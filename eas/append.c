@@ -46,16 +46,18 @@ begin(struct appending *in, const struct backend_put *put, struct error *e)
 
 	if (err && err != ERR_UNSUPPORTED)
 		return err;
-	in->i = (struct state_intent){ .device = r->device.id, .kind = "append", .hash = in->name, .client = in->content, .mark = mark,
-		.message_id = mime_message_id(r->arena, mime_header_of(put->bytes)), .result = "", .step = INTENT_BEGUN, .created = eas_now() };
+	in->i = (struct state_intent){ .device = r->device.id, .kind = "append", .hash = in->name,
+		.client = in->content, .mark = mark,
+		.message_id = mime_message_id(r->arena, mime_header_of(put->bytes)), .result = "", .step = INTENT_BEGUN,
+		.created = eas_now() };
 	if (!in->i.message_id)
 		in->i.message_id = "";
 	return state_run(r->server->state, STATE_WRITE, save_intent, in, e);
 }
 
 enum err
-append_left(struct eas_request *r, const char *folder, const char *name, struct backend_stored *s_r, const char **content_r,
-	struct error *e)
+append_left(struct eas_request *r, const char *folder, const char *name, struct backend_stored *s_r,
+	const char **content_r, struct error *e)
 {
 	struct appending in = { .r = r, .name = name };
 	enum err err = state_run(r->server->state, STATE_READ, find_intent, &in, e);
@@ -76,8 +78,8 @@ append_left(struct eas_request *r, const char *folder, const char *name, struct 
 }
 
 enum err
-append_new(struct eas_request *r, const struct backend_put *put, const char *name, const char *content, struct backend_stored *s_r,
-	struct error *e)
+append_new(struct eas_request *r, const struct backend_put *put, const char *name, const char *content,
+	struct backend_stored *s_r, struct error *e)
 {
 	struct appending in = { .r = r, .name = name, .content = content };
 	enum err err = begin(&in, put, e);
@@ -86,7 +88,8 @@ append_new(struct eas_request *r, const struct backend_put *put, const char *nam
 	if (!err)
 		err = account_put(r->account, r->arena, put, s_r, e);
 	if (!err && !*s_r->key && *in.i.message_id)
-		err = account_find(r->account, r->arena, put->folder, in.i.message_id, *in.i.mark ? in.i.mark : NULL, s_r, e);
+		err = account_find(r->account, r->arena, put->folder, in.i.message_id, *in.i.mark ? in.i.mark : NULL,
+			s_r, e);
 	if (err)
 		return err;
 	in.i.result = s_r->key;
@@ -95,7 +98,8 @@ append_new(struct eas_request *r, const struct backend_put *put, const char *nam
 }
 
 enum err
-append_once(struct eas_request *r, const struct backend_put *put, const char *name, struct backend_stored *s_r, struct error *e)
+append_once(struct eas_request *r, const struct backend_put *put, const char *name, struct backend_stored *s_r,
+	struct error *e)
 {
 	const char *content;
 	enum err err = append_left(r, put->folder, name, s_r, &content, e);

@@ -1,6 +1,7 @@
 /* eas/arrival.h - when an answer was last seen to have arrived at the device: its sync key came back. Private to eas/.
  *
- * To the nearest ten minutes, and of all folders alike: it tells a bad line from a device that fails at an item (eas/sync_stuck.h).
+ * To the nearest ten minutes, and of all folders alike: it tells a bad line from a device that fails at an item
+ * (eas/sync_stuck.h).
  */
 #ifndef EAS_ARRIVAL_H
 #define EAS_ARRIVAL_H

@@ -1,4 +1,5 @@
-/* Bodies [MS-ASAIRS 2.2.2.9, 2.2.2.10, 2.2.2.12]: which of the kinds a phone gets, how much of it, and what it sends. */
+/* Bodies [MS-ASAIRS 2.2.2.9, 2.2.2.10, 2.2.2.12]: which of the kinds a phone gets, how much of it, and what it
+ * sends. */
 #include <string.h>
 
 #include "base/text.h"
@@ -58,7 +59,8 @@ plain_text(const struct body *b)
 {
 	const struct body_source *s = b->source;
 
-	/* Where the item was written as HTML its plain twin is often a stub ("your client cannot ..."), but it is what its writer chose. */
+	/* Where the item was written as HTML its plain twin is often a stub ("your client cannot ..."), but it is what
+	 * its writer chose. */
 	if (s->plain)
 		return s->plain;
 	return s->html ? html_to_text(b->a, s->html, strlen(s->html)) : "";
@@ -139,7 +141,8 @@ can_make(const struct body *b, const struct item_body_pref *p)
 	return p->type == PLAIN || p->type == HTML;
 }
 
-/* The order in which the preferences are tried: MIME where it may be, what the item is stored as, the rest as it came. */
+/* The order in which the preferences are tried: MIME where it may be, what the item is stored as, the rest as it
+ * came. */
 static unsigned
 order(const struct body *b, const struct item_body_pref **list)
 {

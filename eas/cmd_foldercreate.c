@@ -65,7 +65,8 @@ cmd_foldercreate(struct eas_request *r, const struct wbxml_node *root)
 	err = account_folder_make(r->account, r->arena, parent ? parent->key : NULL, name, class, &key, &e);
 	if (err == ERR_BUSY)
 		return EAS_BUSY;
-	/* EXISTS and unknown to us: an earlier try made it and its process died before the commit, or somebody else just did. */
+	/* EXISTS and unknown to us: an earlier try made it and its process died before the commit, or somebody else
+	 * just did. */
 	if (err == ERR_EXISTS && key && !hierarchy_by_key(&h, key))
 		err = ERR_OK;
 	if (err)

@@ -54,7 +54,8 @@ write_adds(struct wbxml_writer *w, const struct hierarchy *h, bool *written)
 			const struct state_folder *f = &h->folders[i];
 			const struct state_folder *parent = *f->parent ? hierarchy_by_key(h, f->parent) : NULL;
 
-			if (written[i] || !is_add(h, f) || (parent && is_add(h, parent) && !written[parent - h->folders]))
+			if (written[i] || !is_add(h, f)
+				|| (parent && is_add(h, parent) && !written[parent - h->folders]))
 				continue;
 			write_folder(w, h, f, FolderHierarchy_Add);
 			written[i] = progress = true;
@@ -117,7 +118,8 @@ cmd_foldersync(struct eas_request *r, const struct wbxml_node *root)
 	unsigned status, changes;
 	enum err err;
 
-	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_PING | EAS_WAIT_SYNC, EAS_WAKE_SUPERSEDED);
+	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_PING | EAS_WAIT_SYNC,
+		EAS_WAKE_SUPERSEDED);
 	err = hierarchy_refresh(r->server, r->account, &r->log, first ? 0 : LOOK_AGAIN, &changed, &e);
 	if (err == ERR_BUSY)
 		return EAS_BUSY;

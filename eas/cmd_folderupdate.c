@@ -11,8 +11,8 @@ is_default(const struct state_folder *f)
 	return f->type < TYPE_USER_MAIL;
 }
 
-/* Folders below a renamed one get other keys where the key holds the path; the backend tells at the next look, and a folder that is
- * gone and comes under another key would be synced anew. So they are given their new keys here. */
+/* Folders below a renamed one get other keys where the key holds the path; the backend tells at the next look, and a
+ * folder that is gone and comes under another key would be synced anew. So they are given their new keys here. */
 struct renaming {
 	struct eas_request *r;
 	struct hierarchy *h;
@@ -29,7 +29,8 @@ rename_below(struct state_txn *t, void *arg, struct error *e)
 	(void)e;
 	for (size_t i = 0; !err && i < in->h->n_folders; i++) {
 		struct state_folder f = in->h->folders[i];
-		bool below = !f.deleted && strncmp(f.key, in->old_key, n) == 0 && f.key[n] != '\0' && strncmp(f.parent, in->old_key, n) == 0;
+		bool below = !f.deleted && strncmp(f.key, in->old_key, n) == 0 && f.key[n] != '\0'
+			&& strncmp(f.parent, in->old_key, n) == 0;
 
 		if (!below)
 			continue;
@@ -65,7 +66,8 @@ cmd_folderupdate(struct eas_request *r, const struct wbxml_node *root)
 		return reply_status(r, ROOT, FolderHierarchy_Status, 4);
 	if (is_default(f))
 		return reply_status(r, ROOT, FolderHierarchy_Status, 2);
-	if (parent_id != 0 && (!parent || parent->class != f->class || parent == f || hierarchy_is_below(&h, parent, f->key)))
+	if (parent_id != 0
+		&& (!parent || parent->class != f->class || parent == f || hierarchy_is_below(&h, parent, f->key)))
 		return reply_status(r, ROOT, FolderHierarchy_Status, 5);
 	parent_key = parent ? parent->key : "";
 	if (strcmp(f->name, name) == 0 && strcmp(f->parent, parent_key) == 0)

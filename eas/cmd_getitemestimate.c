@@ -23,7 +23,8 @@ find_folder(struct state_txn *t, void *arg, struct error *e)
 
 /* The filter of the request counts where there is one, else the stored one. 0 or the Status. */
 static unsigned
-read_options(struct eas_request *r, const struct wbxml_node *node, const struct collection *col, struct item_options *o_r)
+read_options(struct eas_request *r, const struct wbxml_node *node, const struct collection *col,
+	struct item_options *o_r)
 {
 	const struct wbxml_node *options;
 	bool good;
@@ -51,7 +52,8 @@ count(struct eas_request *r, struct state_folder *f, const struct item_class *cl
 	struct error e = { 0 };
 	struct compose k = { .r = r, .folder = f, .class = class, .view = { .options = o }, .me = col->was.epoch,
 		.target = sync_filter_date(class->class, o->filter), .get_changes = true,
-		.fresh = col->now.base == 1 && col->now.n_done == 0, .window = UINT32_MAX, .dry = true, .added = &none, .touched = &none,
+		.fresh = col->now.base == 1 && col->now.n_done == 0, .window = UINT32_MAX, .dry = true, .added = &none,
+		.touched = &none,
 		.out = &nothing, .pos = col->base };
 	enum err err;
 

@@ -1,4 +1,5 @@
-/* ItemOperations [MS-ASCMD 2.2.1.10]: items and attachments on demand, inline or as a multipart answer; emptying a folder. */
+/* ItemOperations [MS-ASCMD 2.2.1.10]: items and attachments on demand, inline or as a multipart answer; emptying a
+ * folder. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +88,8 @@ static void
 parse_fetch(struct fetch *f)
 {
 	const struct wbxml_node *options = wbxml_child(f->node, ItemOperations_Options);
-	const char *store = wbxml_text(f->node, ItemOperations_Store), *range = wbxml_text(options, ItemOperations_Range);
+	const char *store = wbxml_text(f->node, ItemOperations_Store),
+		   *range = wbxml_text(options, ItemOperations_Range);
 
 	f->collection = wbxml_text(f->node, AirSync_CollectionId);
 	f->server_id = wbxml_text(f->node, AirSync_ServerId);
@@ -96,7 +98,8 @@ parse_fetch(struct fetch *f)
 	const struct wbxml_node *reference = wbxml_child(f->node, AirSyncBase_FileReference);
 	if (store && text_casecmp(store, "Mailbox") != 0)
 		f->status = STATUS_BAD_STORE; /* no document library here */
-	else if (!item_options_parse(options, &f->options) || (reference && wbxml_next(reference, AirSyncBase_FileReference)))
+	else if (!item_options_parse(options, &f->options)
+		|| (reference && wbxml_next(reference, AirSyncBase_FileReference)))
 		f->status = STATUS_PROTOCOL;
 	else if (!item_options_parts_ok(options, f->o->r->query.version))
 		f->status = STATUS_BODY_PART_TYPE;
@@ -116,7 +119,8 @@ find(struct fetch *f, struct error *e)
 	else
 		good = id_parse_item(f->server_id ? f->server_id : f->long_id, &folder, &item);
 	if (!good) {
-		f->status = f->reference ? STATUS_BAD_ATTACHMENT : f->server_id || f->long_id ? STATUS_NOT_FOUND : STATUS_PROTOCOL;
+		f->status = f->reference ? STATUS_BAD_ATTACHMENT
+			: f->server_id || f->long_id ? STATUS_NOT_FOUND : STATUS_PROTOCOL;
 		return ERR_OK;
 	}
 	return lookup_item(f->o->r, folder, item, &f->found, e);
@@ -158,7 +162,8 @@ write_item(void *ctx, const struct backend_item *item)
 	struct fetch *f = ctx;
 	struct eas_request *r = f->o->r;
 	const struct item_class *class = item_class((enum backend_class)f->found.folder.class);
-	struct item_view view = { .version = r->query.version, .options = &f->options, .address = f->o->id.address ? f->o->id.address : "",
+	struct item_view view = { .version = r->query.version, .options = &f->options,
+		.address = f->o->id.address ? f->o->id.address : "",
 		.name = f->o->id.name ? f->o->id.name : "", .log = &r->log, .parts = f->o->parts,
 		.quirks = quirks_of(r->query.device_type, r->user_agent, r->query.version) };
 	char id[ID_MAX];
@@ -167,7 +172,8 @@ write_item(void *ctx, const struct backend_item *item)
 	if (!class)
 		return ERR_NOTFOUND;
 	begin_answer(f, class->name);
-	enum err err = class->render(&view, r->arena, item, id_item(f->found.folder.id, f->found.item.id, id), RENDER_FETCH, f->o->w, &e);
+	enum err err = class->render(&view, r->arena, item, id_item(f->found.folder.id, f->found.item.id, id),
+		RENDER_FETCH, f->o->w, &e);
 	end_answer(f);
 	return err;
 }
@@ -179,7 +185,8 @@ put_data(struct fetch *f, struct slice bytes)
 	struct item_parts *parts = f->o->parts;
 
 	if (!parts) {
-		const char *text = text_base64(f->o->r->arena, bytes.ptr ? bytes.ptr : (const unsigned char *)"", bytes.len);
+		const char *text = text_base64(f->o->r->arena, bytes.ptr ? bytes.ptr : (const unsigned char *)"",
+			bytes.len);
 
 		if (!text)
 			return ERR_NOMEM;
@@ -224,10 +231,12 @@ write_attachment(void *ctx, const struct backend_item *item)
 	struct fetch *f = ctx;
 	AUTO(buf_finish) struct buf data = { 0 };
 	const struct item_class *class = item_class((enum backend_class)f->found.folder.class);
-	struct item_part p = { .part = f->part, .first = f->ranged ? f->first : 0, .last = f->ranged ? f->last : UINT64_MAX };
+	struct item_part p = { .part = f->part, .first = f->ranged ? f->first : 0,
+		.last = f->ranged ? f->last : UINT64_MAX };
 
 	buf_init(&data, 0);
-	enum err err = class && class->attachment ? class->attachment(f->o->r->arena, item->bytes, &p, &data) : ERR_NOTFOUND;
+	enum err err = class && class->attachment ? class->attachment(f->o->r->arena, item->bytes, &p, &data)
+		: ERR_NOTFOUND;
 	if (err == ERR_NOTFOUND) {
 		f->status = STATUS_BAD_ATTACHMENT;
 		return ERR_OK;
@@ -334,7 +343,8 @@ read_tree(struct state_txn *t, void *arg, struct error *e)
 
 /* Those below the folder, the deepest first; each is tried, for a server may remove some with their parent. */
 static enum err
-remove_below(struct operations *o, const struct tree *tree, const char *key, unsigned depth, unsigned *failed, struct error *e)
+remove_below(struct operations *o, const struct tree *tree, const char *key, unsigned depth, unsigned *failed,
+	struct error *e)
 {
 	for (size_t i = 0; i < tree->n && depth < 32; i++) {
 		const struct state_folder *f = &tree->list[i];
@@ -385,7 +395,8 @@ do_empty(struct operations *o, const struct wbxml_node *node)
 	else
 		err = lookup_folder(o->r, id, &folder, &e);
 	if (!err && status == STATUS_OK && (folder.class != BACKEND_MAIL || folder.readonly))
-		status = STATUS_DENIED; /* it is meant for the Trash [MS-ASCMD 2.2.3.58]; a calendar is not lost by one tap */
+		/* It is meant for the Trash [MS-ASCMD 2.2.3.58]; a calendar is not lost by one tap. */
+		status = STATUS_DENIED;
 	if (!err && status == STATUS_OK && !text_starts(folder.key, HIERARCHY_OWN)) {
 		err = empty_folder(o, folder.key, &failed, &e);
 		if (!err && subfolders)
@@ -427,7 +438,8 @@ put_u32(unsigned char *p, uint64_t v)
 		p[i] = (unsigned char)(v >> (8 * i));
 }
 
-/* MultiPartResponse [MS-ASCMD 2.2.1.10.1.1]: count, offset and length of each, then the parts; the WBXML is the first. */
+/* MultiPartResponse [MS-ASCMD 2.2.1.10.1.1]: count, offset and length of each, then the parts; the WBXML is the
+ * first. */
 static void
 write_multipart(struct eas_request *r, const struct buf *wbxml, const struct item_parts *parts)
 {

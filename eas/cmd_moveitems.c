@@ -63,7 +63,8 @@ own_collection(struct state_txn *t, struct move *m, int64_t folder, const struct
 static enum err
 write_target(struct state_txn *t, struct move *m)
 {
-	struct mirror_change c = { .op = MIRROR_CREATED, .key = m->stored.key, .version = m->stored.version, .date = m->row.date,
+	struct mirror_change c = { .op = MIRROR_CREATED, .key = m->stored.key, .version = m->stored.version,
+		.date = m->row.date,
 		.cut_date = INT64_MIN };
 	const struct state_collection *own;
 	enum err err = own_collection(t, m, m->to.id, &own);
@@ -171,7 +172,8 @@ begin_intent(struct move *m, struct error *e)
 {
 	struct eas_request *r = m->r;
 	struct message message = { .a = r->arena };
-	struct backend_fetch what = { .folder = m->from.key, .keys = &m->row.key, .n = 1, .want = WANT_BYTES, .bytes_max = HEAD_MAX };
+	struct backend_fetch what = { .folder = m->from.key, .keys = &m->row.key, .n = 1, .want = WANT_BYTES,
+		.bytes_max = HEAD_MAX };
 	const char *mark = "";
 	enum err err;
 
@@ -186,7 +188,8 @@ begin_intent(struct move *m, struct error *e)
 	if (err)
 		return err;
 	m->intent = (struct state_intent){ .device = r->device.id, .kind = "move", .hash = m->intent.hash, .client = "",
-		.message_id = message.id ? message.id : "", .mark = mark, .result = "", .step = INTENT_BEGUN, .created = eas_now() };
+		.message_id = message.id ? message.id : "", .mark = mark, .result = "", .step = INTENT_BEGUN,
+		.created = eas_now() };
 	return state_run(r->server->state, STATE_WRITE, save_intent, m, e);
 }
 
@@ -200,7 +203,8 @@ find_moved(struct move *m, struct error *e)
 
 	if (!i->id || !*i->message_id)
 		return ERR_NOTFOUND;
-	return account_find(m->r->account, m->r->arena, m->to.key, i->message_id, *i->mark ? i->mark : NULL, &m->stored, e);
+	return account_find(m->r->account, m->r->arena, m->to.key, i->message_id, *i->mark ? i->mark : NULL, &m->stored,
+		e);
 }
 
 /* Without one: the row that came with the next look, has the mail's date (a move keeps it), and was made by nobody. */
@@ -209,7 +213,8 @@ seek(struct state_txn *t, void *arg, struct error *e)
 {
 	struct move *m = arg;
 	struct state_items rows;
-	enum err err = state_items_between(t, m->r->arena, m->to.id, m->row.date, 0, m->row.date, INT64_MAX, 1000, &rows);
+	enum err err = state_items_between(t, m->r->arena, m->to.id, m->row.date, 0, m->row.date, INT64_MAX, 1000,
+		&rows);
 
 	(void)e;
 	for (size_t i = 0; !err && i < rows.n; i++) {
@@ -310,7 +315,8 @@ status_of(struct move *m, enum err err, const struct error *e)
 	case ERR_NOTFOUND:
 		return moved_before(m);
 	default:
-		log_warn(&m->r->log, "a move from %s to %s failed: %s", m->from.key, m->to.key, e->text[0] ? e->text : err_name(err));
+		log_warn(&m->r->log, "a move from %s to %s failed: %s", m->from.key, m->to.key,
+			e->text[0] ? e->text : err_name(err));
 		return err_is_temporary(err) ? LOCKED : FAILED;
 	}
 }
@@ -325,7 +331,8 @@ move_held(struct move *m, unsigned *status_r)
 		*status_r = status_of(m, err, &e);
 		return ERR_OK;
 	}
-	*status_r = !m->from_found || !m->row_found ? SOURCE_INVALID : !m->to_found || !mirror_is_backed(&m->to) ? TARGET_INVALID
+	*status_r = !m->from_found || !m->row_found ? SOURCE_INVALID
+		: !m->to_found || !mirror_is_backed(&m->to) ? TARGET_INVALID
 		: m->from_id == m->to_id ? SAME_FOLDER : 0;
 	if (*status_r)
 		return ERR_OK;

@@ -142,7 +142,8 @@ store(struct eas_request *r, const struct ping *p)
 	buf_printf(&text, "%" PRId64, p->seconds);
 	for (size_t i = 0; i < p->n; i++)
 		buf_printf(&text, " %" PRId64, p->ids[i]);
-	if (!state_run(r->server->state, STATE_READ, load, &in, &e) && buf_str(&text) && strcmp(in.text, buf_str(&text)) == 0)
+	if (!state_run(r->server->state, STATE_READ, load, &in, &e) && buf_str(&text)
+		&& strcmp(in.text, buf_str(&text)) == 0)
 		return; /* mostly it is the same */
 	in.text = buf_str(&text);
 	if (!in.text || state_run(r->server->state, STATE_WRITE, save, &in, &e))
@@ -169,7 +170,8 @@ find(struct state_txn *t, void *arg, struct error *e)
 	in->unknown = false;
 	for (size_t i = 0; i < in->p->n; i++) {
 		struct state_folder f;
-		enum err err = in->p->ids[i] ? state_folder(t, in->r->arena, in->r->device.user, in->p->ids[i], &f) : ERR_NOTFOUND;
+		enum err err = in->p->ids[i] ? state_folder(t, in->r->arena, in->r->device.user, in->p->ids[i], &f)
+			: ERR_NOTFOUND;
 
 		if (err == ERR_NOTFOUND) {
 			in->unknown = true;
@@ -185,7 +187,8 @@ find(struct state_txn *t, void *arg, struct error *e)
 
 /* Writes Status 2 with the folders that have something; 0 folders: nothing is written. */
 static enum err
-changed(struct eas_request *r, const struct eas_park_folder *folders, size_t n, bool adds_only, size_t *n_r, struct error *e)
+changed(struct eas_request *r, const struct eas_park_folder *folders, size_t n, bool adds_only, size_t *n_r,
+	struct error *e)
 {
 	struct wbxml_writer w;
 	enum err err = ERR_OK;
@@ -232,7 +235,8 @@ cmd_ping(struct eas_request *r, const struct wbxml_node *root)
 	size_t n;
 	enum err err;
 
-	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_PING | EAS_WAIT_SYNC, EAS_WAKE_SUPERSEDED);
+	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_PING | EAS_WAIT_SYNC,
+		EAS_WAKE_SUPERSEDED);
 	if (root && !read_tree(r, root, &p))
 		return answer(r, 4, 0, 0);
 	err = complete(r, &p, &e);
@@ -240,8 +244,8 @@ cmd_ping(struct eas_request *r, const struct wbxml_node *root)
 		return answer(r, 3, 0, 0);
 	status = err ? 8 : check(r, &p);
 	if (status == 5)
-		return answer(r, 5, Ping_HeartbeatInterval, p.seconds < (int64_t)config->heartbeat_min ? (int64_t)config->heartbeat_min
-			: (int64_t)config->heartbeat_max);
+		return answer(r, 5, Ping_HeartbeatInterval,
+			(int64_t)(p.seconds < (int64_t)config->heartbeat_min ? config->heartbeat_min : config->heartbeat_max));
 	if (status == 6)
 		return answer(r, 6, Ping_MaxFolders, (int64_t)config->ping_folders_max);
 	in.folders = arena_array(r->arena, p.n + 1, sizeof *in.folders);

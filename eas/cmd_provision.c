@@ -93,11 +93,13 @@ static struct answer
 offer(struct eas_request *r)
 {
 	struct state_device *d = &r->device;
-	bool new = d->policy_temporary == 0 || d->policy_final_used || strcmp(d->policy_hash, r->server->config->policy_hash) != 0;
+	bool new = d->policy_temporary == 0 || d->policy_final_used
+		|| strcmp(d->policy_hash, r->server->config->policy_hash) != 0;
 
 	if (new)
 		d->policy_temporary = new_key(d->policy_final);
-	return (struct answer){ .status = 1, .policy_status = 1, .key = d->policy_temporary, .data = true, .changed = new };
+	return (struct answer){ .status = 1, .policy_status = 1, .key = d->policy_temporary, .data = true,
+		.changed = new };
 }
 
 /* Phase 2: the phone says what it made of it. A repeat of the acknowledgement gets the same final key. */
@@ -185,7 +187,8 @@ cmd_provision(struct eas_request *r, const struct wbxml_node *root)
 	struct answer a;
 	enum err err;
 
-	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_PING | EAS_WAIT_SYNC, EAS_WAKE_SUPERSEDED);
+	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_PING | EAS_WAIT_SYNC,
+		EAS_WAKE_SUPERSEDED);
 	err = device_info_store(r, wbxml_child(info, Settings_Set), &e);
 	if (err)
 		return fail(r, err, &e);

@@ -39,7 +39,8 @@ write_oof(struct wbxml_writer *w, const struct wbxml_node *oof)
 	bool get = wbxml_has(oof, Settings_Get);
 
 	wbxml_start(w, Settings_Oof);
-	wbxml_put_int(w, Settings_Status, !get && !set ? 2 : get || wbxml_int(set, Settings_OofState, -1, -1) == 0 ? 1 : 5);
+	wbxml_put_int(w, Settings_Status, !get && !set ? 2
+		: get || wbxml_int(set, Settings_OofState, -1, -1) == 0 ? 1 : 5);
 	if (get) {
 		wbxml_start(w, Settings_Get);
 		wbxml_put_int(w, Settings_OofState, 0);
@@ -58,7 +59,8 @@ write_status_only(struct wbxml_writer *w, unsigned tag, unsigned status)
 
 /* What is asked of a property, each by Get or Set; one that names neither is malformed: 2 [MS-ASCMD 2.2.3.177.15]. */
 static void
-write_property(struct eas_request *r, struct wbxml_writer *w, const struct wbxml_node *n, const struct backend_identity *id)
+write_property(struct eas_request *r, struct wbxml_writer *w, const struct wbxml_node *n,
+	const struct backend_identity *id)
 {
 	bool get = wbxml_has(n, Settings_Get), set = wbxml_has(n, Settings_Set);
 
@@ -106,7 +108,8 @@ cmd_settings(struct eas_request *r, const struct wbxml_node *root)
 	if (!err && info)
 		err = device_info_store(r, wbxml_child(info, Settings_Set), &e);
 	if (err)
-		return reply_status(r, Settings_Settings, Settings_Status, err_is_temporary(err) ? 4 : reply_status_of(r, err, &e));
+		return reply_status(r, Settings_Settings, Settings_Status,
+			err_is_temporary(err) ? 4 : reply_status_of(r, err, &e));
 	reply_wbxml(r, &w);
 	wbxml_start(&w, Settings_Settings);
 	wbxml_put_int(&w, Settings_Status, 1);

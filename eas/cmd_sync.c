@@ -14,8 +14,8 @@ status_only(struct eas_request *r, unsigned status)
 	return reply_status(r, ROOT, AirSync_Status, status);
 }
 
-/* The commands first. The phone sends all of it once more with another wait (R4462), as there are no Collections beside Limit (R4562): what
- * was done is found then, as after any answer that got lost. */
+/* The commands first. The phone sends all of it once more with another wait (R4462), as there are no Collections beside
+ * Limit (R4562): what was done is found then, as after any answer that got lost. */
 static enum eas_outcome
 out_of_range(struct eas_request *r, const struct sync_request *q)
 {
@@ -64,7 +64,8 @@ run_all(struct eas_request *r, const struct sync_request *q, struct sync_result 
 		q->list[i].bytes = bytes < ANSWER_BYTES ? ANSWER_BYTES - bytes : 1;
 		enum err err = sync_collection_run(r, &q->list[i], sync_window(r, q, i, used), &list[i]);
 
-		/* An answer was given that must go out: by another run it would count as lost, and push out those that the phone may have. */
+		/* An answer was given that must go out: by another run it would count as lost, and push out those that
+		 * the phone may have. */
 		if (err == ERR_BUSY && given) {
 			sync_collection_later(&q->list[i], &list[i]);
 			err = ERR_OK;
@@ -107,7 +108,8 @@ static bool
 may_wait(const struct sync_request *q, const struct sync_result *list)
 {
 	for (size_t i = 0; i < q->n; i++) {
-		if (list[i].status != 1 || list[i].new_key || list[i].n || list[i].more || list[i].no_room || has_fetch(&q->list[i]))
+		if (list[i].status != 1 || list[i].new_key || list[i].n || list[i].more || list[i].no_room
+			|| has_fetch(&q->list[i]))
 			return false;
 	}
 	return true;
@@ -150,7 +152,8 @@ store_request(struct eas_request *r, const struct sync_request *q, const struct 
 	for (size_t i = 0; keys && i < q->n; i++)
 		keys[i] = list[i].status == 1 ? list[i].key : NULL;
 	in.text = keys ? sync_request_text(r->arena, q, keys) : NULL;
-	if (in.text && !state_run(r->server->state, STATE_READ, load_stored, &in, &e) && strcmp(in.before, in.text) == 0)
+	if (in.text && !state_run(r->server->state, STATE_READ, load_stored, &in, &e)
+		&& strcmp(in.before, in.text) == 0)
 		return;
 	if (!in.text || state_run(r->server->state, STATE_WRITE, store, &in, &e))
 		log_warn(&r->log, "the request was not stored; an empty one will be answered with Status 13");
@@ -219,7 +222,8 @@ sync_answer(struct eas_request *r, const struct sync_request *q, bool park)
 	}
 	err = answer(r, q, list, begun);
 	if (err || !buf_ok(&r->reply.body)) {
-		log_error(&r->log, "the answer is larger than [eas] response_size; the phone is asked to try again, and gets less");
+		log_error(&r->log,
+			"the answer is larger than [eas] response_size; the phone is asked to try again, and gets less");
 		return status_only(r, 16);
 	}
 	return EAS_DONE;

@@ -58,18 +58,19 @@ enum eas_outcome sync_resume(struct eas_request *r, const struct eas_park *p, en
 void reply_wbxml(struct eas_request *r, struct wbxml_writer *w);
 /* Ends the request with this HTTP status and an empty body. */
 enum eas_outcome reply_http(struct eas_request *r, unsigned status);
-/* <ROOT><Status>n</Status></ROOT> where the version has in-band statuses for it (14.0 and later), else the HTTP status that
- * stands for the common status (101-180) up to 12.1. status_tag is the command page's Status. */
+/* <ROOT><Status>n</Status></ROOT> where the version has in-band statuses for it (14.0 and later), else the HTTP status
+ * that stands for the common status (101-180) up to 12.1. status_tag is the command page's Status. */
 enum eas_outcome reply_status(struct eas_request *r, unsigned root_tag, unsigned status_tag, unsigned status);
-/* Lets the answer begin early, for clients that need it. From here on an empty answer has to be a document where reply_has_begun(). */
+/* Lets the answer begin early, for clients that need it. From here on an empty answer has to be a document where
+ * reply_has_begun(). */
 void reply_may_begin(struct eas_request *r);
 bool reply_has_begun(struct eas_request *r);
 void reply_header(struct eas_request *r, const char *name, const char *value);
-/* Headers with the versions and commands that this device is offered, as OPTIONS has them (eas/cmd_options.c); resync: and X-MS-RP, by which
- * a phone that has been set up before learns of another version [MS-ASHTTP 3.2.5.1]. */
+/* Headers with the versions and commands that this device is offered, as OPTIONS has them (eas/cmd_options.c); resync:
+ * and X-MS-RP, by which a phone that has been set up before learns of another version [MS-ASHTTP 3.2.5.1]. */
 void reply_offer(struct eas_request *r, bool resync);
-/* A common status (101..) for what a store or backend error means to the whole request: UNAVAILABLE 111, INTERNAL 110, ...; BUSY must not
- * come here. Logs e once. */
+/* A common status (101..) for what a store or backend error means to the whole request: UNAVAILABLE 111, INTERNAL 110,
+ * ...; BUSY must not come here. Logs e once. */
 unsigned reply_status_of(struct eas_request *r, enum err err, const struct error *e);
 
 /* ---- ids (eas/id.c) ---- */

@@ -43,7 +43,8 @@ has(const struct round *in, const struct state_item *row)
 
 	if (idset_has(&p->holes, row->id) || idset_has(in->unconfirmed, row->id))
 		return false;
-	return is_exempt(in->c, row) || ((row->created_by == in->c->me || row->created_seq <= p->a) && inside(row, p->cut_date, p->cut_id));
+	return is_exempt(in->c, row)
+		|| ((row->created_by == in->c->me || row->created_seq <= p->a) && inside(row, p->cut_date, p->cut_id));
 }
 
 /* The new cut-off is (target, 0): within one day, too, the old one may lie above it. */
@@ -64,8 +65,8 @@ read_changed(struct round *in, struct state_txn *t)
 
 	if (in->extra_ids->n)
 		err = state_items_by_id(t, a, c->folder->id, in->extra_ids->v, in->extra_ids->n, &in->extra);
-	/* In a large folder that it has nothing of, all would be passed, row by row. (It may have what it moved here itself, and that
-	 * is looked at as long as there are few.) */
+	/* In a large folder that it has nothing of, all would be passed, row by row. (It may have what it moved here
+	 * itself, and that is looked at as long as there are few.) */
 	bool skip = c->fresh && c->pos.a == 0 && in->seq - c->pos.c > SKIP;
 
 	if (!err && in->seq > c->pos.c && !skip)
@@ -110,8 +111,8 @@ read_round(struct state_txn *t, void *arg, struct error *e)
 	in->all_changed = in->all_created = in->all_wider = false;
 	in->seq = f.seq;
 	if (narrow) {
-		err = state_items_between(t, c->r->arena, c->folder->id, c->pos.cut_date, c->pos.cut_id, c->target, 0, in->limit,
-			&in->narrower);
+		err = state_items_between(t, c->r->arena, c->folder->id, c->pos.cut_date, c->pos.cut_id, c->target, 0,
+			in->limit, &in->narrower);
 		in->all_narrower = in->narrower.n < in->limit;
 		edge_date = c->target;
 		edge_id = 0;
@@ -198,7 +199,8 @@ plan_changed(struct round *in, struct page *page, int64_t edge_date, int64_t edg
 	/* Those that are to be told again come first and do not move c; a row among the changed is looked at there. */
 	for (size_t i = 0; i < in->extra.n; i++) {
 		const struct state_item *row = &in->extra.list[i];
-		bool wanted = idset_has(&c->pos.again, row->id) || (idset_has(in->unconfirmed, row->id) && !idset_has(&c->told, row->id));
+		bool wanted = idset_has(&c->pos.again, row->id)
+			|| (idset_has(in->unconfirmed, row->id) && !idset_has(&c->told, row->id));
 
 		if (wanted && !(row->seq > c->pos.c && row_in(&in->changed, row->id)))
 			plan_change(in, page, row, PAGE_AGAIN, edge_date, edge_id);
@@ -279,8 +281,8 @@ tidy_sets(struct compose *c, const struct round *in)
 static bool
 nothing_to_do(const struct compose *c, const struct round *in)
 {
-	return c->folder->seq == c->pos.c && c->folder->seq == c->pos.a && c->target == c->pos.cut_date && c->pos.cut_id == 0
-		&& in->extra_ids->n == 0;
+	return c->folder->seq == c->pos.c && c->folder->seq == c->pos.a && c->target == c->pos.cut_date
+		&& c->pos.cut_id == 0 && in->extra_ids->n == 0;
 }
 
 static enum err
@@ -292,7 +294,8 @@ send_forced(struct compose *c, struct page *page, struct error *e)
 	for (size_t i = 0; !err && i < c->n_forced; i++) {
 		err = page_read_row(c, c->forced[i].item, &rows, e);
 		if (!err && rows.n && !rows.list[0].deleted)
-			page_add(page, c->forced[i].kind, &rows.list[0], PAGE_FORCED | (c->forced[i].kind == COMPOSE_ADD ? PAGE_HOLE : 0));
+			page_add(page, c->forced[i].kind, &rows.list[0],
+				PAGE_FORCED | (c->forced[i].kind == COMPOSE_ADD ? PAGE_HOLE : 0));
 	}
 	if (!err)
 		err = page_flush(page, e);
@@ -347,7 +350,8 @@ begin_round(struct compose *c, struct round *in, struct position *start, struct 
 static bool
 at_the_end(const struct compose *c, const struct round *in)
 {
-	return in->all_narrower && in->all_changed && in->all_created && in->all_wider && c->pos.c == in->seq && c->pos.a == in->seq;
+	return in->all_narrower && in->all_changed && in->all_created && in->all_wider && c->pos.c == in->seq
+		&& c->pos.a == in->seq;
 }
 
 enum err

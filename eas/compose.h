@@ -1,7 +1,7 @@
 /* eas/compose.h - what a device is told of a collection: the Commands of one answer. Private to eas/.
  *
- * Works on a position, in rounds: read rows that come next in one snapshot, fetch what they need from the backend, write them, move
- * the position behind them. Every position in between is one that a key may stand for.
+ * Works on a position, in rounds: read rows that come next in one snapshot, fetch what they need from the backend,
+ * write them, move the position behind them. Every position in between is one that a key may stand for.
  */
 #ifndef EAS_COMPOSE_H
 #define EAS_COMPOSE_H
@@ -55,8 +55,8 @@ struct compose {
 	bool backend_failed;        /* for a moment: the page ends before what could not be fetched */
 };
 
-/* OK also where backend_failed. BUSY: nothing was done. UNAVAILABLE: the store. CONFLICT: the mirror went on while the cut-off went up:
- * begin again. */
+/* OK also where backend_failed. BUSY: nothing was done. UNAVAILABLE: the store. CONFLICT: the mirror went on while the
+ * cut-off went up: begin again. */
 enum err compose(struct compose *c, struct error *e) NODISCARD;
 
 /* Asks who the user is, once. BUSY; other failures leave it unknown. */

@@ -52,11 +52,13 @@ forwardees(struct request *q, const struct wbxml_node *root)
 	for (const struct wbxml_node *f = list->child; f; f = f->next)
 		n++;
 	struct mime_addresses to = { .list = arena_array(q->r->arena, n, sizeof *to.list) };
-	struct mime_node *node = text ? mime_node(q->r->arena, MIME_NODE_TEXT, html ? "text/html" : "text/plain", slice_str(html ? html : text))
+	struct mime_node *node = text
+		? mime_node(q->r->arena, MIME_NODE_TEXT, html ? "text/html" : "text/plain", slice_str(html ? html : text))
 				      : NULL;
 	if (!to.list || !node)
 		return SEND_ERROR;
-	for (const struct wbxml_node *f = wbxml_child(list, ComposeMail_Forwardee); f; f = wbxml_next(f, ComposeMail_Forwardee)) {
+	for (const struct wbxml_node *f = wbxml_child(list, ComposeMail_Forwardee); f;
+		f = wbxml_next(f, ComposeMail_Forwardee)) {
 		const char *address = or_empty(wbxml_text(f, ComposeMail_Email));
 
 		if (!mime_address_ok(address))
@@ -68,19 +70,22 @@ forwardees(struct request *q, const struct wbxml_node *root)
 	buf_init(&header, 0);
 	mime_put_addresses(&header, "To", &to);
 	mime_write(q->r->arena, buf_slice(&header), node, "forward", &out);
-	q->send.mime = slice(buf_ok(&out) && buf_ok(&header) ? arena_memdup(q->r->arena, out.data, out.len) : NULL, out.len);
+	q->send.mime = slice(buf_ok(&out) && buf_ok(&header) ? arena_memdup(q->r->arena, out.data, out.len) : NULL,
+		out.len);
 	return q->send.mime.ptr ? SEND_OK : SEND_ERROR;
 }
 
 static unsigned
 read_wbxml(struct request *q, const struct wbxml_node *root)
 {
-	const struct wbxml_node *source = wbxml_child(root, ComposeMail_Source), *mime = wbxml_child(root, ComposeMail_Mime);
+	const struct wbxml_node *source = wbxml_child(root, ComposeMail_Source),
+				*mime = wbxml_child(root, ComposeMail_Mime);
 	const char *account = wbxml_text(root, ComposeMail_AccountId);
 
 	q->people = q->how == MAIL_FORWARD && q->r->query.version >= 160 && wbxml_has(root, ComposeMail_Forwardees);
 	q->send.client_id = or_empty(wbxml_text(root, ComposeMail_ClientId));
-	q->send.save = q->people || wbxml_has(root, ComposeMail_SaveInSentItems); /* there it cannot be asked for (MS-ASCMD_R7176) */
+	/* By people it cannot be asked for (MS-ASCMD_R7176). */
+	q->send.save = q->people || wbxml_has(root, ComposeMail_SaveInSentItems);
 	q->replace = wbxml_has(root, ComposeMail_ReplaceMime);
 	q->folder_id = or_empty(wbxml_text(source, ComposeMail_FolderId));
 	q->item_id = or_empty(wbxml_text(source, ComposeMail_ItemId));
@@ -177,7 +182,8 @@ read_event(struct request *q, struct slice bytes, struct cal_forwarded *f, enum 
 }
 
 static unsigned
-open_event(struct request *q, struct slice bytes, struct compose_source *source, struct mime **original_r, enum err *err_r, struct error *e)
+open_event(struct request *q, struct slice bytes, struct compose_source *source, struct mime **original_r,
+	enum err *err_r, struct error *e)
 {
 	struct cal_forwarded f;
 	unsigned status = read_event(q, bytes, &f, err_r, e);
@@ -194,7 +200,8 @@ open_event(struct request *q, struct slice bytes, struct compose_source *source,
 
 /* An invitation to a series may be forwarded for one instance; for another mail InstanceId says nothing. */
 static unsigned
-open_mail(struct request *q, struct slice bytes, struct compose_source *source, struct mime **original_r, enum err *err_r, struct error *e)
+open_mail(struct request *q, struct slice bytes, struct compose_source *source, struct mime **original_r,
+	enum err *err_r, struct error *e)
 {
 	struct cal_forwarded f;
 
@@ -246,7 +253,8 @@ compose(struct send_mail *s, const struct mime *phone, struct mime_node **node_r
 	}
 	if (*err_r)
 		return SEND_OK;
-	unsigned status = mail ? open_mail(q, bytes, &source, &original, err_r, e) : open_event(q, bytes, &source, &original, err_r, e);
+	unsigned status = mail ? open_mail(q, bytes, &source, &original, err_r, e)
+		: open_event(q, bytes, &source, &original, err_r, e);
 	if (status || *err_r)
 		return status;
 	if (mail && q->how == MAIL_REPLY)

@@ -75,7 +75,8 @@ merge_plain(struct merge *m)
 	struct head heads[5];
 	size_t n = read_head(m, heads);
 	const char *mine = m->plain ? m->plain : m->html ? html_to_text(m->a, m->html, strlen(m->html)) : "";
-	const char *old = m->old_plain ? m->old_plain : m->old_html ? html_to_text(m->a, m->old_html, strlen(m->old_html)) : "";
+	const char *old = m->old_plain ? m->old_plain
+		: m->old_html ? html_to_text(m->a, m->old_html, strlen(m->old_html)) : "";
 
 	buf_init(&out, (size_t)MIME_TEXT * 4);
 	if (!mine || !old)
@@ -164,7 +165,8 @@ merge_html(struct merge *m)
 	buf_add_str(&out, "\r\n<br>\r\n");
 	add_heads(m, &out);
 	if (m->how == MAIL_REPLY)
-		buf_add_str(&out, "<blockquote style=\"margin:0 0 0 .8ex;border-left:1px solid #ccc;padding-left:1ex\">");
+		buf_add_str(&out,
+			"<blockquote style=\"margin:0 0 0 .8ex;border-left:1px solid #ccc;padding-left:1ex\">");
 	add_page(&out, old);
 	if (m->how == MAIL_REPLY)
 		buf_add_str(&out, "</blockquote>");
@@ -305,7 +307,8 @@ attach_whole(struct merge *m)
 	struct mime_node *old = mime_node(m->a, MIME_NODE_FILE, "message/rfc822", m->original->root->raw);
 
 	if (old)
-		old->name = arena_printf(m->a, "%.100s.eml", subject && *subject && text_is_utf8(subject, strlen(subject)) ? subject : "message");
+		old->name = arena_printf(m->a, "%.100s.eml",
+			subject && *subject && text_is_utf8(subject, strlen(subject)) ? subject : "message");
 	add(m, n, old);
 	return m->ok ? n : NULL;
 }

@@ -97,7 +97,8 @@ page_read_row(struct compose *c, int64_t id, struct state_items *rows_r, struct 
 
 /* ---- fetching and rendering ---- */
 
-/* All of it, or what can change alone? An edit that was refused is put back in full; of a draft (16.x) everything can change. */
+/* All of it, or what can change alone? An edit that was refused is put back in full; of a draft (16.x) everything can
+ * change. */
 static bool
 is_whole(const struct page *p, const struct planned *x)
 {
@@ -127,7 +128,8 @@ struct batch {
 static void
 tell_why(struct planned *x, struct arena *a, enum err err, const char *detail)
 {
-	const char *why = err == ERR_LIMIT ? "too large, or over a limit of cpush" : err == ERR_DENIED ? "the server does not give it"
+	const char *why = err == ERR_LIMIT ? "too large, or over a limit of cpush"
+		: err == ERR_DENIED ? "the server does not give it"
 		: "it cannot be translated";
 
 	x->why = *detail ? arena_printf(a, "%s: %s", why, detail) : why;
@@ -156,7 +158,8 @@ render(struct page *p, struct planned *x, const struct backend_item *item)
 		if (err == ERR_NOMEM)
 			err = ERR_LIMIT; /* larger than one request may be: it is the item's fault */
 		tell_why(x, c->r->arena, err, e.text);
-		log_warn(&c->r->log, "item %s (%s) is left out: %s", id, x->row.key, e.text[0] ? e.text : err_name(err));
+		log_warn(&c->r->log, "item %s (%s) is left out: %s", id, x->row.key,
+			e.text[0] ? e.text : err_name(err));
 		return err;
 	}
 	wbxml_end(&w);

@@ -1,4 +1,5 @@
-/* eas/compose_page.h - rows that shall be sent, fetched and rendered together, and the position moved behind each. Private to compose. */
+/* eas/compose_page.h - rows that shall be sent, fetched and rendered together, and the position moved behind each.
+ * Private to compose. */
 #ifndef EAS_COMPOSE_PAGE_H
 #define EAS_COMPOSE_PAGE_H
 
@@ -45,7 +46,8 @@ void page_pass(struct page *p, const struct state_item *row, unsigned after);
 void page_step(struct page *p, enum page_after what, int64_t to, int64_t id);
 /* How many more the window takes. */
 size_t page_room(const struct page *p);
-/* Fetches, renders and writes what was planned, until the window or the bytes are full; the plan is empty afterwards. */
+/* Fetches, renders and writes what was planned, until the window or the bytes are full; the plan is empty
+ * afterwards. */
 enum err page_flush(struct page *p, struct error *e) NODISCARD;
 enum err page_read_row(struct compose *c, int64_t id, struct state_items *rows_r, struct error *e) NODISCARD;
 

@@ -1,5 +1,5 @@
-/* Drafts [MS-ASEMAIL 2.2.2.69, MS-ASAIRS 2.2.2.2, 2.2.2.21]: what the phone says of a mail becomes a message. What it does not name
- * stays as it is stored: other fields of the header, the text, attachments. */
+/* Drafts [MS-ASEMAIL 2.2.2.69, MS-ASAIRS 2.2.2.2, 2.2.2.21]: what the phone says of a mail becomes a message. What it
+ * does not name stays as it is stored: other fields of the header, the text, attachments. */
 #include <string.h>
 
 #include "base/text.h"
@@ -56,7 +56,8 @@ put_importance(struct draft *d, struct buf *out)
 static void
 put_from(struct draft *d, struct buf *out)
 {
-	struct mime_address me = { .name = d->view->name ? d->view->name : "", .address = d->view->address ? d->view->address : "" };
+	struct mime_address me = { .name = d->view->name ? d->view->name : "",
+		.address = d->view->address ? d->view->address : "" };
 	struct mime_addresses l = { &me, 1 };
 
 	if (*me.address)
@@ -68,7 +69,8 @@ put_message_id(struct draft *d, struct buf *out)
 {
 	const char *at = d->view->address ? strrchr(d->view->address, '@') : NULL;
 
-	buf_printf(out, "Message-ID: <%s@%s>\r\n", d->edit->uid ? d->edit->uid : "draft", at && at[1] ? at + 1 : "localhost");
+	buf_printf(out, "Message-ID: <%s@%s>\r\n", d->edit->uid ? d->edit->uid : "draft",
+		at && at[1] ? at + 1 : "localhost");
 }
 
 /* Fields that the edit says anew go; what is missing is put. */
@@ -78,8 +80,9 @@ write_header(struct draft *d, struct buf *out)
 	static const struct {
 		unsigned tag;
 		const char *name, *also;
-	} fields[] = { { Email_To, "To", NULL }, { Email_Cc, "Cc", NULL }, { Email2_Bcc, "Bcc", NULL }, { Email_ReplyTo, "Reply-To", NULL },
-		{ Email_Subject, "Subject", NULL }, { Email_Importance, "Importance", "X-Priority" } };
+	} fields[] = { { Email_To, "To", NULL }, { Email_Cc, "Cc", NULL }, { Email2_Bcc, "Bcc", NULL },
+		{ Email_ReplyTo, "Reply-To", NULL }, { Email_Subject, "Subject", NULL },
+		{ Email_Importance, "Importance", "X-Priority" } };
 	const char *without[2 * ARRAY_LEN(fields) + 2];
 	const struct mime *base = d->sent ? d->sent : d->stored;
 	struct slice header = base ? base->root->header : (struct slice){ 0 };
@@ -98,8 +101,8 @@ write_header(struct draft *d, struct buf *out)
 	without[n] = NULL;
 	if (!mime_field(d->a, header, "From"))
 		put_from(d, out);
-	if (!put_addresses(d, out, Email_To, "To") || !put_addresses(d, out, Email_Cc, "Cc") || !put_addresses(d, out, Email2_Bcc, "Bcc")
-		|| !put_addresses(d, out, Email_ReplyTo, "Reply-To"))
+	if (!put_addresses(d, out, Email_To, "To") || !put_addresses(d, out, Email_Cc, "Cc")
+		|| !put_addresses(d, out, Email2_Bcc, "Bcc") || !put_addresses(d, out, Email_ReplyTo, "Reply-To"))
 		return false;
 	if (subject)
 		mime_put_text(out, "Subject", subject);
@@ -120,7 +123,8 @@ is_deleted(void *ctx, const struct mime_part *p)
 {
 	const struct draft *d = ctx;
 
-	for (const struct wbxml_node *n = wbxml_child(d->attachments, AirSyncBase_Delete); n; n = wbxml_next(n, AirSyncBase_Delete)) {
+	for (const struct wbxml_node *n = wbxml_child(d->attachments, AirSyncBase_Delete); n;
+		n = wbxml_next(n, AirSyncBase_Delete)) {
 		const char *reference = wbxml_text(n, AirSyncBase_FileReference);
 		const char *part = reference ? strrchr(reference, ':') : NULL;
 
@@ -144,7 +148,8 @@ static void
 add_inline(struct draft *d, struct mime_node *child)
 {
 	if (d->body && !(d->body->kind == MIME_NODE_MULTIPART && strcmp(d->body->type, "multipart/related") == 0)) {
-		struct mime_node *related = mime_node(d->a, MIME_NODE_MULTIPART, "multipart/related", (struct slice){ 0 });
+		struct mime_node *related = mime_node(d->a, MIME_NODE_MULTIPART, "multipart/related",
+			(struct slice){ 0 });
 
 		add_to(d, related, d->body);
 		d->body = related;
@@ -181,7 +186,8 @@ add_new(struct draft *d, bool inside)
 
 		if (is_inline(n) != inside)
 			continue;
-		struct mime_node *file = type ? mime_node(d->a, MIME_NODE_FILE, type, content ? content->data : (struct slice){ 0 }) : NULL;
+		struct mime_node *file = type
+			? mime_node(d->a, MIME_NODE_FILE, type, content ? content->data : (struct slice){ 0 }) : NULL;
 		if (!file) {
 			d->ok = false;
 			return;
@@ -239,7 +245,8 @@ text_node(struct draft *d)
 	return both;
 }
 
-/* The stored message, text and all, but for what is deleted. What stood in a multipart/mixed goes straight into ours. */
+/* The stored message, text and all, but for what is deleted. What stood in a multipart/mixed goes straight into
+ * ours. */
 static void
 keep_all(struct draft *d)
 {
@@ -341,7 +348,8 @@ tell_added(struct arena *a, const struct wbxml_node *attachments, const struct m
 		const char *client = wbxml_text(n, AirSyncBase_ClientId);
 
 		if (back <= total && client)
-			m_r->added[m_r->n_added++] = (struct item_added){ client, m->attachments[total - back]->number };
+			m_r->added[m_r->n_added++] = (struct item_added){ client,
+				m->attachments[total - back]->number };
 	}
 	return true;
 }
@@ -368,8 +376,8 @@ draft_tell(struct arena *a, const struct wbxml_node *data, struct slice message,
 
 	if (err)
 		return err;
-	return tell_added(a, wbxml_child(data, AirSyncBase_Attachments), m, m_r) && tell_conversation(a, m->root->header, m_r) ? ERR_OK
-		: ERR_NOMEM;
+	return tell_added(a, wbxml_child(data, AirSyncBase_Attachments), m, m_r)
+		&& tell_conversation(a, m->root->header, m_r) ? ERR_OK : ERR_NOMEM;
 }
 
 static bool
@@ -391,9 +399,11 @@ compose(struct draft *d, struct item_merged *m_r)
 }
 
 enum err
-draft_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e)
+draft_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r,
+	struct error *e)
 {
-	struct draft d = { .view = v, .a = a, .edit = edit, .attachments = wbxml_child(edit->data, AirSyncBase_Attachments), .ok = true };
+	struct draft d = { .view = v, .a = a, .edit = edit,
+		.attachments = wbxml_child(edit->data, AirSyncBase_Attachments), .ok = true };
 	enum err err = edit->stored.len ? mime_open(a, edit->stored, &d.stored, e) : ERR_OK;
 
 	if (!err)

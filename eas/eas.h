@@ -4,7 +4,8 @@
  * The way of a request: fcgi fills struct eas_request, logs in (account_login), takes the device's turn where
  * eas_needs_turn() says so, and calls eas_run() on a worker. That returns
  *   EAS_DONE   the reply is complete: send it;
- *   EAS_PARK   nothing to say yet: r->park tells what is waited for; the arena can go, the worker is free. Later a worker
+ *   EAS_PARK   nothing to say yet: r->park tells what is waited for; the arena can go, the worker is free. Later a
+ *   worker
  *              calls eas_resume() with a fresh arena, and the reply is complete;
  *   EAS_BUSY   no session or slot was free; nothing is lost: run the same request again from the start when one is.
  * Everything is committed before EAS_DONE is returned: a phone never holds a sync key that the store does not know.
@@ -44,9 +45,11 @@ struct eas_server {
 	const struct eas_config *config;
 	struct state *state;
 	struct backends *backends;
-	/* Ends parked requests of this device, of these kinds (bits of enum eas_wait_kind), with this reason. From a worker. */
+	/* Ends parked requests of this device, of these kinds (bits of enum eas_wait_kind), with this reason. From a
+	 * worker. */
 	void (*end_parked)(void *ctx, const char *user, const char *device_id, unsigned kinds, enum eas_wake why);
-	/* Something of the user changed that parked requests of other devices may wait for (own writes, hierarchy): look now. */
+	/* Something of the user changed that parked requests of other devices may wait for (own writes, hierarchy):
+	 * look now. */
 	void (*nudge)(void *ctx, const char *user);
 	void *ctx;
 };
@@ -110,8 +113,8 @@ struct eas_request {
 	const char *content_type; /* "" if none */
 	struct log_ctx log;
 	struct eas_reply reply;
-	/* Of the responder; NULL: never. Called by the command: its answer may begin before it is complete, for a phone that gives up without
-	 * a byte. What fails from here on must be said in the document. */
+	/* Of the responder; NULL: never. Called by the command: its answer may begin before it is complete, for a phone
+	 * that gives up without a byte. What fails from here on must be said in the document. */
 	void (*may_begin)(struct eas_request *r);
 	/* Has it? From here on it does not any more, until may_begin() is called again. */
 	bool (*has_begun)(struct eas_request *r);
@@ -130,8 +133,9 @@ uint64_t eas_request_max(const struct eas_config *config);
 uint64_t eas_response_max(const struct eas_config *config);
 uint64_t eas_arena_max(const struct eas_config *config);
 
-/* Decodes the query string: plain (Cmd=...) or base64. INVALID; an unknown command is OK with EAS_UNKNOWN. version_header is the value
- * of MS-ASProtocolVersion, policy_header of X-MS-PolicyKey, multipart_header of MS-ASAcceptMultiPart; NULL where absent. */
+/* Decodes the query string: plain (Cmd=...) or base64. INVALID; an unknown command is OK with EAS_UNKNOWN.
+ * version_header is the value of MS-ASProtocolVersion, policy_header of X-MS-PolicyKey, multipart_header of
+ * MS-ASAcceptMultiPart; NULL where absent. */
 enum err eas_query_parse(struct arena *a, const char *query, const char *version_header, const char *policy_header,
 	const char *multipart_header, struct eas_query *q_r) NODISCARD;
 
@@ -139,12 +143,14 @@ enum err eas_query_parse(struct arena *a, const char *query, const char *version
 bool eas_needs_turn(enum eas_command command);
 
 enum eas_outcome eas_run(struct eas_request *r);
-/* For an answer that has begun: makes the reply a document if it is none, with a Status that has the phone try again. */
+/* For an answer that has begun: makes the reply a document if it is none, with a Status that has the phone try
+ * again. */
 void eas_in_document(struct eas_request *r);
 
 /* ---- parked requests ---- */
 
-/* What a parked request waits for. Heap memory of a few hundred bytes, reference-counted; nothing in it points elsewhere. */
+/* What a parked request waits for. Heap memory of a few hundred bytes, reference-counted; nothing in it points
+ * elsewhere. */
 struct eas_park {
 	unsigned refs;
 	enum eas_wait_kind kind;
@@ -161,14 +167,15 @@ struct eas_park {
 	void *wait;               /* the command's own, in this block */
 };
 
-/* When to answer it: a CLOCK_MONOTONIC second (0: now), or INT64_MAX while there is nothing. Asked by a job after the mirrors of its
- * changed folders were refreshed; reads the store only. One thread at a time per park. */
+/* When to answer it: a CLOCK_MONOTONIC second (0: now), or INT64_MAX while there is nothing. Asked by a job after the
+ * mirrors of its changed folders were refreshed; reads the store only. One thread at a time per park. */
 int64_t eas_due(const struct eas_server *server, const struct eas_park *p, const struct log_ctx *log);
 /* Brings the mirror of a folder up to date, for all devices of the user; for a job after watch_noticed(). */
-enum err eas_refresh(const struct eas_server *server, struct account *account, const char *folder_key, const struct log_ctx *log,
-	struct error *e);
+enum err eas_refresh(const struct eas_server *server, struct account *account, const char *folder_key,
+	const struct log_ctx *log, struct error *e);
 /* Looks whether folders came, went or were renamed, and records it. At most every few minutes per user. */
-enum err eas_refresh_folders(const struct eas_server *server, struct account *account, const struct log_ctx *log, struct error *e);
+enum err eas_refresh_folders(const struct eas_server *server, struct account *account, const struct log_ctx *log,
+	struct error *e);
 /* Completes the reply of r (prepared as for eas_run, without a body): DONE or BUSY. The park stays the caller's. */
 enum eas_outcome eas_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why);
 /* Does eas_resume() use r->account? A Ping, and whatever is ended without news, is answered without one. */

@@ -7,8 +7,8 @@ struct storing {
 	size_t n_below; /* folders that went with it */
 };
 
-/* What stood in a folder that is deleted: a phone drops it with the folder or does not, and a mail server keeps it or does not. So all of
- * it is told to be gone, and what the next look finds comes as new. */
+/* What stood in a folder that is deleted: a phone drops it with the folder or does not, and a mail server keeps it or
+ * does not. So all of it is told to be gone, and what the next look finds comes as new. */
 static enum err
 forget_below(struct state_txn *t, struct storing *s)
 {
@@ -81,8 +81,8 @@ folder_edit_done(struct eas_request *r, struct hierarchy *h, struct state_folder
 		return folder_edit_failed(r, err, &e, root_tag, 6);
 	if (s.n_below)
 		hierarchy_doubt(account_user(r->account));
-	/* Nothing else has happened since the key: the new one stands behind the phone's own change. Else that comes once more with
-	 * the next FolderSync, which does no harm; to miss another change would. */
+	/* Nothing else has happened since the key: the new one stands behind the phone's own change. Else that comes
+	 * once more with the next FolderSync, which does no harm; to miss another change would. */
 	bool alone = h->user_seq == h->seq && f->hierarchy_seq == h->user_seq + 1;
 	enum eas_outcome outcome = take_key(r, h, alone ? f->hierarchy_seq : h->seq, f, root_tag);
 	/* Once this device's key stands behind it: what waits on the others has news now. */

@@ -4,11 +4,15 @@
 
 #include "eas/hierarchy.h"
 
-/* Stores f (state_folder_save), with all below it where it is deleted, takes the next key, and answers with Status 1, the key and, for a new folder, its id. */
-enum eas_outcome folder_edit_done(struct eas_request *r, struct hierarchy *h, struct state_folder *f, unsigned root_tag);
+/* Stores f (state_folder_save), with all below it where it is deleted, takes the next key, and answers with Status 1,
+ * the key and, for a new folder, its id. */
+enum eas_outcome folder_edit_done(struct eas_request *r, struct hierarchy *h, struct state_folder *f,
+	unsigned root_tag);
 /* The effect was there already: the answer of the first time. */
-enum eas_outcome folder_edit_again(struct eas_request *r, struct hierarchy *h, const struct state_folder *f, unsigned root_tag);
+enum eas_outcome folder_edit_again(struct eas_request *r, struct hierarchy *h, const struct state_folder *f,
+	unsigned root_tag);
 /* A backend's refusal as this command's Status: `absent` for NOTFOUND and NOFOLDER. */
-enum eas_outcome folder_edit_failed(struct eas_request *r, enum err err, const struct error *e, unsigned root_tag, unsigned absent);
+enum eas_outcome folder_edit_failed(struct eas_request *r, enum err err, const struct error *e, unsigned root_tag,
+	unsigned absent);
 
 #endif

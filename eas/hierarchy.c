@@ -80,7 +80,8 @@ hierarchy_begin(struct eas_request *r, const char *key, bool fresh, struct hiera
 		return key_epoch(&h->now.epoch) ? 0 : 110;
 	}
 	if (r->device.view != view_of(r)) {
-		log_notice(&r->log, "hierarchy key refused: the client sees the folders otherwise than before (new version)");
+		log_notice(&r->log,
+			"hierarchy key refused: the client sees the folders otherwise than before (new version)");
 		return 9;
 	}
 	if (!key_parse(key, &epoch, &n) || !receive(h, epoch, n)) {

@@ -1,4 +1,5 @@
-/* eas/hierarchy.h - the folders of a user as phones see them, and the device's position in their changes. Private to eas/. */
+/* eas/hierarchy.h - the folders of a user as phones see them, and the device's position in their changes. Private to
+ * eas/. */
 #ifndef EAS_HIERARCHY_H
 #define EAS_HIERARCHY_H
 
@@ -20,8 +21,8 @@ enum folder_type {
 	TYPE_USER_TASKS = 15,
 };
 
-/* Folders that no backend has: the Outbox, and what a mail server without the folder and the means to make it lacks. Their key begins
- * so; they are always empty. */
+/* Folders that no backend has: the Outbox, and what a mail server without the folder and the means to make it lacks.
+ * Their key begins so; they are always empty. */
 #define HIERARCHY_OWN "core:"
 
 /* One step of a device in the hierarchy: what every Folder command begins and ends with. */
@@ -33,11 +34,13 @@ struct hierarchy {
 	int64_t user_seq;            /* of the user's hierarchy now */
 };
 
-/* Reads the device's position and the folders. 0: the key is good and h is filled (the key has become the base); 9: it is not; a common
- * status (over 100) otherwise. Key "0" only where `fresh` allows. */
+/* Reads the device's position and the folders. 0: the key is good and h is filled (the key has become the base); 9: it
+ * is not; a common status (over 100) otherwise. Key "0" only where `fresh` allows. */
 unsigned hierarchy_begin(struct eas_request *r, const char *key, bool fresh, struct hierarchy *h);
-/* Stores a new answer that stands for `seq` and writes its key into key_r (KEY_MAX bytes). CONFLICT: another responder was faster. */
-enum err hierarchy_answer(struct eas_request *r, struct hierarchy *h, int64_t seq, char key_r[KEY_MAX], struct error *e);
+/* Stores a new answer that stands for `seq` and writes its key into key_r (KEY_MAX bytes). CONFLICT: another responder
+ * was faster. */
+enum err hierarchy_answer(struct eas_request *r, struct hierarchy *h, int64_t seq, char key_r[KEY_MAX],
+	struct error *e);
 /* The key of the base where nothing is new; stores only that it came back. */
 enum err hierarchy_same(struct eas_request *r, struct hierarchy *h, struct error *e);
 
@@ -50,16 +53,16 @@ int64_t hierarchy_parent(const struct hierarchy *h, const struct state_folder *f
 /* Does f stand in the folder with this key, or in one within it? */
 bool hierarchy_is_below(const struct hierarchy *h, const struct state_folder *f, const char *key);
 
-/* Reads the folders anew from the backends, where the last look of this process is older than `age` seconds. *changed_r: what waits is
- * to be asked anew (eas_server.nudge). */
-enum err hierarchy_refresh(const struct eas_server *server, struct account *account, const struct log_ctx *log, int64_t age,
-	bool *changed_r, struct error *e);
+/* Reads the folders anew from the backends, where the last look of this process is older than `age` seconds.
+ * *changed_r: what waits is to be asked anew (eas_server.nudge). */
+enum err hierarchy_refresh(const struct eas_server *server, struct account *account, const struct log_ctx *log,
+	int64_t age, bool *changed_r, struct error *e);
 
 /* A folder is not where it was: the next look is not put off. */
 void hierarchy_doubt(const char *user);
 
-/* Folders came, went or were renamed behind the newest key of the device (r->device), and it was not told in the last minutes. False also
- * where the store cannot say. */
+/* Folders came, went or were renamed behind the newest key of the device (r->device), and it was not told in the last
+ * minutes. False also where the store cannot say. */
 bool hierarchy_has_news(struct eas_request *r);
 /* The same, for whoever answers with it at once (Ping 7, Sync 12): it is noted that the device is told now. */
 bool hierarchy_tell_news(struct eas_request *r);

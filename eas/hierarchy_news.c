@@ -54,7 +54,8 @@ told_lately(const char *stored, const char *what)
 {
 	size_t n = strlen(what);
 
-	return strncmp(stored, what, n) == 0 && stored[n] == ' ' && eas_now() - strtoll(stored + n, NULL, 10) < TELL_AGAIN;
+	return strncmp(stored, what, n) == 0 && stored[n] == ' '
+		&& eas_now() - strtoll(stored + n, NULL, 10) < TELL_AGAIN;
 }
 
 static enum err

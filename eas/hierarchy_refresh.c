@@ -75,7 +75,8 @@ hierarchy_doubt(const char *user)
 static unsigned
 type_of_role(const struct backend_folder *f)
 {
-	static const unsigned mail[] = { [ROLE_NONE] = TYPE_USER_MAIL, [ROLE_INBOX] = TYPE_INBOX, [ROLE_DRAFTS] = TYPE_DRAFTS,
+	static const unsigned mail[] = { [ROLE_NONE] = TYPE_USER_MAIL, [ROLE_INBOX] = TYPE_INBOX,
+		[ROLE_DRAFTS] = TYPE_DRAFTS,
 		[ROLE_SENT] = TYPE_SENT, [ROLE_TRASH] = TYPE_TRASH, [ROLE_JUNK] = TYPE_USER_MAIL,
 		[ROLE_ARCHIVE] = TYPE_USER_MAIL, [ROLE_DEFAULT] = TYPE_USER_MAIL };
 
@@ -134,8 +135,8 @@ has_type(const struct look *l, unsigned type)
 /* Exactly one of the class gets the default type: the one that its module names, else the one that was it before, else the first of one's
  * own that can be written, else the first that can. */
 static void
-choose_default(struct look *l, enum backend_class class, unsigned user_type, unsigned type, const struct state_folder *stored,
-	size_t n_stored)
+choose_default(struct look *l, enum backend_class class, unsigned user_type, unsigned type,
+	const struct state_folder *stored, size_t n_stored)
 {
 	struct wanted *best = NULL;
 	int best_rank = -1;
@@ -166,7 +167,8 @@ static void
 add_own(struct look *l, const char *key, const char *name, unsigned type)
 {
 	if (!has_type(l, type))
-		l->list[l->n++] = (struct wanted){ .key = key, .parent = "", .name = name, .class = BACKEND_MAIL, .type = type,
+		l->list[l->n++] = (struct wanted){ .key = key, .parent = "", .name = name, .class = BACKEND_MAIL,
+			.type = type,
 			.readonly = true };
 }
 
@@ -243,8 +245,8 @@ save_wanted(struct look *l, struct state_txn *t, int64_t user, const struct want
 {
 	struct state_folder now = f ? *f : (struct state_folder){ .user = user };
 
-	if (f && strcmp(f->name, w->name) == 0 && strcmp(f->parent, w->parent) == 0 && f->class == w->class && f->type == w->type
-		&& f->readonly == w->readonly)
+	if (f && strcmp(f->name, w->name) == 0 && strcmp(f->parent, w->parent) == 0 && f->class == w->class
+		&& f->type == w->type && f->readonly == w->readonly)
 		return ERR_OK;
 	now.key = w->key;
 	now.parent = w->parent;
@@ -331,7 +333,8 @@ make_missing(struct look *l, struct account *account)
 		if (there)
 			continue;
 		if (account_folder_make(account, l->arena, NULL, needed[k].name, BACKEND_MAIL, &key, &e)) {
-			log_warn(l->log, "the mail server has no folder for %s, and none could be made: %s", needed[k].name, e.text);
+			log_warn(l->log, "the mail server has no folder for %s, and none could be made: %s",
+				needed[k].name, e.text);
 		} else {
 			log_notice(l->log, "made the folder %s, which phones need", needed[k].name);
 			made = true;
@@ -368,7 +371,8 @@ hierarchy_refresh(const struct eas_server *server, struct account *account, cons
 }
 
 enum err
-eas_refresh_folders(const struct eas_server *server, struct account *account, const struct log_ctx *log, struct error *e)
+eas_refresh_folders(const struct eas_server *server, struct account *account, const struct log_ctx *log,
+	struct error *e)
 {
 	bool changed; /* whoever looks here asks all that waits afterwards */
 

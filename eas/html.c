@@ -106,14 +106,15 @@ kind(const char *name)
 	static const struct {
 		const char *name;
 		unsigned kind;
-	} map[] = { { "address", BLOCK_ONE }, { "article", BLOCK_ONE }, { "blockquote", BLOCK_TWO }, { "body", BLOCK_ONE },
-		{ "center", BLOCK_ONE }, { "dd", BLOCK_ONE }, { "div", BLOCK_ONE }, { "dl", BLOCK_ONE }, { "dt", BLOCK_ONE },
-		{ "fieldset", BLOCK_ONE }, { "footer", BLOCK_ONE }, { "form", BLOCK_ONE }, { "h1", BLOCK_TWO }, { "h2", BLOCK_TWO },
-		{ "h3", BLOCK_TWO }, { "h4", BLOCK_TWO }, { "h5", BLOCK_TWO }, { "h6", BLOCK_TWO }, { "header", BLOCK_ONE },
-		{ "hr", BLOCK_ONE }, { "li", BLOCK_ONE }, { "main", BLOCK_ONE }, { "nav", BLOCK_ONE }, { "ol", BLOCK_TWO },
-		{ "p", BLOCK_TWO }, { "pre", BLOCK_TWO | PRE }, { "script", SKIP }, { "section", BLOCK_ONE }, { "select", SKIP },
-		{ "style", SKIP }, { "table", BLOCK_ONE }, { "textarea", PRE }, { "title", SKIP }, { "tr", BLOCK_ONE },
-		{ "ul", BLOCK_TWO } };
+	} map[] = { { "address", BLOCK_ONE }, { "article", BLOCK_ONE }, { "blockquote", BLOCK_TWO },
+		{ "body", BLOCK_ONE }, { "center", BLOCK_ONE }, { "dd", BLOCK_ONE }, { "div", BLOCK_ONE },
+		{ "dl", BLOCK_ONE }, { "dt", BLOCK_ONE }, { "fieldset", BLOCK_ONE }, { "footer", BLOCK_ONE },
+		{ "form", BLOCK_ONE }, { "h1", BLOCK_TWO }, { "h2", BLOCK_TWO }, { "h3", BLOCK_TWO },
+		{ "h4", BLOCK_TWO }, { "h5", BLOCK_TWO }, { "h6", BLOCK_TWO }, { "header", BLOCK_ONE },
+		{ "hr", BLOCK_ONE }, { "li", BLOCK_ONE }, { "main", BLOCK_ONE }, { "nav", BLOCK_ONE },
+		{ "ol", BLOCK_TWO }, { "p", BLOCK_TWO }, { "pre", BLOCK_TWO | PRE }, { "script", SKIP },
+		{ "section", BLOCK_ONE }, { "select", SKIP }, { "style", SKIP }, { "table", BLOCK_ONE },
+		{ "textarea", PRE }, { "title", SKIP }, { "tr", BLOCK_ONE }, { "ul", BLOCK_TWO } };
 
 	for (size_t i = 0; i < ARRAY_LEN(map); i++) {
 		if (text_casecmp(name, map[i].name) == 0)
@@ -189,16 +190,20 @@ free_parser(htmlParserCtxtPtr *p)
 static htmlParserCtxtPtr
 new_parser(struct text *t)
 {
-	htmlSAXHandler sax = { .startElement = on_start, .endElement = on_end, .characters = on_text, .ignorableWhitespace = on_text,
+	htmlSAXHandler sax = { .startElement = on_start, .endElement = on_end, .characters = on_text,
+		.ignorableWhitespace = on_text,
 		.cdataBlock = NULL, .error = on_error, .warning = on_error, .fatalError = on_error };
 	htmlParserCtxtPtr p = htmlCreatePushParserCtxt(&sax, t, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8);
 
 	if (p)
-		htmlCtxtUseOptions(p, HTML_PARSE_IGNORE_ENC | HTML_PARSE_NONET | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_RECOVER);
+		htmlCtxtUseOptions(p,
+			HTML_PARSE_IGNORE_ENC | HTML_PARSE_NONET | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING
+				| HTML_PARSE_RECOVER);
 	return p;
 }
 
-/* The parser stops at </html>, but lists put their footers there, and mails of several pieces go on with the next page. */
+/* The parser stops at </html>, but lists put their footers there, and mails of several pieces go on with the next
+ * page. */
 static char *
 without_ends(struct arena *a, const char *html, size_t n)
 {
@@ -322,8 +327,9 @@ wrap(struct arena *a, const char *before, const char *text, const char *after)
 char *
 html_from_text(struct arena *a, const char *text)
 {
-	return wrap(a, "<html><head><meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\"></head><body>", text,
-		"</body></html>");
+	return wrap(a,
+		"<html><head><meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\"></head><body>",
+		text, "</body></html>");
 }
 
 char *

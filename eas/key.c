@@ -23,7 +23,8 @@ position_load(struct position *p, struct arena *a, const struct state_position *
 struct state_position
 position_store(const struct position *p)
 {
-	return (struct state_position){ .a = p->a, .c = p->c, .cut_date = p->cut_date, .cut_id = p->cut_id, .holes = p->holes.v,
+	return (struct state_position){ .a = p->a, .c = p->c, .cut_date = p->cut_date, .cut_id = p->cut_id,
+		.holes = p->holes.v,
 		.n_holes = p->holes.n, .again = p->again.v, .n_again = p->again.n };
 }
 
@@ -85,11 +86,12 @@ begin(struct state_txn *t, void *arg, struct error *e)
 }
 
 enum err
-key_begin(struct eas_request *r, int64_t folder, const char *options, const char *supported, int64_t cut_date, char key_r[KEY_MAX],
-	struct error *e)
+key_begin(struct eas_request *r, int64_t folder, const char *options, const char *supported, int64_t cut_date,
+	char key_r[KEY_MAX], struct error *e)
 {
 	struct state_answer first = { .n = 1, .pos = { .cut_date = cut_date } };
-	struct beginning b = { .c = { .device = r->device.id, .folder = folder, .n = 1, .options = options, .supported = supported,
+	struct beginning b = { .c = { .device = r->device.id, .folder = folder, .n = 1, .options = options,
+		.supported = supported,
 		.created = eas_now(), .last_used = eas_now(), .answers = &first, .n_answers = 1 } };
 
 	if (!key_epoch(&b.c.epoch))
@@ -140,7 +142,8 @@ key_in_use(const struct state_collection *list, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		bool used = list[i].base != 0;
 
-		if (!best || used > (best->base != 0) || (used == (best->base != 0) && list[i].last_used > best->last_used))
+		if (!best || used > (best->base != 0)
+			|| (used == (best->base != 0) && list[i].last_used > best->last_used))
 			best = &list[i];
 	}
 	return best;
@@ -173,7 +176,8 @@ row_of(const struct state_items *rows, int64_t id)
 	return NULL;
 }
 
-/* What this answer did not confirm is not the device's own: an Add of it becomes a hole, a change of it is told again. */
+/* What this answer did not confirm is not the device's own: an Add of it becomes a hole, a change of it is told
+ * again. */
 static enum err
 settle(struct eas_request *r, struct collection *c, const struct state_answer *answer, struct error *e)
 {
@@ -296,7 +300,8 @@ key_receive(struct eas_request *r, int64_t folder, const char *key, struct colle
 	if (!answer) {
 		log_notice(&r->log, "sync key refused in folder %lld: %s", (long long)folder, !c_r->was.id
 			? "its epoch is not kept (set up anew, unseen for long, or the store went back)"
-			: n > c_r->was.n ? "it was never given: the store went back" : "a later one has come back already");
+			: n > c_r->was.n ? "it was never given: the store went back"
+			: "a later one has come back already");
 		return ERR_NOTFOUND;
 	}
 	idset_init(&c_r->disowned, r->arena);
@@ -310,7 +315,8 @@ key_receive(struct eas_request *r, int64_t folder, const char *key, struct colle
 /* ---- a new answer ---- */
 
 enum err
-key_answer(struct collection *c, struct arena *a, const struct position *pos, const struct idset *told, char key_r[KEY_MAX])
+key_answer(struct collection *c, struct arena *a, const struct position *pos, const struct idset *told,
+	char key_r[KEY_MAX])
 {
 	struct state_collection *now = &c->now;
 	struct state_answer *answers = arena_array(a, now->n_answers + 1, sizeof *answers);
@@ -326,7 +332,8 @@ key_answer(struct collection *c, struct arena *a, const struct position *pos, co
 		if (now->answers[i].n == now->base || now->n_answers - i < STATE_ANSWERS)
 			answers[n++] = now->answers[i];
 	}
-	answers[n++] = (struct state_answer){ .n = now->n, .pos = position_store(pos), .told = told->v, .n_told = told->n };
+	answers[n++] = (struct state_answer){ .n = now->n, .pos = position_store(pos), .told = told->v,
+		.n_told = told->n };
 	now->answers = answers;
 	now->n_answers = n;
 	key_format(now->epoch, now->n, key_r);

@@ -37,8 +37,10 @@ bool key_epoch(int64_t *epoch_r);
 enum err key_begin(struct eas_request *r, int64_t folder, const char *options, const char *supported, int64_t cut_date,
 	char key_r[KEY_MAX], struct error *e) NODISCARD;
 
-/* Finds the collection that the key belongs to and takes it as received. NOTFOUND: it is none that is kept: Status 3 (logged). */
-enum err key_receive(struct eas_request *r, int64_t folder, const char *key, struct collection *c_r, struct error *e) NODISCARD;
+/* Finds the collection that the key belongs to and takes it as received. NOTFOUND: it is none that is kept: Status 3
+ * (logged). */
+enum err key_receive(struct eas_request *r, int64_t folder, const char *key, struct collection *c_r,
+	struct error *e) NODISCARD;
 
 /* The next key in c->now, for an answer that stands for pos and acknowledges `told`. */
 enum err key_answer(struct collection *c, struct arena *a, const struct position *pos, const struct idset *told,
@@ -47,8 +49,9 @@ enum err key_answer(struct collection *c, struct arena *a, const struct position
 /* The newest answer given in the epoch (or the base): what a wait waits from. */
 const struct state_answer *key_newest(const struct state_collection *c);
 
-/* Of a folder's epochs, newest first, the one that the device goes on with: one whose first key came back before one without (it began
- * anew and the answer was lost), then the one last used, which says little where the clock was set meanwhile. NULL: there is none. */
+/* Of a folder's epochs, newest first, the one that the device goes on with: one whose first key came back before one
+ * without (it began anew and the answer was lost), then the one last used, which says little where the clock was set
+ * meanwhile. NULL: there is none. */
 const struct state_collection *key_in_use(const struct state_collection *list, size_t n);
 
 #endif

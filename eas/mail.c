@@ -36,16 +36,17 @@ mail_date(int64_t t, char buf[MAIL_DATE_MAX])
 		t = 0;
 	when = (time_t)t;
 	gmtime_r(&when, &tm);
-	snprintf(buf, MAIL_DATE_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.000Z", (unsigned)(tm.tm_year + 1900) % 10000u, (unsigned)(tm.tm_mon + 1) % 100u,
-		(unsigned)tm.tm_mday % 100u, (unsigned)tm.tm_hour % 100u, (unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u);
+	snprintf(buf, MAIL_DATE_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.000Z", (unsigned)(tm.tm_year + 1900) % 10000u,
+		(unsigned)(tm.tm_mon + 1) % 100u, (unsigned)tm.tm_mday % 100u, (unsigned)tm.tm_hour % 100u,
+		(unsigned)tm.tm_min % 100u, (unsigned)tm.tm_sec % 100u);
 }
 
 /* The subject without Re:, Fwd: and their kin in other languages; points into subject. */
 static const char *
 topic_of(const char *subject)
 {
-	static const char *const prefixes[] = { "re:", "fw:", "fwd:", "aw:", "wg:", "antw:", "sv:", "vs:", "vl:", "tr:", "rv:", "ref:", "odp:",
-		"pd:", "ynt:", "ilt:", "res:", "enc:", "r:", "i:" };
+	static const char *const prefixes[] = { "re:", "fw:", "fwd:", "aw:", "wg:", "antw:", "sv:", "vs:", "vl:", "tr:",
+		"rv:", "ref:", "odp:", "pd:", "ynt:", "ilt:", "res:", "enc:", "r:", "i:" };
 	bool again = true;
 
 	while (again) {
@@ -128,7 +129,8 @@ importance(struct arena *a, struct slice header)
 bool
 mail_is_category(const char *keyword)
 {
-	static const char *const hidden[] = { "Junk", "NonJunk", "NotJunk", "JunkRecorded", "Forwarded", "MDNSent", "Redirected" };
+	static const char *const hidden[] = { "Junk", "NonJunk", "NotJunk", "JunkRecorded", "Forwarded", "MDNSent",
+		"Redirected" };
 
 	if (!*keyword || *keyword == '$' || *keyword == '\\')
 		return false;
@@ -224,7 +226,8 @@ put_sender(struct mail *m)
 
 	if (mime_addresses(m->a, m->header, "From", &from) || mime_addresses(m->a, m->header, "Sender", &sender))
 		return ERR_NOMEM;
-	if (m->view->version < 140 || sender.n == 0 || (from.n && text_casecmp(from.list[0].address, sender.list[0].address) == 0))
+	if (m->view->version < 140 || sender.n == 0
+		|| (from.n && text_casecmp(from.list[0].address, sender.list[0].address) == 0))
 		return ERR_OK;
 	return put_addresses(m, Email2_Sender, "Sender");
 }
@@ -234,7 +237,8 @@ write_header(struct mail *m)
 {
 	char date[MAIL_DATE_MAX];
 
-	if (put_addresses(m, Email_To, "To") || put_addresses(m, Email_Cc, "Cc") || put_addresses(m, Email_From, "From"))
+	if (put_addresses(m, Email_To, "To") || put_addresses(m, Email_Cc, "Cc")
+		|| put_addresses(m, Email_From, "From"))
 		return ERR_NOMEM;
 	wbxml_put(m->w, Email_Subject, m->subject);
 	if (put_addresses(m, Email_ReplyTo, "Reply-To"))
@@ -353,8 +357,8 @@ write_all(struct mail *m)
 }
 
 static enum err
-render(const struct item_view *v, struct arena *a, const struct backend_item *item, const char *server_id, enum item_render how,
-	struct wbxml_writer *w, struct error *e)
+render(const struct item_view *v, struct arena *a, const struct backend_item *item, const char *server_id,
+	enum item_render how, struct wbxml_writer *w, struct error *e)
 {
 	struct mail m = { .view = v, .a = a, .item = item, .server_id = server_id, .w = w, .date = item->date };
 	enum err err;

@@ -1,4 +1,5 @@
-/* eas/mail.h - what the files of the mail mapping share with each other and with the commands that send. Private to eas/. */
+/* eas/mail.h - what the files of the mail mapping share with each other and with the commands that send. Private to
+ * eas/. */
 #ifndef EAS_MAIL_H
 #define EAS_MAIL_H
 
@@ -8,10 +9,12 @@
 #define MAIL_CONVERSATION 16
 #define MAIL_INDEX_MAX (5 + 5 * 100)
 
-/* The same for all mails of a thread: from the first id of References, else In-Reply-To, else the mail's own id, else its subject. */
+/* The same for all mails of a thread: from the first id of References, else In-Reply-To, else the mail's own id, else
+ * its subject. */
 enum err mail_conversation(struct arena *a, struct slice header, unsigned char id_r[MAIL_CONVERSATION]) NODISCARD;
 /* 5 bytes of time, then 5 per reply where Thread-Index says so. Returns the length. */
-size_t mail_conversation_index(struct arena *a, struct slice header, int64_t date, unsigned char index_r[MAIL_INDEX_MAX]);
+size_t mail_conversation_index(struct arena *a, struct slice header, int64_t date,
+	unsigned char index_r[MAIL_INDEX_MAX]);
 /* "2026-11-23T19:18:28.000Z" */
 #define MAIL_DATE_MAX 32
 void mail_date(int64_t t, char buf[MAIL_DATE_MAX]);
@@ -24,18 +27,21 @@ struct mail_kind {
 };
 enum err mail_kind(struct arena *a, const struct mime *m, struct mail_kind *k_r) NODISCARD;
 /* MeetingRequest [MS-ASEMAIL 2.2.2.48] from the text/calendar part; nothing where it cannot be read. */
-enum err mail_write_meeting(const struct item_view *v, struct arena *a, const struct mime *m, struct wbxml_writer *w) NODISCARD;
+enum err mail_write_meeting(const struct item_view *v, struct arena *a, const struct mime *m,
+	struct wbxml_writer *w) NODISCARD;
 
-enum err mail_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e)
-	NODISCARD;
+enum err mail_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r,
+	struct error *e) NODISCARD;
 /* Is the keyword one that a user sees as a category? */
 bool mail_is_category(const char *keyword);
 
-/* A draft as the phone wrote or changed it [MS-ASEMAIL 3.1.5.3, 16.x]: fills bytes, added and the conversation of m_r. */
-enum err draft_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e)
-	NODISCARD;
+/* A draft as the phone wrote or changed it [MS-ASEMAIL 3.1.5.3, 16.x]: fills bytes, added and the conversation of
+ * m_r. */
+enum err draft_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r,
+	struct error *e) NODISCARD;
 /* Of a draft as it is stored once the edit was done: added and the conversation. NOMEM; INVALID: it is no message. */
-enum err draft_tell(struct arena *a, const struct wbxml_node *data, struct slice message, struct item_merged *m_r) NODISCARD;
+enum err draft_tell(struct arena *a, const struct wbxml_node *data, struct slice message,
+	struct item_merged *m_r) NODISCARD;
 
 /* Does the edit say something of a draft that other mails cannot have changed? */
 bool mail_edits_draft(const struct wbxml_node *data);

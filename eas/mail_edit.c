@@ -21,8 +21,8 @@ set_flag(const struct item_edit *edit, unsigned flag, bool on, struct item_merge
 static bool
 flag_dates_ok(const struct wbxml_node *flag)
 {
-	unsigned n = wbxml_has(flag, Tasks_StartDate) + wbxml_has(flag, Tasks_DueDate) + wbxml_has(flag, Tasks_UtcStartDate)
-		+ wbxml_has(flag, Tasks_UtcDueDate);
+	unsigned n = wbxml_has(flag, Tasks_StartDate) + wbxml_has(flag, Tasks_DueDate)
+		+ wbxml_has(flag, Tasks_UtcStartDate) + wbxml_has(flag, Tasks_UtcDueDate);
 
 	if (n != 0 && n != 4)
 		return false;
@@ -70,7 +70,8 @@ merge_read(const struct item_edit *edit, struct item_merged *m_r, struct error *
 static bool
 is_listed(const struct wbxml_node *categories, const char *keyword)
 {
-	for (const struct wbxml_node *n = wbxml_child(categories, Email_Category); n; n = wbxml_next(n, Email_Category)) {
+	for (const struct wbxml_node *n = wbxml_child(categories, Email_Category); n;
+		n = wbxml_next(n, Email_Category)) {
 		if (text_casecmp(n->text, keyword) == 0)
 			return true;
 	}
@@ -103,7 +104,8 @@ merge_categories(struct arena *a, const struct item_edit *edit, struct item_merg
 	m_r->remove_keywords = arena_array(a, had + 1, sizeof *m_r->remove_keywords);
 	if (!m_r->add_keywords || !m_r->remove_keywords)
 		return ERR_NOMEM;
-	for (const struct wbxml_node *c = wbxml_child(categories, Email_Category); c; c = wbxml_next(c, Email_Category)) {
+	for (const struct wbxml_node *c = wbxml_child(categories, Email_Category); c;
+		c = wbxml_next(c, Email_Category)) {
 		if (mail_is_category(c->text) && !is_keyword(edit->meta, c->text))
 			m_r->add_keywords[n++] = c->text;
 	}
@@ -151,7 +153,8 @@ is_empty(const char **list)
 }
 
 enum err
-mail_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r, struct error *e)
+mail_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r,
+	struct error *e)
 {
 	bool draft;
 	enum err err;

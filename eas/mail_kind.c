@@ -31,7 +31,8 @@ report_class(struct arena *a, const struct mime *m)
 		action += strspn(action, " \t");
 		if (text_casestarts(action, "delayed"))
 			return "REPORT.IPM.NOTE.DELAYED";
-		if (text_casestarts(action, "delivered") || text_casestarts(action, "relayed") || text_casestarts(action, "expanded"))
+		if (text_casestarts(action, "delivered") || text_casestarts(action, "relayed")
+			|| text_casestarts(action, "expanded"))
 			return "REPORT.IPM.NOTE.DR";
 		return "REPORT.IPM.NOTE.NDR";
 	}

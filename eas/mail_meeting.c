@@ -177,7 +177,8 @@ put_when(struct meeting *m, const struct ical_time *instance)
 
 	wbxml_put_int(m->w, Email_AllDayEvent, ev->all_day);
 	put_date(m, Email_StartTime, ev->start);
-	put_date(m, Email_DtStamp, ical_time(&m->cal.m, ical_line(m->cal.master, "DTSTAMP"), &stamp) ? stamp.t : ev->start);
+	put_date(m, Email_DtStamp, ical_time(&m->cal.m, ical_line(m->cal.master, "DTSTAMP"), &stamp) ? stamp.t
+		: ev->start);
 	put_date(m, Email_EndTime, ev->end);
 	wbxml_put_int(m->w, Email_InstanceType, instance ? 3 : ev->recurring ? 1 : 0);
 	put_location(m);

@@ -77,7 +77,8 @@ mime_field_next(struct slice header, size_t *pos, struct slice *name_r, struct s
 		size_t begin = *pos, end = line_end(header, begin);
 		size_t name = field_name(header.ptr + begin, end - begin);
 
-		while (end < header.len && (header.ptr[end] == ' ' || header.ptr[end] == '\t') && !line_empty(header, end, line_end(header, end)))
+		while (end < header.len && (header.ptr[end] == ' ' || header.ptr[end] == '\t')
+			&& !line_empty(header, end, line_end(header, end)))
 			end = line_end(header, end);
 		*pos = end;
 		if (!name)
@@ -176,7 +177,8 @@ read_type(struct arena *a, struct mime_part *p, const char *fallback)
 		return;
 	}
 	t = g_mime_content_type_parse(NULL, value);
-	char *type = t ? lower(arena_printf(a, "%s/%s", g_mime_content_type_get_media_type(t), g_mime_content_type_get_media_subtype(t))) : NULL;
+	char *type = t ? lower(arena_printf(a, "%s/%s", g_mime_content_type_get_media_type(t),
+		g_mime_content_type_get_media_subtype(t))) : NULL;
 	p->type = type && strlen(type) < 128 && type_ok(type) ? type : "application/octet-stream";
 	if (!t)
 		return;
@@ -204,7 +206,8 @@ static void
 read_disposition(struct arena *a, struct mime_part *p)
 {
 	const char *value = mime_field(a, p->header, "Content-Disposition");
-	AUTO(free_disposition) GMimeContentDisposition *d = value ? g_mime_content_disposition_parse(NULL, value) : NULL;
+	AUTO(free_disposition) GMimeContentDisposition *d = value ? g_mime_content_disposition_parse(NULL, value)
+		: NULL;
 
 	if (!d)
 		return;
@@ -273,7 +276,8 @@ struct split {
 	bool nomem;
 };
 
-/* The next line that is the boundary, from `at` on: where the line begins; *end_r behind it, *last_r: the closing one. */
+/* The next line that is the boundary, from `at` on: where the line begins; *end_r behind it, *last_r: the closing
+ * one. */
 static bool
 find_boundary(struct slice s, size_t at, const char *dashed, size_t n, size_t *begin_r, size_t *end_r, bool *last_r)
 {
@@ -300,18 +304,22 @@ find_boundary(struct slice s, size_t at, const char *dashed, size_t n, size_t *b
 	return false;
 }
 
-static struct mime_part *parse_part(struct split *sp, struct mime_part *parent, struct slice raw, const char *number, unsigned depth);
+static struct mime_part *parse_part(struct split *sp, struct mime_part *parent, struct slice raw, const char *number,
+	unsigned depth);
 
 static void
-add_child(struct split *sp, struct mime_part *p, struct mime_part **last, size_t from, size_t to, unsigned index, unsigned depth)
+add_child(struct split *sp, struct mime_part *p, struct mime_part **last, size_t from, size_t to, unsigned index,
+	unsigned depth)
 {
 	/* The line end in front of a boundary belongs to the boundary. */
 	if (to > from && p->body.ptr[to - 1] == '\n')
 		to--;
 	if (to > from && p->body.ptr[to - 1] == '\r')
 		to--;
-	const char *number = *p->number ? arena_printf(sp->a, "%s.%u", p->number, index) : arena_printf(sp->a, "%u", index);
-	struct mime_part *child = number ? parse_part(sp, p, slice(p->body.ptr + from, to - from), number, depth) : NULL;
+	const char *number = *p->number ? arena_printf(sp->a, "%s.%u", p->number, index)
+		: arena_printf(sp->a, "%u", index);
+	struct mime_part *child = number ? parse_part(sp, p, slice(p->body.ptr + from, to - from), number, depth)
+		: NULL;
 
 	if (!child)
 		return;
@@ -363,7 +371,8 @@ parse_part(struct split *sp, struct mime_part *parent, struct slice raw, const c
 	p->header = slice(raw.ptr, end);
 	p->body = slice(raw.ptr + end, raw.len - end);
 	sp->parts++;
-	read_header(sp->a, p, parent && strcmp(parent->type, "multipart/digest") == 0 ? "message/rfc822" : "text/plain");
+	read_header(sp->a, p, parent && strcmp(parent->type, "multipart/digest") == 0 ? "message/rfc822"
+		: "text/plain");
 	if (!text_starts(p->type, "multipart/"))
 		return p;
 	if (p->boundary && depth < MIME_DEPTH)
@@ -466,8 +475,9 @@ related_root(struct mime_part *p)
 		bool brackets = n > 2 && p->subtype[0] == '<' && p->subtype[n - 1] == '>';
 
 		for (struct mime_part *c = p->child; c; c = c->next) {
-			if (c->content_id && (brackets ? strlen(c->content_id) == n - 2 && strncmp(c->content_id, p->subtype + 1, n - 2) == 0
-						       : strcmp(c->content_id, p->subtype) == 0))
+			if (c->content_id
+				&& (brackets ? strlen(c->content_id) == n - 2 && strncmp(c->content_id, p->subtype + 1, n - 2) == 0
+					: strcmp(c->content_id, p->subtype) == 0))
 				return c;
 		}
 	}

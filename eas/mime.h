@@ -1,12 +1,17 @@
-/* eas/mime.h - messages [RFC 5322, 2045-2047, 2183, 2231]: their parts by number, their texts as UTF-8, and building new ones.
+/* eas/mime.h - messages [RFC 5322, 2045-2047, 2183, 2231]: their parts by number, their texts as UTF-8, and building
+ * new ones.
  *
  * Layer:     eas, private to it; the one room that knows GMime
- * Division:  where parts begin and end is found here, without recursion and with bounds, because a part must be known by its bytes: what is
- *            forwarded is carried over as it stands. What stands inside a field or a part (addresses, encoded words, parameters,
+ * Division:  where parts begin and end is found here, without recursion and with bounds, because a part must be known
+ * by its bytes: what is
+ *            forwarded is carried over as it stands. What stands inside a field or a part (addresses, encoded words,
+ *            parameters,
  *            charsets, transfer encodings) is GMime's.
  * Ownership: struct mime and all it points to live in the arena; slices borrow the message's bytes.
- * Limits:    MIME_DEPTH multiparts inside each other, MIME_PARTS parts, MIME_HEADER bytes of one header, MIME_FIELD of one field,
- *            MIME_TEXT bytes of one text. What lies beyond a limit is left whole (a multipart that is too deep is one attachment) or cut.
+ * Limits:    MIME_DEPTH multiparts inside each other, MIME_PARTS parts, MIME_HEADER bytes of one header, MIME_FIELD of
+ * one field,
+ *            MIME_TEXT bytes of one text. What lies beyond a limit is left whole (a multipart that is too deep is one
+ *            attachment) or cut.
  * Errors:    NOMEM only: every sequence of bytes is a message of some kind.
  * Threads:   any; nothing is shared.
  */
@@ -75,14 +80,16 @@ bool mime_is_signed(const struct mime *m);
 
 /* ---- what a part holds ---- */
 
-/* The bytes from first to last (included) of what is there after the transfer encoding was undone, appended to out; returns how many the
- * part has. What is left out takes no memory. */
+/* The bytes from first to last (included) of what is there after the transfer encoding was undone, appended to out;
+ * returns how many the part has. What is left out takes no memory. */
 uint64_t mime_decode_range(const struct mime_part *p, uint64_t first, uint64_t last, struct buf *out);
 uint64_t mime_decoded_size(const struct mime_part *p);
-/* A text part as UTF-8 without NUL, never more than MIME_TEXT bytes; unknown charsets and malformed bytes become U+FFFD. NULL: memory. */
+/* A text part as UTF-8 without NUL, never more than MIME_TEXT bytes; unknown charsets and malformed bytes become
+ * U+FFFD. NULL: memory. */
 char *mime_part_text(struct arena *a, const struct mime_part *p);
-/* All of the body as plain text or as HTML, made from the other kind where a piece has one only. plain is NULL where no piece is plain,
- * html where none is HTML (the caller converts). What was cut off at MIME_TEXT is about so many bytes; 0: nothing. */
+/* All of the body as plain text or as HTML, made from the other kind where a piece has one only. plain is NULL where no
+ * piece is plain, html where none is HTML (the caller converts). What was cut off at MIME_TEXT is about so many bytes;
+ * 0: nothing. */
 struct mime_body {
 	const char *plain, *html;
 	uint64_t plain_beyond, html_beyond;
@@ -97,20 +104,22 @@ char *mime_safe_name(struct arena *a, const char *name);
 const char *mime_extension(const char *type);
 /* Shown inside the text: part of a multipart/related, or inline with a Content-ID. */
 bool mime_is_inline(const struct mime_part *p);
-/* The message with every 8-bit leaf as quoted-printable or base64, for channels that carry UTF-8 only; the bytes themselves where they are
- * UTF-8 already. NOMEM. */
+/* The message with every 8-bit leaf as quoted-printable or base64, for channels that carry UTF-8 only; the bytes
+ * themselves where they are UTF-8 already. NOMEM. */
 enum err mime_as_text(struct arena *a, const struct mime *m, struct slice *text_r) NODISCARD;
 
 /* ---- fields of a header ---- */
 
 /* The fields of a message, with the empty line behind them. */
 struct slice mime_header_of(struct slice message);
-/* The first field of that name: unfolded, bytes as they are, without surrounding space. NULL: there is none, or memory. */
+/* The first field of that name: unfolded, bytes as they are, without surrounding space. NULL: there is none, or
+ * memory. */
 const char *mime_field(struct arena *a, struct slice header, const char *name);
 /* The same, decoded to UTF-8. */
 const char *mime_field_text(struct arena *a, struct slice header, const char *name);
 /* Walks the fields: name and raw value (folded, with its last line end). *pos begins at 0. */
-bool mime_field_next(struct slice header, size_t *pos, struct slice *name_r, struct slice *value_r, struct slice *whole_r);
+bool mime_field_next(struct slice header, size_t *pos, struct slice *name_r, struct slice *value_r,
+	struct slice *whole_r);
 
 struct mime_address {
 	const char *name; /* UTF-8; "" none */
@@ -158,11 +167,12 @@ struct mime_node {
 };
 struct mime_node *mime_node(struct arena *a, enum mime_node_kind kind, const char *type, struct slice bytes);
 void mime_node_add(struct mime_node *parent, struct mime_node *child);
-/* The part as it stands, without those leaves for which drop() says so; NULL where nothing is left (or memory is short: *ok_r). */
-struct mime_node *mime_node_of(struct arena *a, const struct mime_part *p, bool (*drop)(void *ctx, const struct mime_part *p), void *ctx,
-	bool *ok_r);
-/* The whole as a message: `header` (fields without those of MIME, no empty line) and the node. Boundaries are derived from seed and
- * tried against the content. CRLF. NOMEM through out. */
+/* The part as it stands, without those leaves for which drop() says so; NULL where nothing is left (or memory is short:
+ * *ok_r). */
+struct mime_node *mime_node_of(struct arena *a, const struct mime_part *p,
+	bool (*drop)(void *ctx, const struct mime_part *p), void *ctx, bool *ok_r);
+/* The whole as a message: `header` (fields without those of MIME, no empty line) and the node. Boundaries are derived
+ * from seed and tried against the content. CRLF. NOMEM through out. */
 void mime_write(struct arena *a, struct slice header, const struct mime_node *n, const char *seed, struct buf *out);
 /* "Name: value\r\n" with the value encoded (RFC 2047) and folded; line ends and controls in it become spaces. */
 void mime_put_text(struct buf *out, const char *name, const char *value);

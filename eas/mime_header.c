@@ -99,9 +99,9 @@ unref_list(InternetAddressList **l)
 	g_clear_object(l);
 }
 
-/* The length of the first mailbox or group: up to a comma or semicolon that stands outside of quotes, comments and brackets. GMime gets
- * them one by one, for it leaves out without a word what it cannot read, takes time that grows with the square, and reads groups inside
- * groups by recursion. */
+/* The length of the first mailbox or group: up to a comma or semicolon that stands outside of quotes, comments and
+ * brackets. GMime gets them one by one, for it leaves out without a word what it cannot read, takes time that grows
+ * with the square, and reads groups inside groups by recursion. */
 static size_t
 piece_length(const char *s)
 {
@@ -228,8 +228,8 @@ add_piece(struct arena *a, const char *piece, struct mime_addresses *l, size_t *
 		colons += *p == ':';
 	if (is_blank(piece))
 		return true;
-	AUTO(unref_list) InternetAddressList *parsed = colons <= COLONS_MAX && !is_ambiguous(piece) ? internet_address_list_parse(NULL, piece)
-												    : NULL;
+	AUTO(unref_list) InternetAddressList *parsed = colons <= COLONS_MAX && !is_ambiguous(piece)
+		? internet_address_list_parse(NULL, piece) : NULL;
 	if (parsed)
 		count(parsed, &n);
 	if (!grow(a, l, room, n + 1))
@@ -333,10 +333,12 @@ mime_address_ok(const char *address)
 	const char *at = strrchr(address, '@');
 	size_t n = strlen(address);
 
-	if (!at || at == address || !at[1] || n > 320 || address[0] == '-' || strchr(address, '@') != at || !text_is_utf8(address, n))
+	if (!at || at == address || !at[1] || n > 320 || address[0] == '-' || strchr(address, '@') != at
+		|| !text_is_utf8(address, n))
 		return false;
 	if (at[1] == '[') /* an address literal */
-		return at[2 + strspn(at + 2, "0123456789abcdefABCDEFIPv.:")] == ']' && !strpbrk(address, " <>,;\"\\\r\n\t") && address[n - 1] == ']';
+		return at[2 + strspn(at + 2, "0123456789abcdefABCDEFIPv.:")] == ']'
+			&& !strpbrk(address, " <>,;\"\\\r\n\t") && address[n - 1] == ']';
 	for (const char *p = address; *p; p++) {
 		if ((unsigned char)*p <= 0x20 || *p == 0x7f || strchr("<>()[],;:\\\"", *p))
 			return false;

@@ -38,7 +38,8 @@ missing_padding(struct slice s)
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = s.ptr[i];
 
-		n += (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '=';
+		n += (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/'
+			|| c == '=';
 	}
 	return n % 4 >= 2 ? 4 - n % 4 : 0;
 }
@@ -53,8 +54,8 @@ add_between(struct buf *out, const void *bytes, uint64_t from, size_t n, uint64_
 		buf_add(out, (const char *)bytes + begin, (size_t)(end - begin));
 }
 
-/* Decodes block by block, up to `max` bytes; sink gets those from first to last and may be NULL. Returns how many there are (up to
- * max). */
+/* Decodes block by block, up to `max` bytes; sink gets those from first to last and may be NULL. Returns how many there
+ * are (up to max). */
 static uint64_t
 decode_between(const struct mime_part *p, struct buf *sink, uint64_t first, uint64_t last, uint64_t max)
 {
@@ -143,10 +144,11 @@ charset_name(const char *charset)
 {
 	static const struct {
 		const char *said, *meant;
-	} map[] = { { "gb2312", "GB18030" }, { "gbk", "GB18030" }, { "x-gbk", "GB18030" }, { "shift_jis", "CP932" }, { "sjis", "CP932" },
-		{ "x-sjis", "CP932" }, { "shift-jis", "CP932" }, { "iso-8859-1", "CP1252" }, { "latin1", "CP1252" },
-		{ "ks_c_5601-1987", "CP949" }, { "euc-kr", "CP949" }, { "iso-8859-9", "CP1254" }, { "iso-8859-11", "CP874" },
-		{ "tis-620", "CP874" }, { "big5", "BIG5-HKSCS" }, { "iso-2022-jp", "ISO-2022-JP-2" }, { "unicode-1-1-utf-7", "UTF-7" },
+	} map[] = { { "gb2312", "GB18030" }, { "gbk", "GB18030" }, { "x-gbk", "GB18030" }, { "shift_jis", "CP932" },
+		{ "sjis", "CP932" }, { "x-sjis", "CP932" }, { "shift-jis", "CP932" }, { "iso-8859-1", "CP1252" },
+		{ "latin1", "CP1252" }, { "ks_c_5601-1987", "CP949" }, { "euc-kr", "CP949" },
+		{ "iso-8859-9", "CP1254" }, { "iso-8859-11", "CP874" }, { "tis-620", "CP874" },
+		{ "big5", "BIG5-HKSCS" }, { "iso-2022-jp", "ISO-2022-JP-2" }, { "unicode-1-1-utf-7", "UTF-7" },
 		{ "iso-2022-cn-ext", NULL } };
 
 	for (const char *p = charset; *p; p++) {
@@ -218,7 +220,8 @@ says_nothing(const char *charset)
 {
 	return !charset || text_casecmp(charset, "us-ascii") == 0 || text_casecmp(charset, "ascii") == 0
 		|| text_casecmp(charset, "unknown-8bit") == 0 || text_casecmp(charset, "x-unknown") == 0
-		|| text_casecmp(charset, "default") == 0 || text_casecmp(charset, "utf8") == 0 || text_casecmp(charset, "utf-8") == 0;
+		|| text_casecmp(charset, "default") == 0 || text_casecmp(charset, "utf8") == 0
+		|| text_casecmp(charset, "utf-8") == 0;
 }
 
 static size_t
@@ -418,10 +421,11 @@ mime_extension(const char *type)
 {
 	static const struct {
 		const char *type, *extension;
-	} map[] = { { "message/rfc822", ".eml" }, { "text/plain", ".txt" }, { "text/html", ".html" }, { "text/calendar", ".ics" },
-		{ "image/jpeg", ".jpg" }, { "image/png", ".png" }, { "image/gif", ".gif" }, { "application/pdf", ".pdf" },
-		{ "message/delivery-status", ".txt" }, { "text/rfc822-headers", ".txt" }, { "application/pgp-signature", ".asc" },
-		{ "application/pkcs7-signature", ".p7s" }, { "application/pkcs7-mime", ".p7m" }, { "text/vcard", ".vcf" } };
+	} map[] = { { "message/rfc822", ".eml" }, { "text/plain", ".txt" }, { "text/html", ".html" },
+		{ "text/calendar", ".ics" }, { "image/jpeg", ".jpg" }, { "image/png", ".png" }, { "image/gif", ".gif" },
+		{ "application/pdf", ".pdf" }, { "message/delivery-status", ".txt" }, { "text/rfc822-headers", ".txt" },
+		{ "application/pgp-signature", ".asc" }, { "application/pkcs7-signature", ".p7s" },
+		{ "application/pkcs7-mime", ".p7m" }, { "text/vcard", ".vcf" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(map); i++) {
 		if (strcmp(type, map[i].type) == 0)
@@ -439,7 +443,8 @@ mime_attachment_name(struct arena *a, const struct mime_part *p)
 		name = message_name(a, p);
 	if (!name && strcmp(p->type, "application/ms-tnef") == 0)
 		name = "winmail.dat";
-	if (!name && (strcmp(p->type, "application/pkcs7-mime") == 0 || strcmp(p->type, "application/x-pkcs7-mime") == 0))
+	if (!name
+		&& (strcmp(p->type, "application/pkcs7-mime") == 0 || strcmp(p->type, "application/x-pkcs7-mime") == 0))
 		name = "smime.p7m";
 	name = name ? mime_safe_name(a, name) : NULL;
 	if (name && *name)
@@ -452,8 +457,8 @@ mime_attachment_name(struct arena *a, const struct mime_part *p)
 static bool
 must_encode(const struct mime_part *p)
 {
-	return !p->child && p->encoding == MIME_IDENTITY && !text_starts(p->type, "message/") && !text_starts(p->type, "multipart/")
-		&& !text_is_utf8(p->body.ptr, p->body.len);
+	return !p->child && p->encoding == MIME_IDENTITY && !text_starts(p->type, "message/")
+		&& !text_starts(p->type, "multipart/") && !text_is_utf8(p->body.ptr, p->body.len);
 }
 
 static void

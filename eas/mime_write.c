@@ -71,18 +71,21 @@ raw_node(struct arena *a, const struct mime_part *p, bool *ok_r)
 }
 
 struct mime_node *
-mime_node_of(struct arena *a, const struct mime_part *p, bool (*drop)(void *ctx, const struct mime_part *p), void *ctx, bool *ok_r)
+mime_node_of(struct arena *a, const struct mime_part *p, bool (*drop)(void *ctx, const struct mime_part *p), void *ctx,
+	bool *ok_r)
 {
 	struct mime_node *n;
 	bool whole = true;
 
 	if (!p->child)
 		return drop(ctx, p) ? NULL : raw_node(a, p, ok_r);
-	n = mime_node(a, MIME_NODE_MULTIPART, strcmp(p->type, "multipart/signed") == 0 ? "multipart/mixed" : p->type, (struct slice){ 0 });
+	n = mime_node(a, MIME_NODE_MULTIPART, strcmp(p->type, "multipart/signed") == 0 ? "multipart/mixed" : p->type,
+		(struct slice){ 0 });
 	for (const struct mime_part *c = p->child; n && c; c = c->next) {
 		struct mime_node *child = mime_node_of(a, c, drop, ctx, ok_r);
 
-		whole = whole && child && child->kind == MIME_NODE_RAW && child->bytes.ptr == c->raw.ptr && child->bytes.len == c->raw.len;
+		whole = whole && child && child->kind == MIME_NODE_RAW && child->bytes.ptr == c->raw.ptr
+			&& child->bytes.len == c->raw.len;
 		if (child)
 			mime_node_add(n, child);
 	}
@@ -184,7 +187,8 @@ mime_put_addresses(struct buf *out, const char *name, const struct mime_addresse
 	buf_init(&value, 0);
 	for (size_t i = 0; i < l->n; i++) {
 		const struct mime_address *m = &l->list[i];
-		AUTO(unref_address) InternetAddress *ia = internet_address_mailbox_new(*m->name ? m->name : NULL, m->address);
+		AUTO(unref_address) InternetAddress *ia = internet_address_mailbox_new(*m->name ? m->name : NULL,
+			m->address);
 		AUTO(free_g) char *s = internet_address_to_string(ia, NULL, TRUE);
 
 		if (i)
@@ -380,7 +384,8 @@ put_node(struct writing *w, const struct mime_node *n)
 	if (n->kind == MIME_NODE_FILE)
 		put_file_fields(w, n);
 	if (is_message(n)) {
-		buf_printf(w->out, "Content-Transfer-Encoding: %s\r\n\r\n", text_is_utf8(n->bytes.ptr, n->bytes.len) ? "8bit" : "binary");
+		buf_printf(w->out, "Content-Transfer-Encoding: %s\r\n\r\n",
+			text_is_utf8(n->bytes.ptr, n->bytes.len) ? "8bit" : "binary");
 		mime_add_crlf(w->out, n->bytes);
 		return;
 	}
@@ -392,8 +397,9 @@ put_node(struct writing *w, const struct mime_node *n)
 void
 mime_write(struct arena *a, struct slice header, const struct mime_node *n, const char *seed, struct buf *out)
 {
-	static const char *const mime_fields[] = { "MIME-Version", "Content-Type", "Content-Transfer-Encoding", "Content-Disposition",
-		"Content-ID", "Content-Description", "Content-Location", "Content-Language", NULL };
+	static const char *const mime_fields[] = { "MIME-Version", "Content-Type", "Content-Transfer-Encoding",
+		"Content-Disposition", "Content-ID", "Content-Description", "Content-Location", "Content-Language",
+		NULL };
 	struct writing w = { .a = a, .out = out, .seed = seed, .root = n };
 
 	mime_init();

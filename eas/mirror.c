@@ -78,7 +78,8 @@ wait_for(struct slot *s)
 
 enum take_off { FLYING, SHARED, TOO_LONG };
 
-/* Who comes second waits. A look that began after that is as good as one of its own; one that was under way may have been too early. */
+/* Who comes second waits. A look that began after that is as good as one of its own; one that was under way may have
+ * been too early. */
 static enum take_off
 take_off(int64_t folder)
 {
@@ -241,7 +242,8 @@ fetch_dates(struct flight *in, const char **keys, size_t n, struct error *e)
 	enum err err = ERR_OK;
 
 	for (size_t i = 0; !err && i < n; i += DATES_AT_ONCE) {
-		struct backend_fetch what = { .folder = in->f->key, .keys = keys + i, .n = n - i < DATES_AT_ONCE ? n - i : DATES_AT_ONCE,
+		struct backend_fetch what = { .folder = in->f->key, .keys = keys + i,
+			.n = n - i < DATES_AT_ONCE ? n - i : DATES_AT_ONCE,
 			.want = WANT_BYTES, .bytes_max = in->server->config->item_bytes_max };
 
 		err = account_fetch(in->account, &what, take_date, &d, e);
@@ -356,7 +358,8 @@ write_change(struct writing *w, const struct backend_change *c, const struct sta
 		return;
 	}
 	if (!row) {
-		w->rows[w->n] = (struct state_item){ .folder = w->in->f->id, .key = c->key, .version = c->version, .date = c->date,
+		w->rows[w->n] = (struct state_item){ .folder = w->in->f->id, .key = c->key, .version = c->version,
+			.date = c->date,
 			.created_seq = w->seq + 1, .seq = w->seq + 1 };
 		w->seq++;
 		w->n++;
@@ -449,7 +452,8 @@ write_part(struct state_txn *t, void *arg, struct error *e)
 	return err;
 }
 
-/* The listing is whole: what it did not name is gone, but for what changed since it began; and the cursor counts from now on. */
+/* The listing is whole: what it did not name is gone, but for what changed since it began; and the cursor counts from
+ * now on. */
 static enum err
 finish_listing(struct state_txn *t, void *arg, struct error *e)
 {
@@ -480,8 +484,8 @@ finish_listing(struct state_txn *t, void *arg, struct error *e)
 	}
 	if (!err && n)
 		err = state_items_save(t, rows.list, rows.n);
-	/* Where others wrote meanwhile, what the listing said of those rows was not looked at, and the cursor would never tell of it
-	 * again: the next look lists once more. */
+	/* Where others wrote meanwhile, what the listing said of those rows was not looked at, and the cursor would
+	 * never tell of it again: the next look lists once more. */
 	if (!err)
 		err = state_folder_advance(t, in->f->id, seq, in->newer.n || others ? "" : in->part.cursor);
 	in->f->seq = seq;
@@ -523,7 +527,9 @@ take_part(struct flight *in, struct error *e)
 		in->listing = true;
 		in->seq_before = in->seq = in->f->seq;
 		if (in->part.reset && *in->f->cursor) {
-			log_notice(in->log, "%s: the server has numbered everything anew (UIDVALIDITY): it is synced from the start", in->f->key);
+			log_notice(in->log,
+				"%s: the server has numbered everything anew (UIDVALIDITY): it is synced from the start",
+				in->f->key);
 			err = state_run(in->server->state, STATE_WRITE, reset_folder, in, e);
 			if (err)
 				return err;
@@ -575,8 +581,8 @@ fly(struct flight *in, struct error *e)
 }
 
 enum err
-mirror_refresh(const struct eas_server *server, struct account *account, struct state_folder *f, const struct log_ctx *log,
-	struct error *e)
+mirror_refresh(const struct eas_server *server, struct account *account, struct state_folder *f,
+	const struct log_ctx *log, struct error *e)
 {
 	struct state_folder copy = *f;
 	struct flight in = { .server = server, .account = account, .f = &copy, .log = log,

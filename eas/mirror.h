@@ -1,4 +1,5 @@
-/* eas/mirror.h - the mirror of one folder: brought up to date from its backend, and changed by what phones do. Private to eas/.
+/* eas/mirror.h - the mirror of one folder: brought up to date from its backend, and changed by what phones do. Private
+ * to eas/.
  *
  * The rules are those of the design's page on the mirror; the words too.
  */
@@ -10,11 +11,11 @@
 /* Does a backend stand behind the folder? (Not behind the Outbox and other folders of our own.) */
 bool mirror_is_backed(const struct state_folder *f);
 
-/* Looks what changed at the backend and writes it down; f's seq is as it then is. One look per folder at a time: who comes second waits.
- * BUSY: another request has been at it for seconds, or no session was free. UNAVAILABLE ..: the mirror is as it was. NOFOLDER: it is
- * gone. */
-enum err mirror_refresh(const struct eas_server *server, struct account *account, struct state_folder *f, const struct log_ctx *log,
-	struct error *e) NODISCARD;
+/* Looks what changed at the backend and writes it down; f's seq is as it then is. One look per folder at a time: who
+ * comes second waits. BUSY: another request has been at it for seconds, or no session was free. UNAVAILABLE ..: the
+ * mirror is as it was. NOFOLDER: it is gone. */
+enum err mirror_refresh(const struct eas_server *server, struct account *account, struct state_folder *f,
+	const struct log_ctx *log, struct error *e) NODISCARD;
 
 /* What a phone's command did at the backend, to be written into the mirror in one transaction. */
 enum mirror_op { MIRROR_CREATED, MIRROR_UPDATED, MIRROR_REMOVED, MIRROR_DISOWNED };
@@ -29,11 +30,13 @@ struct mirror_change {
 	int64_t cut_date, cut_id; /* CREATED: the maker's cut-off, for `outside` */
 };
 
-/* Applies the changes to the rows of the folder, in order; to be called within a write transaction. Locks the folder's row. */
-enum err mirror_apply(struct state_txn *t, struct arena *a, int64_t folder, struct mirror_change *changes, size_t n) NODISCARD;
+/* Applies the changes to the rows of the folder, in order; to be called within a write transaction. Locks the folder's
+ * row. */
+enum err mirror_apply(struct state_txn *t, struct arena *a, int64_t folder, struct mirror_change *changes,
+	size_t n) NODISCARD;
 
-/* Renumbers, updates or leaves a row whose item has this version and date now: the one place for "an item whose date moves". rows_r
- * gets what is to be saved (one row or two); *seq is the folder's, counted on. */
+/* Renumbers, updates or leaves a row whose item has this version and date now: the one place for "an item whose date
+ * moves". rows_r gets what is to be saved (one row or two); *seq is the folder's, counted on. */
 size_t mirror_update_row(const struct state_item *row, const char *version, int64_t date, int64_t by, int64_t high_date,
 	int64_t high_id, int64_t *seq, struct state_item rows_r[2]);
 

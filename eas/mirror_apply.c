@@ -11,14 +11,15 @@ below(int64_t date, int64_t id, int64_t high_date, int64_t high_id)
 }
 
 size_t
-mirror_update_row(const struct state_item *row, const char *version, int64_t date, int64_t by, int64_t high_date, int64_t high_id,
-	int64_t *seq, struct state_item rows_r[2])
+mirror_update_row(const struct state_item *row, const char *version, int64_t date, int64_t by, int64_t high_date,
+	int64_t high_id, int64_t *seq, struct state_item rows_r[2])
 {
 	int64_t lower = date < row->date ? date : row->date;
 
 	rows_r[0] = *row;
 	if (date != row->date && below(lower, row->id, high_date, high_id)) {
-		/* Some device has it and some not: the old goes under its old date, a new one comes, as someone else's work. */
+		/* Some device has it and some not: the old goes under its old date, a new one comes, as someone else's
+		 * work. */
 		rows_r[0].deleted = true;
 		rows_r[0].seq = ++*seq;
 		rows_r[0].changed_by = RULE(RENUMBER) ? 0 : by;
@@ -64,7 +65,8 @@ row_by_id(struct applying *in, int64_t id, struct state_item **row_r)
 	return err;
 }
 
-/* Another request's look may have found the item before this commit, or an earlier try made it and died: it is adopted. */
+/* Another request's look may have found the item before this commit, or an earlier try made it and died: it is
+ * adopted. */
 static enum err
 created(struct applying *in, struct mirror_change *c)
 {
@@ -78,7 +80,8 @@ created(struct applying *in, struct mirror_change *c)
 		if (strcmp(row->version, c->version) == 0)
 			row->changed_by = c->by;
 	} else {
-		fresh = (struct state_item){ .folder = in->folder, .key = c->key, .version = c->version, .date = c->date,
+		fresh = (struct state_item){ .folder = in->folder, .key = c->key, .version = c->version,
+			.date = c->date,
 			.created_seq = in->seq + 1, .created_by = c->by, .seq = in->seq + 1, .changed_by = c->by };
 		in->seq++;
 		row = &fresh;
@@ -92,7 +95,8 @@ created(struct applying *in, struct mirror_change *c)
 	return err;
 }
 
-/* A draft that was edited has a new key. A look may have found that before this commit, as a new item: it is this one. */
+/* A draft that was edited has a new key. A look may have found that before this commit, as a new item: it is this
+ * one. */
 static enum err
 take_key(struct applying *in, const struct state_item *row, const char *key)
 {
@@ -119,7 +123,8 @@ updated(struct applying *in, struct mirror_change *c)
 	err = take_key(in, row, c->key);
 	if (err)
 		return err;
-	if (*c->version && strcmp(row->version, c->version) == 0 && row->date == c->date && strcmp(row->key, c->key) == 0) {
+	if (*c->version && strcmp(row->version, c->version) == 0 && row->date == c->date
+		&& strcmp(row->key, c->key) == 0) {
 		/* A look of another request has seen it already, as someone else's. */
 		row->changed_by = c->by;
 		return state_items_save(in->t, row, 1);

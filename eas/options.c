@@ -51,13 +51,15 @@ bool
 item_options_parse(const struct wbxml_node *options, struct item_options *o_r)
 {
 	*o_r = (struct item_options){ 0 };
-	if (!ranged(options, AirSync_FilterType, 0, 8, &o_r->filter) || !ranged(options, AirSync_Conflict, 1, 1, &o_r->conflict)
+	if (!ranged(options, AirSync_FilterType, 0, 8, &o_r->filter)
+		|| !ranged(options, AirSync_Conflict, 1, 1, &o_r->conflict)
 		|| !ranged(options, AirSync_MIMESupport, 0, 2, &o_r->mime_support)
 		|| !ranged(options, AirSync_MIMETruncation, 8, 8, &o_r->mime_truncation)
 		|| !ranged(options, AirSync_MaxItems, 0, INT32_MAX, &o_r->max_items))
 		return false;
 	for (const struct wbxml_node *n = options ? options->child : NULL; n; n = n->next) {
-		if (n->tag == AirSyncBase_BodyPreference && !add_pref(n, o_r->prefs, &o_r->n_prefs, ARRAY_LEN(o_r->prefs)))
+		if (n->tag == AirSyncBase_BodyPreference
+			&& !add_pref(n, o_r->prefs, &o_r->n_prefs, ARRAY_LEN(o_r->prefs)))
 			return false;
 		if (n->tag == AirSyncBase_BodyPartPreference
 			&& !add_pref(n, o_r->part_prefs, &o_r->n_part_prefs, ARRAY_LEN(o_r->part_prefs)))

@@ -90,7 +90,8 @@ wipe_reaches(const struct eas_request *r, const struct command *c)
 {
 	if (r->device.wipe == WIPE_NONE)
 		return false;
-	/* Settings with DeviceInformation comes before provisioning at 12.1; the rest of Settings tells nothing either. */
+	/* Settings with DeviceInformation comes before provisioning at 12.1; the rest of Settings tells nothing
+	 * either. */
 	return c->code != EAS_PROVISION && c->code != EAS_SETTINGS;
 }
 
@@ -116,7 +117,8 @@ policy_check(struct eas_request *r, const struct command *c)
 		d->policy_final_used = true;
 		return 0;
 	}
-	/* The answer to the acknowledgement may have been lost: the temporary key is good until the final one was used. */
+	/* The answer to the acknowledgement may have been lost: the temporary key is good until the final one was
+	 * used. */
 	if (key && key == d->policy_temporary && !d->policy_final_used)
 		return 0;
 	return key ? 144 : 142;

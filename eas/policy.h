@@ -4,11 +4,12 @@
 
 #include "eas/command.h"
 
-/* Only the account is to be wiped, which versions before 16.1 have no word for: they are locked out (129), for the other wipe takes all that
- * is on the device. */
+/* Only the account is to be wiped, which versions before 16.1 have no word for: they are locked out (129), for the
+ * other wipe takes all that is on the device. */
 bool policy_locks_out(const struct eas_request *r);
-/* The common status that keeps this request from being served: 140 wipe, 142 not provisioned, 143 policy changed, 144 another key; 126 wiped
- * for good, 129 locked out; 0: served. Notes the first use of a final key in r->device (the caller saves it). */
+/* The common status that keeps this request from being served: 140 wipe, 142 not provisioned, 143 policy changed, 144
+ * another key; 126 wiped for good, 129 locked out; 0: served. Notes the first use of a final key in r->device (the
+ * caller saves it). */
 unsigned policy_check(struct eas_request *r, const struct command *c);
 /* EASProvisionDoc with what the configuration sets, in the order of the schema. */
 void policy_write(const struct eas_config *config, struct wbxml_writer *w);

@@ -133,7 +133,8 @@ string(struct arena *a, struct bytes *b, size_t n)
 	return p ? text_to_utf8(a, p, n) : NULL;
 }
 
-/* A device id is text, or 16 raw bytes of a GUID: those become hex. "" where there is none; NULL: memory, or cut short. */
+/* A device id is text, or 16 raw bytes of a GUID: those become hex. "" where there is none; NULL: memory, or cut
+ * short. */
 static const char *
 device_id(struct arena *a, struct bytes *b)
 {
@@ -159,8 +160,8 @@ coded_parameter(struct arena *a, struct bytes *b, struct eas_query *q)
 {
 	unsigned tag = byte(b);
 	size_t n = byte(b);
-	const char **fields[] = { &q->attachment, &q->collection_id, NULL, &q->item_id, &q->long_id, NULL, &q->occurrence, NULL,
-		&q->user };
+	const char **fields[] = { &q->attachment, &q->collection_id, NULL, &q->item_id, &q->long_id, NULL,
+		&q->occurrence, NULL, &q->user };
 	const unsigned char *p;
 	const char *s;
 
@@ -191,7 +192,8 @@ coded_parse(struct arena *a, const unsigned char *p, size_t n, struct eas_query 
 	key_len = byte(&b);
 	if (key_len == 4 && (key = bytes(&b, 4)) != NULL) {
 		q->has_policy_key = true;
-		q->policy_key = (uint32_t)key[0] | (uint32_t)key[1] << 8 | (uint32_t)key[2] << 16 | (uint32_t)key[3] << 24;
+		q->policy_key = (uint32_t)key[0] | (uint32_t)key[1] << 8 | (uint32_t)key[2] << 16
+			| (uint32_t)key[3] << 24;
 	} else if (key_len != 0) {
 		return ERR_INVALID;
 	}

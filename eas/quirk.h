@@ -1,4 +1,5 @@
-/* eas/quirk.h - special cases for clients as data: who (device type, user agent, version), and which switches. Private to eas/. */
+/* eas/quirk.h - special cases for clients as data: who (device type, user agent, version), and which switches. Private
+ * to eas/. */
 #ifndef EAS_QUIRK_H
 #define EAS_QUIRK_H
 

@@ -56,9 +56,11 @@ make_device(struct state_txn *t, void *arg, struct error *e)
 
 	if (err)
 		return err;
-	err = state_device(t, r->arena, user, r->query.device_id, true, (unsigned)r->server->config->devices_max, &r->device);
+	err = state_device(t, r->arena, user, r->query.device_id, true, (unsigned)r->server->config->devices_max,
+		&r->device);
 	if (err == ERR_LIMIT)
-		return err_set(e, err, "the user has %u devices already; remove one with cpush-admin, or raise [eas] devices",
+		return err_set(e, err,
+			"the user has %u devices already; remove one with cpush-admin, or raise [eas] devices",
 			(unsigned)r->server->config->devices_max);
 	return err;
 }
@@ -149,11 +151,13 @@ check_request(struct eas_request *r, const struct command *c)
 		return 137;
 	}
 	if (!version_offered(r)) {
-		log_warn(&r->log, "refused: protocol version %u.%u is not offered", r->query.version / 10, r->query.version % 10);
+		log_warn(&r->log, "refused: protocol version %u.%u is not offered", r->query.version / 10,
+			r->query.version % 10);
 		return 138;
 	}
 	if (r->query.version < c->first || (c->last && r->query.version > c->last)) {
-		log_warn(&r->log, "refused: %s is not part of version %u.%u", c->name, r->query.version / 10, r->query.version % 10);
+		log_warn(&r->log, "refused: %s is not part of version %u.%u", c->name, r->query.version / 10,
+			r->query.version % 10);
 		return 138;
 	}
 	if (!device_id_ok(r->query.device_id)) {
@@ -169,7 +173,8 @@ check_request(struct eas_request *r, const struct command *c)
 
 /* ---- the body ---- */
 
-/* The tree of the request, NULL where it is none; 0 or a common status. The content type does not count where the bytes speak for themselves. */
+/* The tree of the request, NULL where it is none; 0 or a common status. The content type does not count where the bytes
+ * speak for themselves. */
 static unsigned
 read_body(struct eas_request *r, const struct command *c, struct wbxml_node **root_r)
 {

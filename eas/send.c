@@ -32,7 +32,8 @@ struct sending {
 
 /* ---- the intent ---- */
 
-/* What `result` says: when the mail was dated, whether all that follows the sending is done, and the Date that the phone gave it. */
+/* What `result` says: when the mail was dated, whether all that follows the sending is done, and the Date that the
+ * phone gave it. */
 static const char *
 pack(struct sending *x)
 {
@@ -80,8 +81,8 @@ save(struct sending *x, enum state_intent_step step, struct error *e)
 	return state_run(x->s->r->server->state, STATE_WRITE, save_intent, &x->intent, e);
 }
 
-/* Is what was found this mail? The Date is the same on each try; without one, only time can tell. Counting ClientIds begin anew when an
- * account is set up again. */
+/* Is what was found this mail? The Date is the same on each try; without one, only time can tell. Counting ClientIds
+ * begin anew when an account is set up again. */
 static bool
 is_repeat(const struct sending *x, const char *date)
 {
@@ -130,8 +131,8 @@ derive_id(struct sending *x)
 	return arena_printf(x->a, "<%s@%s>", hex, at && text_is_utf8(at, strlen(at)) ? at + 1 : "localhost");
 }
 
-/* Where the copy will come, so that a second try can see whether the first one made it. A server that is down now could not take the copy
- * either: the mail stays with the phone, which tries again. */
+/* Where the copy will come, so that a second try can see whether the first one made it. A server that is down now could
+ * not take the copy either: the mail stays with the phone, which tries again. */
 static enum err
 note_mark(struct sending *x, struct error *e)
 {
@@ -154,9 +155,10 @@ begin(struct sending *x, struct error *e)
 
 	if (x->intent.id) {
 		x->stamp.message_id = x->intent.message_id;
-		return save(x, INTENT_BEGUN < x->intent.step && x->intent.step != INTENT_FAILED ? x->intent.step : INTENT_BEGUN, e);
+		return save(x, x->intent.step == INTENT_FAILED ? INTENT_BEGUN : x->intent.step, e);
 	}
-	x->intent = (struct state_intent){ .device = x->s->r->device.id, .kind = "send", .hash = x->hash, .client = x->client,
+	x->intent = (struct state_intent){ .device = x->s->r->device.id, .kind = "send", .hash = x->hash,
+		.client = x->client,
 		.mark = "", .result = "", .created = eas_now() };
 	x->stamp.date = x->intent.created;
 	x->stamp.message_id = own ? own : derive_id(x);
@@ -238,10 +240,12 @@ flag_source(struct sending *x, struct error *e)
 		return ERR_OK;
 	flagging.folder = l->folder.key;
 	flagging.key = l->item.key;
-	return account_can(x->s->r->account, l->folder.key, CAN_FLAG) ? account_flag(x->s->r->account, x->a, &flagging, &stored, e) : ERR_OK;
+	return account_can(x->s->r->account, l->folder.key, CAN_FLAG)
+		? account_flag(x->s->r->account, x->a, &flagging, &stored, e) : ERR_OK;
 }
 
-/* The mail is out: nothing here may let the phone send it again. BUSY only, for then the request comes again by itself. */
+/* The mail is out: nothing here may let the phone send it again. BUSY only, for then the request comes again by
+ * itself. */
 static enum err
 finish(struct sending *x)
 {
@@ -260,7 +264,8 @@ finish(struct sending *x)
 	if (err == ERR_BUSY)
 		return err;
 	if (err && err != ERR_NOTFOUND)
-		log_warn(&r->log, "the mail was sent, but its source was not marked: %s", e.code ? e.text : err_name(err));
+		log_warn(&r->log, "the mail was sent, but its source was not marked: %s",
+			e.code ? e.text : err_name(err));
 	x->finished = true;
 	if (x->intent.id && save(x, INTENT_DONE, &e))
 		log_warn(&r->log, "the mail was sent, but that could not be written down: %s", e.text);
@@ -279,7 +284,8 @@ on_sending(void *ctx)
 	enum err err = save(x, INTENT_SENDING, &e);
 
 	if (err)
-		log_warn(&x->s->r->log, "not sent, for it could not be written down: %s", e.code ? e.text : err_name(err));
+		log_warn(&x->s->r->log, "not sent, for it could not be written down: %s",
+			e.code ? e.text : err_name(err));
 	return err;
 }
 
@@ -335,7 +341,8 @@ hand_over(struct sending *x, unsigned *status_r, struct error *e)
 
 /* ---- all of it ---- */
 
-/* ClientIds count per command and source: some phones only count, and begin anew. Hashed, for a phone may send any length. */
+/* ClientIds count per command and source: some phones only count, and begin anew. Hashed, for a phone may send any
+ * length. */
 static const char *
 client_key(struct sending *x, const char *source)
 {
@@ -484,6 +491,7 @@ send_draft(struct eas_request *r, struct slice bytes, unsigned *status_r, struct
 		return err;
 	if (status == SEND_LATER)
 		return err_set(e, ERR_UNAVAILABLE, "a draft could not be sent now");
-	*status_r = status == SEND_OK ? 1 : status == SEND_UNRESOLVED || status == SEND_NO_RECIPIENT ? SEND_BAD_DRAFT : status;
+	*status_r = status == SEND_OK ? 1
+		: status == SEND_UNRESOLVED || status == SEND_NO_RECIPIENT ? SEND_BAD_DRAFT : status;
 	return ERR_OK;
 }

@@ -138,7 +138,8 @@ add_clean(struct buf *out, struct slice s)
 }
 
 static void
-write_header(struct arena *a, struct slice header, const struct send_parties *p, const struct send_stamp *stamp, bool bcc, struct buf *out)
+write_header(struct arena *a, struct slice header, const struct send_parties *p, const struct send_stamp *stamp,
+	bool bcc, struct buf *out)
 {
 	const char *without[8];
 	size_t n = 0;

@@ -19,8 +19,9 @@ sync_filter_date(enum backend_class class, unsigned filter)
 	static const struct {
 		unsigned classes; /* that have it [MS-ASCMD 2.2.3.68.2] */
 		int days;
-	} filters[] = { { 0, 0 }, { BACKEND_MAIL, 1 }, { BACKEND_MAIL, 3 }, { BACKEND_MAIL, 7 }, { BACKEND_MAIL | BACKEND_CALENDAR, 14 },
-		{ BACKEND_MAIL | BACKEND_CALENDAR, 31 }, { BACKEND_CALENDAR, 92 }, { BACKEND_CALENDAR, 183 } };
+	} filters[] = { { 0, 0 }, { BACKEND_MAIL, 1 }, { BACKEND_MAIL, 3 }, { BACKEND_MAIL, 7 },
+		{ BACKEND_MAIL | BACKEND_CALENDAR, 14 }, { BACKEND_MAIL | BACKEND_CALENDAR, 31 },
+		{ BACKEND_CALENDAR, 92 }, { BACKEND_CALENDAR, 183 } };
 	int64_t today = eas_now() / 86400 * 86400;
 
 	if (class == BACKEND_TASKS)
@@ -104,7 +105,8 @@ begin(struct eas_request *r, const struct sync_collection *c, struct sync_result
 		set_status(s, 4, NULL);
 		return ERR_OK;
 	}
-	err = key_begin(r, s->folder.id, options, supported, sync_filter_date((enum backend_class)s->folder.class, o.filter), key, e);
+	err = key_begin(r, s->folder.id, options, supported,
+		sync_filter_date((enum backend_class)s->folder.class, o.filter), key, e);
 	if (!err) {
 		set_status(s, 1, key);
 		s->new_key = true;
@@ -173,8 +175,8 @@ run_commands(struct eas_request *r, const struct sync_collection *c, struct sync
 }
 
 static enum err
-run_compose(struct eas_request *r, const struct sync_collection *c, unsigned window, struct sync_result *s, struct compose *k,
-	struct error *e)
+run_compose(struct eas_request *r, const struct sync_collection *c, unsigned window, struct sync_result *s,
+	struct compose *k, struct error *e)
 {
 	struct idset *added = arena_alloc(r->arena, sizeof *added), *touched = arena_alloc(r->arena, sizeof *touched);
 	struct idset *retry = arena_alloc(r->arena, sizeof *retry);
@@ -194,7 +196,8 @@ run_compose(struct eas_request *r, const struct sync_collection *c, unsigned win
 			return err;
 	}
 	if (stuck_item(&s->stuck))
-		log_warn(&r->log, "item %lld:%lld was sent %u times without an answer: it is set aside until it changes, or for a day",
+		log_warn(&r->log,
+			"item %lld:%lld was sent %u times without an answer: it is set aside until it changes, or for a day",
 			(long long)s->folder.id, (long long)s->stuck.item, s->stuck.times);
 	*k = (struct compose){ .r = r, .folder = &s->folder, .class = s->x.class, .view = s->x.view, .me = s->col.now.epoch,
 		.target = sync_filter_date(s->x.class->class, s->options.filter), .get_changes = c->get_changes,
@@ -217,7 +220,8 @@ struct saving {
 	int64_t seq;            /* of the mirror that was read; -1: it does not matter */
 };
 
-/* A cut-off that goes up is to be seen by whoever changes a date from now on, and nobody may have changed one since the rows were read. */
+/* A cut-off that goes up is to be seen by whoever changes a date from now on, and nobody may have changed one since the
+ * rows were read. */
 static enum err
 save(struct state_txn *t, void *arg, struct error *e)
 {
@@ -234,7 +238,8 @@ save(struct state_txn *t, void *arg, struct error *e)
 	return err ? err : state_collection_save(t, &in->col->was, &in->now);
 }
 
-/* Nothing was told: the same key may stand further on, so that the same rows are not looked at (and fetched) again and again. */
+/* Nothing was told: the same key may stand further on, so that the same rows are not looked at (and fetched) again and
+ * again. */
 static bool
 may_move(const struct sync_result *s, const struct compose *k)
 {
@@ -308,7 +313,8 @@ refresh(struct eas_request *r, struct sync_result *s, struct error *e)
 		return ERR_OK;
 	}
 	if (err && err != ERR_BUSY) {
-		log_warn(&r->log, "%s: %s; the phone is asked to try again", s->folder.key, e->text[0] ? e->text : err_name(err));
+		log_warn(&r->log, "%s: %s; the phone is asked to try again", s->folder.key,
+			e->text[0] ? e->text : err_name(err));
 		s->status = 16;
 		return ERR_OK;
 	}
@@ -347,7 +353,8 @@ prepare(struct eas_request *r, const struct sync_collection *c, struct sync_resu
 	return run_commands(r, c, s, e);
 }
 
-/* An Add and its repeat, edited, would be two items if another responder ran them at once: the names that they derive differ. */
+/* An Add and its repeat, edited, would be two items if another responder ran them at once: the names that they derive
+ * differ. */
 static enum err
 prepare_alone(struct eas_request *r, const struct sync_collection *c, struct sync_result *s, struct error *e)
 {
@@ -362,7 +369,8 @@ prepare_alone(struct eas_request *r, const struct sync_collection *c, struct syn
 
 /* One try, from a key that is known. CONFLICT: somebody else was faster. */
 static enum err
-try_once(struct eas_request *r, const struct sync_collection *c, unsigned window, struct sync_result *s, struct error *e)
+try_once(struct eas_request *r, const struct sync_collection *c, unsigned window, struct sync_result *s,
+	struct error *e)
 {
 	struct compose k;
 	enum err err;
@@ -379,7 +387,8 @@ try_once(struct eas_request *r, const struct sync_collection *c, unsigned window
 	if (err)
 		return err;
 	if (k.pos.holes.n > HOLES_MANY && s->col.base.holes.n <= HOLES_MANY)
-		log_warn(&r->log, "folder %lld: the phone lacks more than %d items that it was not or cannot be sent (cpush-admin lists them)",
+		log_warn(&r->log,
+			"folder %lld: the phone lacks more than %d items that it was not or cannot be sent (cpush-admin lists them)",
 			(long long)s->folder.id, HOLES_MANY);
 	s->more = k.more || (k.backend_failed && k.n > 0);
 	s->n = k.n;
@@ -391,13 +400,15 @@ try_once(struct eas_request *r, const struct sync_collection *c, unsigned window
 		s->status = 16;
 		return ERR_OK;
 	}
-	/* What is set aside is behind the new key, even alone: else a repeat would meet it again, and one that was repaired never go. */
+	/* What is set aside is behind the new key, even alone: else a repeat would meet it again, and one that was
+	 * repaired never go. */
 	if (s->had_commands || k.n > 0 || s->more || k.left_aside)
 		return next_key(r, s, &k, e);
 	return keep_key(r, s, &k, e);
 }
 
-/* Some phones answer Status 12 with the same Sync, for ever: the second time without a FolderSync between they get 3. */
+/* Some phones answer Status 12 with the same Sync, for ever: the second time without a FolderSync between they get
+ * 3. */
 struct unknown {
 	struct eas_request *r;
 	const char *id;
@@ -454,9 +465,11 @@ refuse_commands(struct eas_request *r, const struct sync_collection *c, struct s
 	if (!s->x.responses)
 		return ERR_NOMEM;
 	for (const struct wbxml_node *k = commands; k; k = k->next) {
-		unsigned status = k->tag == AirSync_Add ? 6 : k->tag == AirSync_Delete ? 1 : 8; /* what is not there is deleted */
+		/* what is not there is deleted */
+		unsigned status = k->tag == AirSync_Add ? 6 : k->tag == AirSync_Delete ? 1 : 8;
 
-		s->x.responses[s->x.n_responses++] = (struct response){ .tag = k->tag, .client_id = wbxml_text(k, AirSync_ClientId),
+		s->x.responses[s->x.n_responses++] = (struct response){ .tag = k->tag,
+			.client_id = wbxml_text(k, AirSync_ClientId),
 			.server_id = wbxml_text(k, AirSync_ServerId), .change = SIZE_MAX, .status = status };
 	}
 	s->had_commands = has_commands(c);

@@ -28,24 +28,27 @@ struct sync_result {
 };
 
 /* Runs it. window: what is left for it of the global one. BUSY as in execute. OK: `s` says what to answer. */
-enum err sync_collection_run(struct eas_request *r, const struct sync_collection *c, unsigned window, struct sync_result *s) NODISCARD;
+enum err sync_collection_run(struct eas_request *r, const struct sync_collection *c, unsigned window,
+	struct sync_result *s) NODISCARD;
 /* After BUSY: the phone is to ask for this collection again (Status 16). */
 void sync_collection_later(const struct sync_collection *c, struct sync_result *s);
 /* Writes the Collection element. */
-enum err sync_collection_write(struct eas_request *r, const struct sync_collection *c, struct sync_result *s, struct wbxml_writer *w)
-	NODISCARD;
+enum err sync_collection_write(struct eas_request *r, const struct sync_collection *c, struct sync_result *s,
+	struct wbxml_writer *w) NODISCARD;
 
-/* What the i-th collection gets of its own and the global window, of which `used` are gone: each later one that has something to tell keeps
- * one, so that all get on. */
+/* What the i-th collection gets of its own and the global window, of which `used` are gone: each later one that has
+ * something to tell keeps one, so that all get on. */
 unsigned sync_window(struct eas_request *r, const struct sync_request *q, size_t i, unsigned used);
 
-/* Where a FilterType begins today: the cut-off's date. INT64_MIN: there is none, also where the class has no such filter. */
+/* Where a FilterType begins today: the cut-off's date. INT64_MIN: there is none, also where the class has no such
+ * filter. */
 int64_t sync_filter_date(enum backend_class class, unsigned filter);
 /* Is the folder one whose Sync is always empty: the Outbox, Drafts before 16.0, a folder without a backend? */
 bool sync_is_empty(const struct state_folder *f, unsigned version);
 
-/* Would a Sync from the newest answer of this collection send something? n_adds and n_changes say what, as far as it was looked. */
-enum err sync_would_send(struct eas_request *r, const struct state_folder *f, const struct state_collection *stored, unsigned *adds_r,
-	unsigned *changes_r, struct error *e) NODISCARD;
+/* Would a Sync from the newest answer of this collection send something? n_adds and n_changes say what, as far as it
+ * was looked. */
+enum err sync_would_send(struct eas_request *r, const struct state_folder *f, const struct state_collection *stored,
+	unsigned *adds_r, unsigned *changes_r, struct error *e) NODISCARD;
 
 #endif

@@ -2,8 +2,8 @@
 #include "eas/sync_collection.h"
 
 enum err
-sync_would_send(struct eas_request *r, const struct state_folder *f, const struct state_collection *stored, unsigned *adds_r,
-	unsigned *changes_r, struct error *e)
+sync_would_send(struct eas_request *r, const struct state_folder *f, const struct state_collection *stored,
+	unsigned *adds_r, unsigned *changes_r, struct error *e)
 {
 	const struct state_answer *newest = key_newest(stored);
 	const struct item_class *class = item_class((enum backend_class)f->class);
@@ -20,8 +20,10 @@ sync_would_send(struct eas_request *r, const struct state_folder *f, const struc
 	idset_init(&added, r->arena);
 	idset_init(&touched, r->arena);
 	buf_init(&none, 1);
-	k = (struct compose){ .r = r, .folder = &folder, .class = class, .view = { .options = &options }, .me = stored->epoch,
-		.target = sync_filter_date(class->class, options.filter), .get_changes = true, .window = UINT32_MAX, .dry = true, .probe = true,
+	k = (struct compose){ .r = r, .folder = &folder, .class = class, .view = { .options = &options },
+		.me = stored->epoch,
+		.target = sync_filter_date(class->class, options.filter), .get_changes = true, .window = UINT32_MAX,
+		.dry = true, .probe = true,
 		.added = &added, .touched = &touched, .out = &none };
 	position_load(&k.pos, r->arena, &newest->pos);
 	idset_load(&k.told, r->arena, newest->told, newest->n_told);

@@ -57,7 +57,8 @@ read_collection(struct sync_request *q, struct sync_collection *c, const struct 
 			c->malformed = true;
 		q->has_commands = true;
 	}
-	if (c->key && strcmp(c->key, "0") == 0 && ((c->commands && c->commands->child) || (c->has_get_changes && c->get_changes)))
+	if (c->key && strcmp(c->key, "0") == 0
+		&& ((c->commands && c->commands->child) || (c->has_get_changes && c->get_changes)))
 		c->malformed = true; /* R3128 */
 }
 
@@ -67,14 +68,16 @@ read_collections(struct eas_request *r, const struct wbxml_node *root, struct sy
 	const struct wbxml_node *all = wbxml_child(root, AirSync_Collections);
 	size_t n = 0;
 
-	for (const struct wbxml_node *c = wbxml_child(all, AirSync_Collection); c; c = wbxml_next(c, AirSync_Collection))
+	for (const struct wbxml_node *c = wbxml_child(all, AirSync_Collection); c;
+		c = wbxml_next(c, AirSync_Collection))
 		n++;
 	if (n > COLLECTIONS_MAX)
 		return 15;
 	q->list = arena_array(r->arena, n + 1, sizeof *q->list);
 	if (!q->list)
 		return 110;
-	for (const struct wbxml_node *c = wbxml_child(all, AirSync_Collection); c; c = wbxml_next(c, AirSync_Collection))
+	for (const struct wbxml_node *c = wbxml_child(all, AirSync_Collection); c;
+		c = wbxml_next(c, AirSync_Collection))
 		read_collection(q, &q->list[q->n++], c);
 	for (size_t i = 0; i < q->n; i++) {
 		if (!item_options_parts_ok(q->list[i].options, r->query.version))
@@ -83,8 +86,8 @@ read_collections(struct eas_request *r, const struct wbxml_node *root, struct sy
 	return 0;
 }
 
-/* Wait is in minutes, HeartbeatInterval in seconds [MS-ASCMD 2.2.3.198, 2.2.3.87]; less than the least is out of range too,
- * be it 0 (R3227, R3229). */
+/* Wait is in minutes, HeartbeatInterval in seconds [MS-ASCMD 2.2.3.198, 2.2.3.87]; less than the least is out of range
+ * too, be it 0 (R3227, R3229). */
 static unsigned
 read_wait(struct eas_request *r, const struct wbxml_node *root, struct sync_request *q)
 {
@@ -134,8 +137,8 @@ names(const struct sync_request *q, int64_t folder)
 	return false;
 }
 
-/* A collection that is not named takes its stored settings and key. A key that came with the answer may have got lost with it, and to take
- * it for received would lose what it stands for: 13, and the phone sends all of it. */
+/* A collection that is not named takes its stored settings and key. A key that came with the answer may have got lost
+ * with it, and to take it for received would lose what it stands for: 13, and the phone sends all of it. */
 static unsigned
 complete(struct eas_request *r, struct sync_request *q, bool empty)
 {
@@ -160,7 +163,8 @@ complete(struct eas_request *r, struct sync_request *q, bool empty)
 		if (names(&known, stored.list[i].folder))
 			continue;
 		if (stored.list[i].given) {
-			log_notice(&r->log, "an empty or partial Sync, but the last answer had a new key for folder %lld",
+			log_notice(&r->log,
+				"an empty or partial Sync, but the last answer had a new key for folder %lld",
 				(long long)stored.list[i].folder);
 			return 13;
 		}
@@ -191,7 +195,8 @@ sync_request_read(struct eas_request *r, const struct wbxml_node *root, struct s
 	if (!status && partial)
 		status = complete(r, q_r, false);
 	else if (!status && q_r->n == 0)
-		status = wbxml_has(root, AirSync_Wait) || wbxml_has(root, AirSync_HeartbeatInterval) ? complete(r, q_r, false) : 4;
+		status = wbxml_has(root, AirSync_Wait) || wbxml_has(root, AirSync_HeartbeatInterval)
+			? complete(r, q_r, false) : 4;
 	return status;
 }
 
@@ -208,8 +213,8 @@ sync_request_text(struct arena *a, const struct sync_request *q, const char *con
 		const struct sync_collection *c = &q->list[i];
 
 		if (c->folder && keys[i])
-			buf_printf(&text, "%" PRId64 " %s %u %d %d %d\n", c->folder, keys[i], c->window, c->get_changes, c->deletes_as_moves,
-				strcmp(keys[i], c->key) != 0);
+			buf_printf(&text, "%" PRId64 " %s %u %d %d %d\n", c->folder, keys[i], c->window, c->get_changes,
+				c->deletes_as_moves, strcmp(keys[i], c->key) != 0);
 	}
 	return buf_str(&text) ? arena_strdup(a, buf_str(&text)) : NULL;
 }
@@ -254,7 +259,8 @@ line(struct arena *a, char **p, struct sync_collection *c)
 		|| !number(p, &given))
 		return false;
 	*c = (struct sync_collection){ .folder = (int64_t)folder, .key = key, .window = (unsigned)window, .get_changes = changes,
-		.has_get_changes = true, .deletes_as_moves = moves, .given = given, .id_text = arena_strdup(a, id_folder((int64_t)folder, id)) };
+		.has_get_changes = true, .deletes_as_moves = moves, .given = given,
+		.id_text = arena_strdup(a, id_folder((int64_t)folder, id)) };
 	return c->id_text != NULL;
 }
 

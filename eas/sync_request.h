@@ -1,4 +1,5 @@
-/* eas/sync_request.h - a Sync request, read: from the phone, or from what was stored of it [MS-ASCMD 2.2.1.21]. Private to eas/. */
+/* eas/sync_request.h - a Sync request, read: from the phone, or from what was stored of it [MS-ASCMD 2.2.1.21]. Private
+ * to eas/. */
 #ifndef EAS_SYNC_REQUEST_H
 #define EAS_SYNC_REQUEST_H
 
@@ -33,16 +34,18 @@ struct sync_request {
 	bool has_commands;
 };
 
-/* Reads the request; an empty or Partial one is completed from the stored one. 0; 4: malformed; 13: nothing is stored, or it cannot be
- * completed; a common status where the store fails. */
+/* Reads the request; an empty or Partial one is completed from the stored one. 0; 4: malformed; 13: nothing is stored,
+ * or it cannot be completed; a common status where the store fails. */
 unsigned sync_request_read(struct eas_request *r, const struct wbxml_node *root, struct sync_request *q_r);
-/* The text to be stored, with the keys that the phone holds after this answer (keys[i], in order of q; NULL: the collection is left out). */
+/* The text to be stored, with the keys that the phone holds after this answer (keys[i], in order of q; NULL: the
+ * collection is left out). */
 const char *sync_request_text(struct arena *a, const struct sync_request *q, const char *const *keys);
 /* The other way round; false where it is no such text. */
 bool sync_request_from_text(struct arena *a, const char *text, struct sync_request *q_r);
 
-/* The Options of a collection; NULL: none. Those for text messages may stand beside (and before) those of the mails; cpush has no text messages,
- * and leaves them. False: two for one class, or for classes that do not go together, Status 4 (R908, R930, R935). */
+/* The Options of a collection; NULL: none. Those for text messages may stand beside (and before) those of the mails;
+ * cpush has no text messages, and leaves them. False: two for one class, or for classes that do not go together, Status
+ * 4 (R908, R930, R935). */
 bool sync_options_choose(const struct wbxml_node *collection, const struct wbxml_node **options_r);
 /* Options as they are kept with a collection, and back. NULL / false where memory is short or the text is none. */
 const char *sync_options_text(struct arena *a, const struct wbxml_node *options);

@@ -33,7 +33,8 @@ render_fetched(void *ctx, const struct backend_item *item)
 	err = in->s->x.class->render(&in->s->x.view, in->r->arena, item, in->server_id, RENDER_FETCH, in->w, &e);
 	arena_rewind(in->r->arena, mark);
 	if (err) {
-		log_warn(&in->r->log, "item %s cannot be fetched: %s", in->server_id, e.text[0] ? e.text : err_name(err));
+		log_warn(&in->r->log, "item %s cannot be fetched: %s", in->server_id,
+			e.text[0] ? e.text : err_name(err));
 		wbxml_back(in->w, &before);
 		return ERR_OK;
 	}
@@ -72,7 +73,8 @@ write_fetch(struct eas_request *r, struct sync_result *s, const struct response 
 		err = state_run(r->server->state, STATE_READ, locate, &where, &e);
 	}
 	if (!err && where.items.n && !where.items.list[0].deleted) {
-		struct backend_fetch what = { .folder = s->folder.key, .keys = &where.items.list[0].key, .n = 1, .want = WANT_BYTES,
+		struct backend_fetch what = { .folder = s->folder.key, .keys = &where.items.list[0].key, .n = 1,
+			.want = WANT_BYTES,
 			.bytes_max = r->server->config->mail_bytes_max };
 
 		err = account_fetch(r->account, &what, render_fetched, &in, &e);
@@ -98,7 +100,8 @@ write_attachments(const struct sync_result *s, const struct response *p, struct 
 		return;
 	wbxml_start(w, AirSyncBase_Attachments);
 	for (size_t i = 0; i < p->merged.n_added; i++) {
-		snprintf(reference, sizeof reference, "%s:%s", id_item(s->folder.id, p->item, id), p->merged.added[i].part);
+		snprintf(reference, sizeof reference, "%s:%s", id_item(s->folder.id, p->item, id),
+			p->merged.added[i].part);
 		wbxml_start(w, AirSyncBase_Attachment);
 		wbxml_put(w, AirSyncBase_ClientId, p->merged.added[i].client_id);
 		wbxml_put(w, AirSyncBase_FileReference, reference);
@@ -107,8 +110,8 @@ write_attachments(const struct sync_result *s, const struct response *p, struct 
 	wbxml_end(w);
 }
 
-/* From 16.0 the server says what it made of the item: the name of an event [MS-ASCAL 2.2.2.46], the conversation of a draft
- * [MS-ASEMAIL 2.2.2.21, 2.2.2.22], where attachments that came are to be had [MS-ASAIRS 2.2.2.14]. */
+/* From 16.0 the server says what it made of the item: the name of an event [MS-ASCAL 2.2.2.46], the conversation of a
+ * draft [MS-ASEMAIL 2.2.2.21, 2.2.2.22], where attachments that came are to be had [MS-ASAIRS 2.2.2.14]. */
 static void
 write_made(const struct sync_result *s, const struct response *p, struct wbxml_writer *w)
 {
@@ -147,7 +150,8 @@ write_response(struct eas_request *r, const struct sync_result *s, const struct 
 	wbxml_end(w);
 }
 
-/* 1 stands for itself: only Add, Fetch and what brought attachments have an entry then (R7069, R5256). No empty Responses (R3836). */
+/* 1 stands for itself: only Add, Fetch and what brought attachments have an entry then (R7069, R5256). No empty
+ * Responses (R3836). */
 static bool
 is_said(const struct response *p)
 {
@@ -189,7 +193,8 @@ write_commands(struct sync_result *s, struct wbxml_writer *w)
 }
 
 enum err
-sync_collection_write(struct eas_request *r, const struct sync_collection *c, struct sync_result *s, struct wbxml_writer *w)
+sync_collection_write(struct eas_request *r, const struct sync_collection *c, struct sync_result *s,
+	struct wbxml_writer *w)
 {
 	const struct item_class *class = item_class((enum backend_class)s->folder.class);
 	enum err err = ERR_OK;

@@ -11,7 +11,8 @@
 #define RETRY 86400
 #define SEPARATOR ';' /* none of Base64 */
 
-/* Answers given from the base and not seen to have arrived. Of many only the last are kept; the numbers tell of the others. */
+/* Answers given from the base and not seen to have arrived. Of many only the last are kept; the numbers tell of the
+ * others. */
 static unsigned
 repeats(const struct collection *c)
 {
@@ -128,7 +129,8 @@ static void
 put_aside(struct stuck *s)
 {
 	if (s->n_aside == STUCK_ASIDE)
-		memmove(&s->aside[0], &s->aside[1], --s->n_aside * sizeof s->aside[0]); /* it is tried again when it changes */
+		/* it is tried again when it changes */
+		memmove(&s->aside[0], &s->aside[1], --s->n_aside * sizeof s->aside[0]);
 	s->aside[s->n_aside].item = s->item;
 	s->aside[s->n_aside++].since = eas_now();
 	s->item = 0;

@@ -1,9 +1,9 @@
 /* eas/sync_stuck.h - a device that asks for the same page again and again. Private to eas/.
  *
- * It may be on a bad line, or choke on an item. The window halves per repeat; an item that was sent alone, at a window of one, three times
- * over more than an hour is set aside, if answers to other requests of the device arrived meanwhile: it is not sent until it changes or a
- * day has passed. What is known of it stands behind the Options
- * that are stored with a collection.
+ * It may be on a bad line, or choke on an item. The window halves per repeat; an item that was sent alone, at a window
+ * of one, three times over more than an hour is set aside, if answers to other requests of the device arrived
+ * meanwhile: it is not sent until it changes or a day has passed. What is known of it stands behind the Options that
+ * are stored with a collection.
  */
 #ifndef EAS_SYNC_STUCK_H
 #define EAS_SYNC_STUCK_H

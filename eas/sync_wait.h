@@ -11,8 +11,8 @@ enum eas_outcome sync_park(struct eas_request *r, const struct sync_request *q, 
 /* ---- for Ping, too (wait.c) ---- */
 
 /* Makes the one heap block of a parked request: folders and `extra` bytes for the command's own. */
-struct eas_park *wait_park(const struct eas_request *r, enum eas_wait_kind kind, int64_t seconds, const struct eas_park_folder *folders,
-	size_t n, const void *extra, size_t extra_len);
+struct eas_park *wait_park(const struct eas_request *r, enum eas_wait_kind kind, int64_t seconds,
+	const struct eas_park_folder *folders, size_t n, const void *extra, size_t extra_len);
 
 /* What has piled up in one folder for a device. */
 struct wait_pending {
@@ -23,19 +23,23 @@ struct wait_pending {
 	bool replaced; /* the key that was waited from is not the newest any more */
 };
 /* key NULL: the newest collection of the device in the folder; none: nothing is pending. */
-enum err wait_look(struct eas_request *r, int64_t folder, const char *key, struct wait_pending *p_r, struct error *e) NODISCARD;
+enum err wait_look(struct eas_request *r, int64_t folder, const char *key, struct wait_pending *p_r,
+	struct error *e) NODISCARD;
 
-/* Mail that only changed waits for a quiet moment: when the first such change was seen, and the latest one. Kept with the wait. */
+/* Mail that only changed waits for a quiet moment: when the first such change was seen, and the latest one. Kept with
+ * the wait. */
 struct wait_quiet {
 	int64_t since, latest; /* 0: none yet */
 	int64_t seqs;          /* of the folders, added up: another sum is another change */
 };
 
-/* When a wait is over for which these folders have this pending; a CLOCK_MONOTONIC second, 0: now, INT64_MAX: not yet. */
+/* When a wait is over for which these folders have this pending; a CLOCK_MONOTONIC second, 0: now, INT64_MAX: not
+ * yet. */
 int64_t wait_due(const struct eas_config *config, const struct wait_pending *list, size_t n, struct wait_quiet *quiet);
 
 /* A request as eas_due() needs it: store and log only. */
-bool wait_request(const struct eas_server *server, const struct eas_park *p, const struct log_ctx *log, struct eas_request *r_r);
+bool wait_request(const struct eas_server *server, const struct eas_park *p, const struct log_ctx *log,
+	struct eas_request *r_r);
 void wait_request_free(struct eas_request *r);
 /* Fills r->device for a request that is resumed. */
 enum err wait_find_device(struct eas_request *r, struct error *e) NODISCARD;

@@ -16,7 +16,8 @@ struct trace {
 };
 
 static const struct conf_row rows[] = {
-	{ .key = "dir", .type = CONF_STRING, .offset = offsetof(struct trace, dir), .doc = "directory of the trace files" },
+	{ .key = "dir", .type = CONF_STRING, .offset = offsetof(struct trace, dir),
+		.doc = "directory of the trace files" },
 	{ .key = "private", .type = CONF_BOOL, .offset = offsetof(struct trace, private), .fallback = "yes",
 		.doc = "leave out bodies, subjects, names and addresses" },
 };
@@ -33,7 +34,8 @@ trace_check(struct conf *conf, struct error *e)
 		if (err)
 			return err;
 		if (!t.dir)
-			return err_set(e, ERR_INVALID, "%s:%u: [%s] needs dir", conf_name(conf), conf_line(conf, section, NULL), section);
+			return err_set(e, ERR_INVALID, "%s:%u: [%s] needs dir", conf_name(conf),
+				conf_line(conf, section, NULL), section);
 	}
 	return ERR_OK;
 }
@@ -68,7 +70,8 @@ file_name(const struct trace *t, const char *device_id, char *path, size_t room)
 	size_t n = 0;
 
 	for (; device_id[n] && n < sizeof safe - 1; n++)
-		safe[n] = strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-", device_id[n]) ? device_id[n] : '_';
+		safe[n] = strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-", device_id[n])
+			? device_id[n] : '_';
 	safe[n] = '\0';
 	snprintf(path, room, "%s/%s.xml", t->dir, safe);
 }

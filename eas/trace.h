@@ -1,7 +1,7 @@
 /* eas/trace.h - what a user's or device's requests and answers say, as readable XML, for the admin. Private to eas/.
  *
- * Switched on by a section [trace NAME] of the configuration, NAME being a login name or a device id; the files go to its
- * `dir`, one per device. Bodies, subjects, names and addresses are left out unless it says private = no.
+ * Switched on by a section [trace NAME] of the configuration, NAME being a login name or a device id; the files go to
+ * its `dir`, one per device. Bodies, subjects, names and addresses are left out unless it says private = no.
  */
 #ifndef EAS_TRACE_H
 #define EAS_TRACE_H

@@ -40,8 +40,8 @@ size_of(const struct eas_request *r, const struct eas_park_folder *folders, size
 }
 
 struct eas_park *
-wait_park(const struct eas_request *r, enum eas_wait_kind kind, int64_t seconds, const struct eas_park_folder *folders, size_t n,
-	const void *extra, size_t extra_len)
+wait_park(const struct eas_request *r, enum eas_wait_kind kind, int64_t seconds, const struct eas_park_folder *folders,
+	size_t n, const void *extra, size_t extra_len)
 {
 	size_t extra_room = (extra_len + 15) / 16 * 16;
 	size_t size = sizeof(struct eas_park) + n * sizeof *folders + extra_room + size_of(r, folders, n) + 16;
@@ -66,7 +66,8 @@ wait_park(const struct eas_request *r, enum eas_wait_kind kind, int64_t seconds,
 	p->query.command_name = keep(&b, r->query.command_name);
 	p->query.device_id = p->device_id = keep(&b, r->query.device_id);
 	p->query.device_type = keep(&b, r->query.device_type);
-	p->query.user = p->query.attachment = p->query.collection_id = p->query.item_id = p->query.long_id = p->query.occurrence = "";
+	p->query.user = p->query.attachment = p->query.collection_id = p->query.item_id = p->query.long_id =
+		p->query.occurrence = "";
 	p->n = n;
 	for (size_t i = 0; i < n; i++)
 		p->folders[i] = (struct eas_park_folder){ .id = folders[i].id, .key = keep(&b, folders[i].key) };
@@ -193,7 +194,8 @@ wait_find_device(struct eas_request *r, struct error *e)
 }
 
 bool
-wait_request(const struct eas_server *server, const struct eas_park *p, const struct log_ctx *log, struct eas_request *r_r)
+wait_request(const struct eas_server *server, const struct eas_park *p, const struct log_ctx *log,
+	struct eas_request *r_r)
 {
 	struct error e = { 0 };
 

@@ -96,7 +96,9 @@ find(struct state_txn *t, struct admin *in, struct state_device *d_r)
 static enum err
 device_show(struct state_txn *t, void *arg, struct error *e)
 {
-	static const char *const wipes[] = { [WIPE_NONE] = "none", [WIPE_ASKED] = "asked for", [WIPE_ACCOUNT] = "asked for (account only)",
+	static const char *const wipes[] = { [WIPE_NONE] = "none",
+		[WIPE_ASKED] = "asked for",
+		[WIPE_ACCOUNT] = "asked for (account only)",
 		[WIPE_DONE] = "acknowledged" };
 	struct admin *in = arg;
 	struct state_device d;
@@ -111,7 +113,8 @@ device_show(struct state_txn *t, void *arg, struct error *e)
 	print_time(d.created);
 	printf("\nlast seen:  ");
 	print_time(d.last_seen);
-	printf("\npolicy:    %s\nwipe:      %s\n", *d.policy_hash ? "acknowledged" : "none", wipes[d.wipe < ARRAY_LEN(wipes) ? d.wipe : WIPE_NONE]);
+	printf("\npolicy:    %s\nwipe:      %s\n", *d.policy_hash ? "acknowledged" : "none",
+		wipes[d.wipe < ARRAY_LEN(wipes) ? d.wipe : WIPE_NONE]);
 	print_info(in, d.info);
 	return ERR_OK;
 }
@@ -132,8 +135,8 @@ device_change(struct state_txn *t, void *arg, struct error *e)
 		return state_device_resync(t, d.id, in->folder ? strtoll(in->folder, NULL, 10) : 0);
 	d.wipe = in->wipe;
 	if (d.wipe == WIPE_ACCOUNT && d.version < 161)
-		printf("it speaks version %u.%u, which knows no wipe of the account alone: it is locked out instead\n", d.version / 10,
-			d.version % 10);
+		printf("it speaks version %u.%u, which knows no wipe of the account alone: it is locked out instead\n",
+			d.version / 10, d.version % 10);
 	return state_device_save(t, &d);
 }
 
@@ -151,8 +154,9 @@ folder_list(struct state_txn *t, void *arg, struct error *e)
 		err = state_folders(t, in->arena, user, 0, &list, &n, &seq);
 	for (size_t i = 0; !err && i < n; i++) {
 		if (!list[i].deleted)
-			printf("%-8lld type %-3u %-30s %s%s\n", (long long)list[i].id, list[i].type, shown(in, list[i].name),
-				shown(in, list[i].key), list[i].readonly ? "  (read-only)" : "");
+			printf("%-8lld type %-3u %-30s %s%s\n", (long long)list[i].id, list[i].type,
+				shown(in, list[i].name), shown(in, list[i].key),
+				list[i].readonly ? "  (read-only)" : "");
 	}
 	return err;
 }
@@ -168,8 +172,9 @@ trouble_list(struct state_txn *t, void *arg, struct error *e)
 	(void)e;
 	for (size_t i = 0; !err && i < n; i++) {
 		print_time(list[i].when);
-		printf("  %s  %s  %s: %s%s%s\n", shown(in, list[i].user), shown(in, list[i].folder_name), shown(in, list[i].key),
-			shown(in, list[i].reason), list[i].device[0] ? ": " : "", shown(in, list[i].device));
+		printf("  %s  %s  %s: %s%s%s\n", shown(in, list[i].user), shown(in, list[i].folder_name),
+			shown(in, list[i].key), shown(in, list[i].reason), list[i].device[0] ? ": " : "",
+			shown(in, list[i].device));
 	}
 	if (!err && n == 0)
 		puts("nothing was set aside");
@@ -253,7 +258,8 @@ run(const char *path, size_t which, char **argv, int argc)
 	if (!err && in.arena)
 		err = state_run(state, commands[which].mode, commands[which].fn, &in, &e);
 	if (err)
-		fprintf(stderr, "cpush-admin: %s\n", e.text[0] ? e.text : err == ERR_NOTFOUND ? "there is no such device" : err_name(err));
+		fprintf(stderr, "cpush-admin: %s\n", e.text[0] ? e.text
+			: err == ERR_NOTFOUND ? "there is no such device" : err_name(err));
 	arena_free(&in.arena);
 	state_close(&state);
 	conf_unref(&conf);

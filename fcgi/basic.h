@@ -4,8 +4,9 @@
 
 #include <stdbool.h>
 
-/* Decodes the value of an Authorization header into two heap strings and overwrites it in place, whatever comes of it. Credentials that
- * are not UTF-8 are taken as ISO 8859-1 (old Outlook). "DOMAIN\user" loses the domain. false: none, or malformed. */
+/* Decodes the value of an Authorization header into two heap strings and overwrites it in place, whatever comes of it.
+ * Credentials that are not UTF-8 are taken as ISO 8859-1 (old Outlook). "DOMAIN\user" loses the domain. false: none, or
+ * malformed. */
 bool basic_decode(char *header, char **user_r, char **password_r);
 /* Cleanses and frees. */
 void basic_free(char **secret);

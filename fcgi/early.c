@@ -9,7 +9,7 @@
 
 #include "wbxml/wbxml.h"
 
-#define HEAD \
+#define HEAD                                                                                                                        \
 	"Status: 200 OK\r\nMS-Server-ActiveSync: 16.1\r\nCache-Control: private\r\nContent-Type: application/vnd.ms-sync.wbxml\r\n" \
 	"X-Accel-Buffering: no\r\n\r\n"
 
@@ -65,8 +65,9 @@ early_has_begun(struct eas_request *e)
 static int
 send_record(const struct request *r, const void *p, size_t n)
 {
-	unsigned char record[sizeof(FCGI_Header) + 512] = { FCGI_VERSION_1, FCGI_STDOUT, (unsigned char)(r->fcgx.requestId >> 8),
-		(unsigned char)r->fcgx.requestId, (unsigned char)(n >> 8), (unsigned char)n };
+	unsigned char record[sizeof(FCGI_Header) + 512] = { FCGI_VERSION_1, FCGI_STDOUT,
+		(unsigned char)(r->fcgx.requestId >> 8), (unsigned char)r->fcgx.requestId, (unsigned char)(n >> 8),
+		(unsigned char)n };
 	ssize_t sent;
 
 	memcpy(record + sizeof(FCGI_Header), p, n);

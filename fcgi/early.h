@@ -1,9 +1,12 @@
 /* fcgi/early.h - answers that begin before they are complete, for phones that give up without a byte. Private to fcgi/.
  *
- * The command allows it once it can say everything in its document (eas_request.may_begin); after [server] early_start seconds the hub
- * sends the HTTP head and the document's first bytes, and then tokens that change nothing, until the worker has the rest. nginx is told
+ * The command allows it once it can say everything in its document (eas_request.may_begin); after [server] early_start
+ * seconds the hub
+ * sends the HTTP head and the document's first bytes, and then tokens that change nothing, until the worker has the
+ * rest. nginx is told
  * not to buffer such an answer.
- * Threads:   early_allow, early_end: the request's worker; early_tick: the hub. One lock for all: what is sent under it fits into the
+ * Threads:   early_allow, early_end: the request's worker; early_tick: the hub. One lock for all: what is sent under it
+ * fits into the
  *            socket's buffer or is left out, it never blocks. What cannot be sent does not end the work.
  */
 #ifndef FCGI_EARLY_H

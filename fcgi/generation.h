@@ -1,4 +1,5 @@
-/* fcgi/generation.h - everything that comes from one reading of the configuration file, reference-counted. Private to fcgi/.
+/* fcgi/generation.h - everything that comes from one reading of the configuration file, reference-counted. Private to
+ * fcgi/.
  *
  * SIGHUP makes a new one for new work; what runs keeps the old until it is done. Threads: references from any.
  */

@@ -400,7 +400,8 @@ take_end(struct hub *h, const struct message *m)
 
 	for (r = LIST_FIRST(device_bucket(h, m->user, m->device)); r; r = after) {
 		after = LIST_NEXT(r, device_link);
-		if ((m->kinds & r->park->kind) && strcmp(r->user, m->user) == 0 && strcmp(r->park->device_id, m->device) == 0)
+		if ((m->kinds & r->park->kind) && strcmp(r->user, m->user) == 0
+			&& strcmp(r->park->device_id, m->device) == 0)
 			wake(h, r, m->why);
 	}
 }
@@ -423,7 +424,8 @@ take_busy(struct hub *h, struct request *r)
 	pthread_mutex_unlock(&h->lock);
 	count_add(COUNT_QUEUED, 1);
 	if (h->busy_at == INT64_MAX)
-		h->busy_at = now_s() + 1; /* also without a word: the slot may have become free just before it was noted here */
+		/* also without a word: the slot may have become free just before it was noted here */
+		h->busy_at = now_s() + 1;
 }
 
 /* All of them: each takes what it needs, and whoever comes too late is back here at once. */
@@ -527,7 +529,8 @@ reload_job(void *arg)
 	server_reload(h->server);
 }
 
-/* Users whose poll is due, whose hierarchy is, or who have not been waited for long enough. Also the time of the next such event. */
+/* Users whose poll is due, whose hierarchy is, or who have not been waited for long enough. Also the time of the next
+ * such event. */
 static int64_t
 look_after_users(struct hub *h)
 {
@@ -556,8 +559,8 @@ look_after_users(struct hub *h)
 	return next;
 }
 
-/* Milliseconds until it is time for answers that begin early; one that is allowed to from now on is not overslept by more than half of what
- * it has. */
+/* Milliseconds until it is time for answers that begin early; one that is allowed to from now on is not overslept by
+ * more than half of what it has. */
 static int64_t
 early_wait(struct hub *h)
 {
@@ -683,7 +686,8 @@ hub_run(struct hub *h)
 			wait = 50;
 		}
 		n = epoll_wait(h->epoll, events, ARRAY_LEN(events), wait);
-		/* The inbox and the signals last: what they bring may free what another event of this batch points at. */
+		/* The inbox and the signals last: what they bring may free what another event of this batch points
+		 * at. */
 		for (int i = 0; i < n; i++) {
 			if (!is_own(h, &events[i]))
 				handle(h, &events[i]);

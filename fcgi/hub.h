@@ -1,8 +1,10 @@
 /* fcgi/hub.h - the thread that owns every parked request. Private to fcgi/.
  *
- * It waits on epoll: the sockets of parked requests (hang-up), the descriptors of watched backends, signals, and its inbox; and keeps the
+ * It waits on epoll: the sockets of parked requests (hang-up), the descriptors of watched backends, signals, and its
+ * inbox; and keeps the
  * deadlines. It never blocks: what may block becomes a job. It knows nothing of EAS beyond eas/eas.h.
- * Threads:   hub_run() is the thread; the others talk to it through the inbox (all functions below may be called from any thread).
+ * Threads:   hub_run() is the thread; the others talk to it through the inbox (all functions below may be called from
+ * any thread).
  */
 #ifndef FCGI_HUB_H
 #define FCGI_HUB_H

@@ -135,7 +135,8 @@ start(struct server *s, struct error *e)
 	if (err)
 		return err;
 	if (log_open(s->generation->server.log_to, generation_level(s->generation)) < 0)
-		return err_set(e, ERR_INVALID, "the log %s cannot be opened: %s", s->generation->server.log_to, strerror(errno));
+		return err_set(e, ERR_INVALID, "the log %s cannot be opened: %s", s->generation->server.log_to,
+			strerror(errno));
 	publish_counters(s);
 	err = state_open(s->generation->conf, false, &s->state, e);
 	if (!err)
@@ -156,7 +157,8 @@ start(struct server *s, struct error *e)
 
 static bool parted; /* atomic */
 
-/* Everyone is answered. Looks under way are ended and sessions logged out, but a server that hangs does not keep the process for that. */
+/* Everyone is answered. Looks under way are ended and sessions logged out, but a server that hangs does not keep the
+ * process for that. */
 static void *
 leave_anyway(void *arg)
 {
@@ -218,7 +220,8 @@ run(const char *path)
 	int rc = 1;
 
 	if (!is_listening(STDIN_FILENO)) {
-		fputs("cpush: descriptor 0 is no listening socket: start it with spawn-fcgi or a systemd socket unit\n", stderr);
+		fputs("cpush: descriptor 0 is no listening socket: start it with spawn-fcgi or a systemd socket unit\n",
+			stderr);
 		return 2;
 	}
 	init_process();

@@ -118,7 +118,8 @@ begin(struct request *r)
 static void
 set_log(struct request *r)
 {
-	r->eas.log = (struct log_ctx){ .user = r->user, .device = r->eas.query.device_id, .command = r->eas.query.command_name,
+	r->eas.log = (struct log_ctx){ .user = r->user, .device = r->eas.query.device_id,
+		.command = r->eas.query.command_name,
 		.client = r->client };
 }
 
@@ -149,7 +150,8 @@ parse(struct request *r)
 	}
 	err = read_body(r, &r->eas.body);
 	if (err) {
-		log_warn(&r->eas.log, "refused: %s", err == ERR_LIMIT ? "the body is larger than [eas] request_size allows"
+		log_warn(&r->eas.log, "refused: %s", err == ERR_LIMIT
+			? "the body is larger than [eas] request_size allows"
 			: err == ERR_NOMEM ? "no memory for the body" : "the body is not complete");
 		request_refuse(r, err == ERR_LIMIT ? 413 : err == ERR_NOMEM ? 503 : 400, 0);
 		return false;
@@ -167,7 +169,8 @@ authenticate(struct request *r)
 		set_log(r);
 		return true;
 	}
-	buf_printf(&r->eas.reply.headers, "WWW-Authenticate: Basic realm=\"%s\", charset=\"UTF-8\"\r\n", r->generation->server.realm);
+	buf_printf(&r->eas.reply.headers, "WWW-Authenticate: Basic realm=\"%s\", charset=\"UTF-8\"\r\n",
+		r->generation->server.realm);
 	request_refuse(r, 401, 0);
 	return false;
 }
@@ -214,7 +217,8 @@ reason(unsigned status)
 		unsigned status;
 		const char *text;
 	} reasons[] = { { 200, "OK" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" },
-		{ 405, "Method Not Allowed" }, { 413, "Content Too Large" }, { 449, "Retry With" }, { 500, "Internal Server Error" },
+		{ 405, "Method Not Allowed" }, { 413, "Content Too Large" }, { 449, "Retry With" },
+		{ 500, "Internal Server Error" },
 		{ 501, "Not Implemented" }, { 503, "Service Unavailable" }, { 505, "Version Not Supported" },
 		{ 507, "Insufficient Storage" } };
 
@@ -268,8 +272,9 @@ log_line(struct request *r)
 	const struct eas_query *q = &r->eas.query;
 	int64_t ms = now_ms() - r->started;
 
-	log_info(&r->eas.log, "http=%u status=%d version=%u.%u in=%zu out=%zu ms=%lld", r->eas.reply.status, r->eas.reply.eas_status,
-		q->version / 10, q->version % 10, r->eas.body.len, r->eas.reply.body.len, (long long)ms);
+	log_info(&r->eas.log, "http=%u status=%d version=%u.%u in=%zu out=%zu ms=%lld", r->eas.reply.status,
+		r->eas.reply.eas_status, q->version / 10, q->version % 10, r->eas.body.len, r->eas.reply.body.len,
+		(long long)ms);
 }
 
 void

@@ -1,8 +1,10 @@
 /* fcgi/request.h - one HTTP request over FastCGI, from accept to answer. Private to fcgi/.
  *
- * Ownership: whoever holds the pointer: a worker while it runs, a turn's or the busy queue while it waits, the hub while it is
+ * Ownership: whoever holds the pointer: a worker while it runs, a turn's or the busy queue while it waits, the hub
+ * while it is
  *            parked. It is handed on, never shared.
- * The user's password is kept for as long as the request lives (it logs in again when it is resumed) and cleansed with it.
+ * The user's password is kept for as long as the request lives (it logs in again when it is resumed) and cleansed with
+ * it.
  */
 #ifndef FCGI_REQUEST_H
 #define FCGI_REQUEST_H

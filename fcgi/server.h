@@ -26,7 +26,8 @@ struct server {
 
 /* A reference to the current configuration. */
 struct generation *server_generation(struct server *s);
-/* Reads the configuration file again; a faulty one keeps the old and is logged. Blocking: for a job. true: there is a new one. */
+/* Reads the configuration file again; a faulty one keeps the old and is logged. Blocking: for a job. true: there is a
+ * new one. */
 bool server_reload(struct server *s);
 /* Raises the limit on open files and says how many requests may park with it. */
 uint64_t server_limits(const struct server_config *c);

@@ -4,8 +4,8 @@
 
 #include "fcgi/queue.h"
 
-/* Takes the device's turn for r: true: go on; false: r was queued and will be pushed to `ready` when it is its turn (the caller lets go
- * of it); *full_r: too many wait already (the caller answers). */
+/* Takes the device's turn for r: true: go on; false: r was queued and will be pushed to `ready` when it is its turn
+ * (the caller lets go of it); *full_r: too many wait already (the caller answers). */
 bool turn_take(struct request *r, bool *full_r);
 /* Gives r's turn to the next in line, if it holds one. Those whose peer has hung up are dropped: returns how many. */
 unsigned turn_give(struct request *r, struct queue *ready);

@@ -172,7 +172,8 @@ look(struct watch_job *job, struct arena *a, const struct keys *keys, const stru
 static void
 ask(struct watch_wish *w, const struct eas_server *server)
 {
-	struct log_ctx log = { .user = w->park->user, .device = w->park->device_id, .command = w->park->query.command_name };
+	struct log_ctx log = { .user = w->park->user, .device = w->park->device_id,
+		.command = w->park->query.command_name };
 
 	w->due = eas_due(server, w->park, &log);
 }
@@ -195,7 +196,8 @@ work(struct watch_job *job)
 		look(job, a, &keys, &log);
 	for (size_t i = 0; i < job->n; i++)
 		ask(&job->wishes[i], &u->generation->eas);
-	u->opened_anew = u->opened_anew || job->retry; /* what was noticed and not looked at is found by looking at all */
+	/* what was noticed and not looked at is found by looking at all */
+	u->opened_anew = u->opened_anew || job->retry;
 	u->n_waits = u->watch ? watch_waits(u->watch, u->waits, WATCH_WAITS) : 0;
 	arena_free(&a);
 }

@@ -1,8 +1,8 @@
 /* fcgi/watched.h - the users whose backends are watched while a device of theirs waits. Private to fcgi/.
  *
- * The hub owns these and decides; what may block is done by one job per user at a time, to which the hub lends the watch until the job's
- * result comes back through its inbox. Of the parked requests a job has what it needs of its own: the hub may answer or drop them at any
- * time, however long the job takes.
+ * The hub owns these and decides; what may block is done by one job per user at a time, to which the hub lends the
+ * watch until the job's result comes back through its inbox. Of the parked requests a job has what it needs of its own:
+ * the hub may answer or drop them at any time, however long the job takes.
  */
 #ifndef FCGI_WATCHED_H
 #define FCGI_WATCHED_H

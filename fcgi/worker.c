@@ -96,7 +96,8 @@ park(struct server *s, struct request *r)
 	give_turn(s, r);
 	r->park = r->eas.park;
 	if (parked >= s->parked_max) {
-		log_warn(&r->eas.log, "too many waiting phones (%llu): raise the limit on open files", (unsigned long long)parked);
+		log_warn(&r->eas.log, "too many waiting phones (%llu): raise the limit on open files",
+			(unsigned long long)parked);
 		request_refuse(r, 503, 120);
 		request_answer(&r);
 		done(s);
@@ -212,8 +213,8 @@ worker_run(void *arg)
 		}
 		if (stopping && __atomic_load_n(&s->ended, __ATOMIC_ACQUIRE))
 			break;
-		/* Stopping: what runs, and what the hub still has to answer, is finished, nothing new is taken; it wakes by itself to see
-		 * that the hub has ended. */
+		/* Stopping: what runs, and what the hub still has to answer, is finished, nothing new is taken; it
+		 * wakes by itself to see that the hub has ended. */
 		if (poll(p, stopping ? 1 : 3, stopping ? 50 : -1) < 0 && errno != EINTR)
 			break;
 		stopping = stopping || __atomic_load_n(&s->stopping, __ATOMIC_ACQUIRE);
