@@ -1,10 +1,10 @@
 /* What changed in a collection: sync-collection (RFC 6578), and without it the ctag and a listing of ETags.
  *
- * Cursors: "T" LISTED token; "U" LISTED SEEN before token: the same, but what came behind `before` is asked for once more; "L" token,
- * within a listing that the server cuts; "P" within one that parts.c cuts; "G" ctag; "H" a sum over a listing. LISTED and SEEN are times.
+ * Cursors: "T" LISTED token, LISTED the time of the last listing; "L" token, within a listing that the server cuts; "P" within one that
+ * parts.c cuts; "G" ctag; "H" a sum over a listing.
  *
  * Tokens are not all that the standard makes of them. A change that is being committed while a token is made can lie behind it and not be told
- * (DAViCal, and others that number changes before they commit them): so the last step is asked for again some time later. And servers
+ * (DAViCal, and others that number changes before they commit them), and servers
  * answer a token that is too old with what there is, of course without what went (DAViCal, after a week): so now and then all is listed. */
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -15,7 +15,6 @@
 #include "backend/dav/session.h"
 #include "base/text.h"
 
-#define SETTLED 10            /* seconds after which no change is still on its way behind a token */
 #define LIST_AGAIN (24 * 3600) /* seconds after a listing */
 
 struct look {
@@ -105,8 +104,8 @@ finish(struct look *l, struct backend_changes *c_r, struct error *e)
 /* A cursor of sync-collection, read. */
 struct since {
 	bool listing;
-	uint64_t listed, seen;
-	const char *before, *token; /* before: NULL where the token has settled; token: "" is the beginning */
+	uint64_t listed;
+	const char *token; /* "" is the beginning */
 };
 
 static const char *
@@ -132,9 +131,7 @@ since_read(struct arena *a, const char *cursor, struct since *k)
 	const char *p = cursor + 1;
 	uint64_t now = (uint64_t)time(NULL);
 	*k = (struct since){ .listing = *cursor == 'L' };
-	if (*cursor != 'L' && ((*cursor != 'T' && *cursor != 'U') || !next_number(a, &p, &k->listed)))
-		return false;
-	if (*cursor == 'U' && (!next_number(a, &p, &k->seen) || !(k->before = next_word(a, &p))))
+	if (*cursor != 'L' && (*cursor != 'T' || !next_number(a, &p, &k->listed)))
 		return false;
 	k->token = p;
 	return *p && (k->listing || (k->listed <= now && now - k->listed < LIST_AGAIN));
@@ -145,21 +142,16 @@ static const char *
 since_write(const struct look *l, const struct since *k, const char *next)
 {
 	unsigned long long now = (unsigned long long)time(NULL), listed = k->listing ? now : k->listed;
-	bool same = strcmp(next, k->token) == 0, settled = now - k->seen >= SETTLED;
 	if (k->listing && l->truncated)
 		return arena_printf(l->a, "L%s", next);
-	if (k->before && same && !settled)
-		return arena_printf(l->a, "U%llu %llu %s %s", listed, (unsigned long long)k->seen, k->before, next);
-	if (k->listing || l->truncated || same || l->found.n == 0 || strchr(k->token, ' '))
-		return arena_printf(l->a, "T%llu %s", listed, next);
-	return arena_printf(l->a, "U%llu %llu %s %s", listed, now, k->before && !settled ? k->before : k->token, next);
+	return arena_printf(l->a, "T%llu %s", listed, next);
 }
 
 /* One look from there. */
 static enum err
 sync_from(struct look *l, const struct since *k, struct backend_changes *c_r, enum sync_result *result_r, struct error *e)
 {
-	const char *next, *from = k->before ? k->before : k->token;
+	const char *next, *from = k->token;
 	l->found = (struct dav_listed){ 0 };
 	l->truncated = false;
 	l->initial = !*from;

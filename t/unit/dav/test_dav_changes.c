@@ -71,39 +71,6 @@ a_token_gives_what_changed_since(void **state)
 	assert_non_null(strstr(fake_request(k->fake, 1)->body, "<D:sync-token>http://x/1</D:sync-token>"));
 }
 
-/* A change that is committed while the server makes a token may lie behind it, told to nobody. */
-static void
-the_last_step_is_asked_for_again_until_it_has_settled(void **state)
-{
-	struct kit *k = *state;
-	struct backend_changes c;
-	kit_ready(k, "caldav", kit_calendars, "");
-	fake_xml(k->fake, 207, MULTI(ITEM("1.ics", "1") TOKEN("2")));
-	assert_changes(k, WORK, since_first(k, 60), &c);
-	fake_xml(k->fake, 207, MULTI(ITEM("1.ics", "1") ITEM("late.ics", "1") TOKEN("2")));
-	assert_changes(k, WORK, c.cursor, &c);
-	assert_token_sent(k, 1, "http://x/1");
-	assert_list(k, &c, false, false, "1.ics \"1\"\nlate.ics \"1\"\n");
-	/* The next step before this one has settled: still from there. */
-	fake_xml(k->fake, 207, MULTI(ITEM("1.ics", "1") ITEM("late.ics", "1") ITEM("3.ics", "1") TOKEN("3")));
-	assert_changes(k, WORK, c.cursor, &c);
-	assert_token_sent(k, 2, "http://x/1");
-	/* The same seen long ago: asked for once more, and then no more. */
-	long long now = (long long)time(NULL);
-	fake_xml(k->fake, 207, MULTI(ITEM("3.ics", "1") TOKEN("3")));
-	assert_changes(k, WORK, arena_printf(k->a, "U%lld %lld http://x/2 http://x/3", now - 60, now - 30), &c);
-	assert_token_sent(k, 3, "http://x/2");
-	fake_xml(k->fake, 207, MULTI(TOKEN("3")));
-	assert_changes(k, WORK, c.cursor, &c);
-	assert_token_sent(k, 4, "http://x/3");
-	/* A step from one that has settled. */
-	fake_xml(k->fake, 207, MULTI(ITEM("3.ics", "1") ITEM("4.ics", "1") TOKEN("4")));
-	assert_changes(k, WORK, arena_printf(k->a, "U%lld %lld http://x/2 http://x/3", now - 60, now - 30), &c);
-	fake_xml(k->fake, 207, MULTI(ITEM("4.ics", "1") TOKEN("4")));
-	assert_changes(k, WORK, c.cursor, &c);
-	assert_token_sent(k, 6, "http://x/3");
-}
-
 /* DAViCal answers a token that it has forgotten with all there is, and no word of what went. */
 static void
 a_listing_is_taken_anew_each_day(void **state)
@@ -395,7 +362,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(a_token_gives_what_changed_since),
-		KIT_TEST(the_last_step_is_asked_for_again_until_it_has_settled),
 		KIT_TEST(a_listing_is_taken_anew_each_day),
 		KIT_TEST(a_server_may_cut_its_answer),
 		KIT_TEST(a_token_that_is_no_more_becomes_a_listing),
