@@ -17,10 +17,11 @@
 
 /* Each would be, or would hide, a property, a parameter or a component called X-EVIL. */
 static const char *const texts[] = {
-	"a\r\nX-EVIL:1", "a\nX-EVIL:1", "a\rX-EVIL:1", "a\r\n X-EVIL:1\r\nX-EVIL:1", "a\\nX-EVIL:1", "a\xc2\x85X-EVIL:1", "a\x0bX-EVIL:1",
+	"a\r\nX-EVIL:1", "1\r\nX-EVIL:1", "20260310T090000Z\r\nX-EVIL:1", "x@y\";X-EVIL=1:mailto:z", "AAAA\r\nX-EVIL:1", "a\nX-EVIL:1",
+	"a\rX-EVIL:1", "a\r\n X-EVIL:1\r\nX-EVIL:1", "a\\nX-EVIL:1", "a\xc2\x85X-EVIL:1", "a\x0bX-EVIL:1",
 	"a\r\nEND:VEVENT\r\nEND:VTODO\r\nEND:VCARD\r\nBEGIN:X-EVIL\r\n", "a;X-EVIL=1:b", "a\";X-EVIL=1:b", "a\";X-EVIL=\"1", "\"", "a\\", "a,b;c:d",
-	"mailto:a@b\r\nX-EVIL:1", "<a@b>\r\nX-EVIL:1", "x@y\";X-EVIL=1:mailto:z", "^n^'^^X-EVIL", "../../../x", "%s%n%00", "\x1b[2J\x07",
-	"20260310T090000Z\r\nX-EVIL:1", "1\r\nX-EVIL:1", "http://x/\r\nX-EVIL:1", "FREQ=DAILY\r\nX-EVIL:1", "AAAA\r\nX-EVIL:1",
+	"mailto:a@b\r\nX-EVIL:1", "<a@b>\r\nX-EVIL:1", "^n^'^^X-EVIL", "../../../x", "%s%n%00", "\x1b[2J\x07",
+	"http://x/\r\nX-EVIL:1", "FREQ=DAILY\r\nX-EVIL:1",
 };
 
 struct frame {
@@ -180,26 +181,35 @@ with_crlf(struct kit *k, const char *text)
 	return out;
 }
 
-/* How many of them were stored. */
-static unsigned
-try_all(struct kit *k, const struct frames *f, const char *xml, const char *what)
+/* The frame with the text in its marks, merged; empty where it is refused or changes nothing. */
+static struct slice
+merged(struct kit *k, const struct frames *f, const char *xml, const char *text, bool add)
 {
-	unsigned stored = 0;
+	const struct wbxml_node *data = kit_parse(k, xml);
+	struct item_merged m;
 
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-		const char *text = texts[i];
+	fill(data, text);
+	enum err err = kit_merge_tree(k, f->class, add ? (struct slice){ 0 } : slice_str(with_crlf(k, f->stored)), data, &m);
+	if (err && err != ERR_INVALID && err != ERR_LIMIT)
+		fail_msg("\"%s\": %s", text, err_name(err));
+	return err || m.unchanged ? (struct slice){ 0 } : m.bytes;
+}
+
+/* How many of the texts were stored. An element that means nothing in its frame is found out by some. */
+static unsigned
+try_all(struct kit *k, const struct frames *f, const char *xml, const char *without, const char *what)
+{
+	unsigned stored = 0, ignored = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts) && ignored < 5; i++) {
 		bool add = (i + k->view.version) % 2; /* each is added in one version and edited in the other */
 		struct arena_mark mark = arena_mark(k->a);
-		const struct wbxml_node *data = kit_parse(k, xml);
-		struct item_merged m;
-		fill(data, text);
-		enum err err = kit_merge_tree(k, f->class, add ? (struct slice){ 0 } : slice_str(with_crlf(k, f->stored)), data, &m);
-		if (!err && !m.unchanged) {
-			check(k, f, m.bytes, what, text);
-			stored++;
-		}
-		if (err && err != ERR_INVALID && err != ERR_LIMIT)
-			fail_msg("%s with \"%s\": %s", what, text, err_name(err));
+		struct slice is = merged(k, f, xml, texts[i], add);
+		if (is.len)
+			check(k, f, is, what, texts[i]);
+		stored += is.len > 0;
+		if (ignored == i && is.len)
+			ignored += slice_eq(is, merged(k, f, without, "", add));
 		arena_rewind(k->a, mark);
 	}
 	return stored;
@@ -219,7 +229,8 @@ try_frame(struct kit *k, const struct frames *f, const struct frame *frame)
 		if (!name)
 			continue;
 		const char *element = arena_printf(k->a, "<%c:%s>" MARK "</%c:%s>", frame->page, name, frame->page, name);
-		stored += try_all(k, f, arena_printf(k->a, "%.*s%s%s", (int)(at - frame->xml), frame->xml, element, at + 2), element);
+		const char *without = arena_printf(k->a, "%.*s%s", (int)(at - frame->xml), frame->xml, at + 2);
+		stored += try_all(k, f, arena_printf(k->a, "%.*s%s%s", (int)(at - frame->xml), frame->xml, element, at + 2), without, element);
 		arena_rewind(k->a, mark);
 	}
 	assert_true(stored > ARRAY_LEN(texts) / 3); /* most elements mean nothing in a frame, but not all */
