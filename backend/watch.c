@@ -16,6 +16,7 @@ struct watched {
 	struct backend_watch how;
 	int64_t deadline;        /* s; 0: none */
 	bool down;
+	bool later;              /* there was no slot to look with: not before the deadline, whatever the descriptor says */
 	bool told;               /* the session watches these folders */
 	bool missed;             /* something may have happened unseen: all folders are to be looked at */
 };
@@ -156,7 +157,8 @@ failed(struct watch *w, size_t module, enum err err, const struct log_ctx *log, 
 	struct watched *m = &w->modules[module];
 	int64_t again = m->how.poll && m->how.poll < w->b->set.probe ? m->how.poll : (int64_t)w->b->set.probe;
 
-	if (err == ERR_BUSY) {
+	m->later = err == ERR_BUSY;
+	if (m->later) {
 		m->deadline = now_s() + BUSY_AGAIN;
 		return;
 	}
@@ -206,7 +208,7 @@ look(struct watch *w, size_t module, struct arena *a, const struct log_ctx *log,
 		keys_r->n = 0;
 		return;
 	}
-	m->down = false;
+	m->down = m->later = false;
 	wait_as_told(m);
 	if (connecting || m->missed) {
 		keys_r->list = (const char **)(void *)m->folders;
@@ -263,7 +265,7 @@ take_folders(struct watch *w, size_t module, struct watched *lists, const struct
 		end_session(w, module);
 		free_folders(m);
 		m->deadline = 0;
-		m->down = false;
+		m->down = m->later = false;
 		return;
 	}
 	if (same_folders(m, wanted) && m->told)
@@ -342,7 +344,7 @@ watch_waits(const struct watch *w, struct watch_wait *waits, size_t room)
 		const struct watched *m = &w->modules[i];
 
 		if (m->n)
-			waits[n++] = (struct watch_wait){ .fd = m->how.fd, .deadline = m->deadline, .down = m->down };
+			waits[n++] = (struct watch_wait){ .fd = m->later ? -1 : m->how.fd, .deadline = m->deadline, .down = m->down };
 	}
 	return n;
 }

@@ -180,6 +180,7 @@ no_slot_now_means_a_moment_later(void **state)
 {
 	struct account *a;
 	struct watch_wait waits[2];
+	struct backend_identity id;
 
 	(void)state;
 	backends_unref(&rig_backends);
@@ -193,6 +194,21 @@ no_slot_now_means_a_moment_later(void **state)
 	rig_now += 1000;
 	noticed(1, "mem:inbox");
 	noticed(0, NULL);
+	/* And not at once again: what is readable stays so until it was looked at. */
+	a = rig_account("alice", "x");
+	assert_int_equal(account_identity(a, rig_arena, &id, &rig_error), ERR_OK);
+	mem_add(mem, "alice", "inbox", NULL, "Subject: x\r\n\r\n", 0, 0);
+	watch_waits(watch, waits, 2);
+	assert_true(readable(waits[0].fd));
+	noticed(0, NULL);
+	watch_waits(watch, waits, 2);
+	assert_int_equal(waits[0].fd, -1);
+	assert_int_equal(waits[0].deadline, rig_now / 1000 + 1);
+	account_release(&a);
+	rig_now += 1000;
+	noticed(1, "mem:inbox");
+	watch_waits(watch, waits, 2);
+	assert_true(waits[0].fd >= 0 && !readable(waits[0].fd));
 }
 
 static void
