@@ -184,13 +184,25 @@ text_from_latin1(struct arena *a, const void *p, size_t n)
 	return out;
 }
 
+/* Line separators, and what shows a line in another order than it has (UAX 9, 2). */
+static bool
+disguises(const unsigned char *p)
+{
+	if (p[0] == 0xD8)
+		return p[1] == 0x9C;
+	if (p[0] != 0xE2)
+		return false;
+	return (p[1] == 0x80 && (p[2] == 0x8E || p[2] == 0x8F || (p[2] >= 0xA8 && p[2] <= 0xAE)))
+		|| (p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9);
+}
+
 size_t
 text_printable(const char *s)
 {
 	const unsigned char *p = (const unsigned char *)s;
 	size_t n = *p < 0x80 ? 1 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : 4;
 
-	if (*p < 0x20 || *p == 0x7F || (*p == 0xC2 && p[1] < 0xA0))
+	if (*p < 0x20 || *p == 0x7F || (*p == 0xC2 && p[1] < 0xA0) || disguises(p))
 		return 0;
 	return strnlen(s, n) < n || !text_is_utf8(s, n) ? 0 : n;
 }

@@ -24,7 +24,8 @@ char *text_to_utf8(struct arena *a, const void *p, size_t n) NODISCARD;
 void text_add_utf8(struct buf *b, const void *p, size_t n);
 /* Every byte is a character of ISO 8859-1 (as old clients send Basic credentials). */
 char *text_from_latin1(struct arena *a, const void *p, size_t n) NODISCARD;
-/* Bytes of the UTF-8 sequence at s if a terminal may get it as it is; 0 for controls (C1 too) and malformed bytes. */
+/* Bytes of the UTF-8 sequence at s if a terminal may get it as it is; 0 for controls (C1, those of direction, and separators of
+ * lines too) and malformed bytes. */
 size_t text_printable(const char *s);
 /* A copy in which all else became \xNN. */
 char *text_escape(struct arena *a, const char *s) NODISCARD;

@@ -274,6 +274,8 @@ controls_are_escaped(void **state)
 	} rows[] = {
 		{ "", "" }, { "Entw\xc3\xbcrfe \\ \"x\"", "Entw\xc3\xbcrfe \\ \"x\"" }, { "a\x1b[2Jb", "a\\x1b[2Jb" },
 		{ "\r\n\t\x7f", "\\x0d\\x0a\\x09\\x7f" }, { "\xc2\x9b" "1m", "\\xc2\\x9b1m" }, { "\xff\xe2\x82", "\\xff\\xe2\\x82" },
+		{ "\xe2\x80\xae" "a\xe2\x80\xa8", "\\xe2\\x80\\xaea\\xe2\\x80\\xa8" }, { "\xe2\x81\xa6\xd8\x9c", "\\xe2\\x81\\xa6\\xd8\\x9c" },
+		{ "\xe2\x80\x93\xe2\x82\xac\xe2\x81\xa5\xd8\x9b", "\xe2\x80\x93\xe2\x82\xac\xe2\x81\xa5\xd8\x9b" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		assert_string_equal(text_escape(*state, rows[i].in), rows[i].out);
