@@ -117,6 +117,8 @@ folder_edit_failed(struct eas_request *r, enum err err, const struct error *e, u
 		status = root_tag == FolderHierarchy_FolderCreate ? 10 : 3;
 		break;
 	case ERR_INVALID:
+	case ERR_LIMIT:
+		log_warn(&r->log, "%s", e->text);
 		status = 10;
 		break;
 	default:
