@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 #define TRIES 8 /* names for a new collection */
+#define NAME_BYTES_MAX 1000
 
 static const char *
 component_of(enum backend_class class)
@@ -162,6 +163,15 @@ make_anywhere(struct backend_session *s, struct arena *a, const char *name, enum
 static enum err
 set_name(struct backend_session *s, struct arena *a, const char *path, const char *name, struct error *e);
 
+/* Whoever reads it again may take no longer one, and we none beyond 8 kB: such a collection would have another name the next time. */
+static enum err
+check_name(const struct backend_session *s, const char *name, struct error *e)
+{
+	if (strlen(name) > NAME_BYTES_MAX)
+		return err_set(e, ERR_LIMIT, "%s: the name of the folder is too long", s->b->kind->name);
+	return ERR_OK;
+}
+
 enum err
 dav_folder_make(struct backend_session *s, struct arena *a, const char *parent, const char *name, enum backend_class class,
 	const char **key_r, struct error *e)
@@ -170,7 +180,8 @@ dav_folder_make(struct backend_session *s, struct arena *a, const char *parent, 
 	dav_http_begin(s->http);
 	if (!offers(s, class) || parent || s->home_is_collection)
 		return err_set(e, ERR_UNSUPPORTED, "%s: no folder of this class can be made there", s->b->kind->name);
-	enum err err = dav_collections(s, e);
+	enum err err = check_name(s, name, e);
+	err = err ? err : dav_collections(s, e);
 	const struct dav_collection *c = err ? NULL : find_named(s, name, class);
 	if (c) {
 		*key_r = folder_key(a, c, class);
@@ -237,7 +248,8 @@ dav_folder_rename(struct backend_session *s, struct arena *a, const char *key, c
 	dav_http_begin(s->http);
 	if (parent)
 		return err_set(e, ERR_UNSUPPORTED, "%s: folders do not stand in each other", s->b->kind->name);
-	enum err err = dav_folder_find(s, key, &f, e);
+	enum err err = check_name(s, name, e);
+	err = err ? err : dav_folder_find(s, key, &f, e);
 	if (!err)
 		err = set_name(s, a, f.c->path, name, e);
 	if (err)
