@@ -1,7 +1,7 @@
 #!/bin/sh
 # What ./check --full adds: thousands of the model's runs, the end-to-end tests under ThreadSanitizer, torture, minutes of each fuzzer.
 # FUZZ_SECONDS (300) per fuzzer; MODEL_RUNS (4000); TORTURE_RUNS (2000) sessions, TORTURE_POINTS (20) kills at each named point,
-# TORTURE_KILLS (200) at random. The torture of t/torture takes some hours of two cores.
+# TORTURE_KILLS (200) at random; HEARTBEATS (720) of each phone. The torture of t/torture takes some hours of two cores.
 set -eu
 cd "$(dirname "$0")/.."
 say() {
@@ -14,6 +14,9 @@ say "end to end under ThreadSanitizer"
 cmake --preset tsan >/dev/null
 cmake --build --preset tsan --parallel "$(nproc)" >/dev/null
 CPUSH_BUILD=$PWD/build/tsan CPUSH_SOURCE=$PWD python3 -m unittest discover -s t/e2e
+say "half a day of heartbeats: ${HEARTBEATS:-720} of each of 12 phones on each store, with the release build"
+CPUSH_BUILD=$PWD/build/release CPUSH_SOURCE=$PWD CPUSH_HEARTBEATS=${HEARTBEATS:-720} \
+    python3 -m unittest discover -s t/e2e -p test_heartbeats.py | grep ' heartbeats after '
 say "torture: ${TORTURE_RUNS:-2000} sessions on each store, named points ${TORTURE_POINTS:-20} times each, ${TORTURE_KILLS:-200} random kills"
 torture() {
     CPUSH_BUILD=$PWD/build/$1 CPUSH_SOURCE=$PWD python3 t/torture/run.py --store "$2" --responders "$3" --jobs "$(($(nproc) * 4))" \
