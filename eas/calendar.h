@@ -142,6 +142,8 @@ struct ical *cal_alarm(struct cal *c, const struct ical *component, const struct
 bool cal_same_address(const char *a, const char *b);
 /* "mailto:a@b" or "Name <a@b>" to the address alone. */
 const char *cal_address(struct ical_mem *m, const char *s);
+/* May it stand in GEO? */
+bool cal_is_coordinate(const char *s);
 /* property names; NULL where it is a part of another */
 extern const char *const cal_location_lines[CAL_LOCATION_PARTS];
 extern const unsigned cal_location_tags[CAL_LOCATION_PARTS];

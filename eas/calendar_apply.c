@@ -106,8 +106,7 @@ put_location(struct cal *c, struct ical *component, const struct cal_event *now,
 	const char *latitude = want->location[CAL_LATITUDE], *longitude = want->location[CAL_LONGITUDE];
 	if (strcmp(now->location[CAL_LATITUDE], latitude) == 0 && strcmp(now->location[CAL_LONGITUDE], longitude) == 0)
 		return;
-	bool numbers = *latitude && *longitude && !latitude[strspn(latitude, "+-.0123456789")] &&
-		!longitude[strspn(longitude, "+-.0123456789")];
+	bool numbers = cal_is_coordinate(latitude) && cal_is_coordinate(longitude);
 	ical_put(&c->m, component, "GEO", "", numbers ? ical_printf(&c->m, "%s;%s", latitude, longitude) : NULL);
 }
 

@@ -166,22 +166,38 @@ busy_of(const struct cal *c, const struct ical *component)
 	return status && text_casecmp(status, "TENTATIVE") == 0 ? 1 : 2;
 }
 
+bool
+cal_is_coordinate(const char *s)
+{
+	return *s && !s[strspn(s, "+-.0123456789")];
+}
+
+/* "52.52;13.405"; anything else is left alone. */
+static void
+read_geo(struct cal *c, const char *geo, struct cal_event *ev)
+{
+	size_t n = geo ? strcspn(geo, ";") : 0;
+
+	if (!geo || geo[n] != ';')
+		return;
+	const char *latitude = ical_dup(&c->m, geo, n), *longitude = geo + n + 1;
+	if (!latitude || !cal_is_coordinate(latitude) || !cal_is_coordinate(longitude))
+		return;
+	ev->location[CAL_LATITUDE] = latitude;
+	ev->location[CAL_LONGITUDE] = longitude;
+}
+
 static void
 read_location(struct cal *c, const struct ical *component, struct cal_event *ev)
 {
 	const struct ical *place = ical_line(component, "LOCATION");
-	const char *geo = ical_value(component, "GEO");
 
 	for (unsigned i = 0; i < CAL_LOCATION_PARTS; i++)
 		ev->location[i] = cal_location_lines[i] ? ical_text(&c->m, ical_line(component, cal_location_lines[i]))
 			: "";
 	const char *uri = place ? ical_param(&c->m, place, "ALTREP") : NULL;
 	ev->location[CAL_URI] = uri ? uri : "";
-	size_t n = geo ? strcspn(geo, ";") : 0;
-	if (geo && geo[n] == ';') {
-		ev->location[CAL_LATITUDE] = ical_dup(&c->m, geo, n);
-		ev->location[CAL_LONGITUDE] = ical_dup(&c->m, geo + n + 1, strlen(geo + n + 1));
-	}
+	read_geo(c, ical_value(component, "GEO"), ev);
 }
 
 static void

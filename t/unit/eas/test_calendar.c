@@ -136,6 +136,7 @@ lines_and_elements(void **state)
 		{ "DTSTART:20260301T100000Z\nGEO:52.52;13.405\nLOCATION;ALTREP=\"http://x/y\":Home\nX-LOCATION-CITY:Berlin\n",
 			"<A:Location><A:DisplayName>Home</A:DisplayName><A:City>Berlin</A:City><A:Latitude>52.52</A:Latitude>"
 			"<A:Longitude>13.405</A:Longitude><A:LocationUri>http://x/y</A:LocationUri></A:Location>", 161 },
+		{ "DTSTART:20260301T100000Z\nLOCATION:Home\nGEO:1;\x01" "a\n", "<A:Location><A:DisplayName>Home</A:DisplayName></A:Location>", 161 },
 		{ "DTSTART:20260301T100000Z\nX-MICROSOFT-DISALLOW-COUNTER:TRUE\n",
 			"<C:DisallowNewTimeProposal>1</C:DisallowNewTimeProposal>", 140 },
 		{ "DTSTART:20260301T100000Z\nX-GOOGLE-CONFERENCE:https://meet.example/abc\n",
