@@ -21,7 +21,7 @@ from wbxml import text
 ROUNDS = int(os.environ.get("CPUSH_HEARTBEATS", 16))
 USERS = int(os.environ.get("CPUSH_HEARTS", 6))
 WARM = max(ROUNDS // 6, 8)
-NOISE = 2 << 20         # bytes: what the allocators of threads and libraries keep is not the same at each look
+NOISE = 4 << 20         # bytes: what the allocators of threads and libraries keep is not the same at each look
 TABLES = ("user", "device", "request", "folder", "item", "collection", "mark", "intent", "trouble")
 
 

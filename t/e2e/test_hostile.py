@@ -168,7 +168,8 @@ class Ids(Case):
                 self.assertEqual((text(response, "AirSync:ClientId"), text(response, "AirSync:Status")), (id.replace("\x01", " "), "1"))
                 again = p.sync_once(calendar, [p.add(calendar, data, id)], key=key)
                 self.assertEqual(text(find(again, "AirSync:Responses", "AirSync:Add"), "AirSync:ServerId"), text(response, "AirSync:ServerId"))
-                mime = (f"From: {p.user}@example.org\r\nTo: b@example.org\r\nSubject: {n}\r\nDate: Mon, 05 Jan 2026 10:00:0{n} +0000\r\n\r\nx\r\n").encode()
+                mime = (f"From: {p.user}@example.org\r\nTo: b@example.org\r\nSubject: {n}\r\n"
+                        f"Date: Mon, 05 Jan 2026 10:00:0{n} +0000\r\n\r\nx\r\n").encode()
                 sent = len(self.imap.sent())
                 for _ in range(2):
                     answer = p.post("SendMail", ("ComposeMail:SendMail", [("ComposeMail:ClientId", id), ("ComposeMail:Mime", mime)]))
