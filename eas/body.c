@@ -14,6 +14,8 @@ struct body {
 	struct arena *a;
 	const struct body_source *source;
 	struct wbxml_writer *w;
+	struct mime_body text;  /* of the source */
+	bool read;              /* text is known */
 };
 
 /* One kind of the body, made and measured. */
@@ -54,44 +56,55 @@ with_crlf(struct arena *a, const char *s, struct slice *r)
 	return r->ptr != NULL;
 }
 
-static const char *
-plain_text(const struct body *b)
+/* The texts of the source. A phone that gets the message as it is does without them. */
+static bool
+read_text(struct body *b)
 {
 	const struct body_source *s = b->source;
 
-	/* Where the item was written as HTML its plain twin is often a stub ("your client cannot ..."), but it is what
-	 * its writer chose. */
-	if (s->plain)
-		return s->plain;
-	return s->html ? html_to_text(b->a, s->html, strlen(s->html)) : "";
+	if (b->read)
+		return true;
+	b->text = (struct mime_body){ .plain = s->plain, .html = s->html };
+	b->read = s->plain || s->html || !s->message || !mime_body(b->a, s->message, &b->text);
+	return b->read;
 }
 
-/* About how many bytes the item has behind what can be made into this kind. */
-static uint64_t
-beyond(const struct body_source *s, unsigned type)
+static const char *
+plain_text(struct body *b)
 {
-	const char *from = (type == HTML && s->html) || !s->plain ? s->html : s->plain;
-	uint64_t n = from && from == s->html ? s->html_beyond : s->plain_beyond;
+	if (!read_text(b))
+		return NULL;
+	/* Where the item was written as HTML its plain twin is often a stub ("your client cannot ..."), but it is what its writer chose. */
+	if (b->text.plain)
+		return b->text.plain;
+	return b->text.html ? html_to_text(b->a, b->text.html, strlen(b->text.html)) : "";
+}
+
+/* About how many bytes the item has behind what was made into this kind. */
+static uint64_t
+beyond(const struct body *b, unsigned type)
+{
+	const struct mime_body *t = &b->text;
+	const char *from = (type == HTML && t->html) || !t->plain ? t->html : t->plain;
+	uint64_t n = from && from == t->html ? t->html_beyond : t->plain_beyond;
 
 	if (type == MIME || !from)
 		return 0;
-	if (type == PLAIN && from == s->html && strlen(from) > HTML_MAX)
+	if (type == PLAIN && from == t->html && strlen(from) > HTML_MAX)
 		n += strlen(from) - HTML_MAX;
 	return n;
 }
 
 static bool
-make_data(const struct body *b, unsigned type, struct slice *data_r)
+make_data(struct body *b, unsigned type, struct slice *data_r)
 {
-	const struct body_source *s = b->source;
-
-	if (type == MIME) {
-		struct mime *m;
-
-		return !mime_open(b->a, s->mime, &m, NULL) && !mime_as_text(b->a, m, data_r);
-	}
+	if (type == MIME)
+		return !mime_as_text(b->a, b->source->message, data_r);
 	if (type == HTML) {
-		const char *html = s->html ? s->html : s->plain && *s->plain ? html_from_text(b->a, s->plain) : "";
+		if (!read_text(b))
+			return false;
+		const struct mime_body *t = &b->text;
+		const char *html = t->html ? t->html : t->plain && *t->plain ? html_from_text(b->a, t->plain) : "";
 
 		*data_r = slice_str(html);
 		return html != NULL;
@@ -110,7 +123,7 @@ mime_limit(const struct item_options *o)
 }
 
 static bool
-make(const struct body *b, unsigned type, const struct item_body_pref *pref, struct form *f_r)
+make(struct body *b, unsigned type, const struct item_body_pref *pref, struct form *f_r)
 {
 	uint32_t limit = pref ? pref->truncation : UINT32_MAX;
 
@@ -119,7 +132,7 @@ make(const struct body *b, unsigned type, const struct item_body_pref *pref, str
 		return false;
 	if (type == MIME && limit == UINT32_MAX)
 		limit = mime_limit(b->view->options);
-	f_r->size = f_r->data.len + beyond(b->source, type);
+	f_r->size = f_r->data.len + beyond(b, type);
 	f_r->keep = f_r->data.len;
 	if (f_r->keep > limit)
 		f_r->keep = text_cut((const char *)f_r->data.ptr, limit);
@@ -137,7 +150,7 @@ static bool
 can_make(const struct body *b, const struct item_body_pref *p)
 {
 	if (p->type == MIME)
-		return b->source->mime.len > 0;
+		return b->source->message != NULL;
 	return p->type == PLAIN || p->type == HTML;
 }
 
@@ -167,7 +180,7 @@ order(const struct body *b, const struct item_body_pref **list)
 }
 
 static bool
-choose(const struct body *b, struct form *f_r, const struct item_body_pref **pref_r)
+choose(struct body *b, struct form *f_r, const struct item_body_pref **pref_r)
 {
 	const struct item_body_pref *list[ARRAY_LEN(b->view->options->prefs)];
 	unsigned n = order(b, list);
@@ -290,14 +303,14 @@ body_write(const struct item_view *v, struct arena *a, const struct body_source 
 {
 	static const struct item_options none = { .conflict = 1, .mime_truncation = 8 };
 	struct item_view view = *v;
-	struct body b = { &view, a, source, w };
+	struct body b = { .view = &view, .a = a, .source = source, .w = w };
 	/* What is made here lives in the writer's buffer when it is done. */
 	struct arena_mark mark = arena_mark(a);
 
 	if (!view.options)
 		view.options = &none;
 	bool ok = put_body(&b);
-	if (ok && v->version >= 141 && view.options->n_part_prefs && source->mime.len)
+	if (ok && v->version >= 141 && view.options->n_part_prefs && source->message)
 		ok = put_body_part(&b);
 	if (ok && source->native)
 		wbxml_put_int(w, AirSyncBase_NativeBodyType, source->native);

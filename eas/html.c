@@ -280,36 +280,45 @@ html_to_text(struct arena *a, const char *html, size_t n)
 
 /* ---- the other way ---- */
 
+/* What stands in HTML for the byte at p of the text; NULL: itself. */
+static const char *
+replacement(const char *text, const char *p)
+{
+	switch (*p) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return "&quot;";
+	case '\r':
+		return "";
+	case '\n':
+		return "<br>\r\n";
+	case ' ': /* of several spaces all but the last are kept apart */
+		return p[1] == ' ' || p == text || p[-1] == '\n' ? "&nbsp;" : NULL;
+	default:
+		return NULL;
+	}
+}
+
 static void
 escape(struct buf *out, const char *text)
 {
+	const char *run = text; /* what stays as it is, which is most of it */
+
 	for (const char *p = text; *p; p++) {
-		switch (*p) {
-		case '&':
-			buf_add_str(out, "&amp;");
-			break;
-		case '<':
-			buf_add_str(out, "&lt;");
-			break;
-		case '>':
-			buf_add_str(out, "&gt;");
-			break;
-		case '"':
-			buf_add_str(out, "&quot;");
-			break;
-		case '\r':
-			break;
-		case '\n':
-			buf_add_str(out, "<br>\r\n");
-			break;
-		case ' ':
-			/* of several spaces all but the last are kept apart */
-			buf_add_str(out, p[1] == ' ' || p == text || p[-1] == '\n' ? "&nbsp;" : " ");
-			break;
-		default:
-			buf_add_byte(out, (unsigned char)*p);
-		}
+		const char *instead = replacement(text, p);
+
+		if (!instead)
+			continue;
+		buf_add(out, run, (size_t)(p - run));
+		buf_add_str(out, instead);
+		run = p + 1;
 	}
+	buf_add_str(out, run);
 }
 
 static char *

@@ -14,6 +14,8 @@
 #include "base/error.h"
 #include "wbxml/wbxml.h"
 
+struct mime;
+
 #define ITEM_DATE_NEVER INT64_MAX /* never leaves a filter: tasks to be done, what cannot be read */
 
 /* One BodyPreference [MS-ASAIRS 2.2.2.12] */
@@ -148,9 +150,8 @@ bool item_options_parts_ok(const struct wbxml_node *options, unsigned version);
 struct body_source {
 	const char *plain;
 	const char *html;
-	struct slice mime;       /* the whole message, for type 4 */
-	unsigned native;         /* NativeBodyType: 1 plain, 2 HTML */
-	uint64_t plain_beyond, html_beyond; /* bytes that are known to follow; 0 */
+	const struct mime *message; /* for type 4; where plain and html are NULL its texts are looked for once one is needed */
+	unsigned native;            /* NativeBodyType: 1 plain, 2 HTML */
 };
 
 /* Chooses by the view's preferences [MS-ASAIRS 3.1.4.1...], converts (HTML to text by libxml2; text to HTML by escaping), cuts at a

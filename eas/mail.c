@@ -184,68 +184,70 @@ write_state(struct mail *m)
 /* ---- header ---- */
 
 static enum err
+put_list(struct mail *m, unsigned tag, const struct mime_addresses *l)
+{
+	const char *s = l->n ? mime_address_text(m->a, l, ADDRESSES_MAX) : NULL;
+
+	if (s)
+		wbxml_put(m->w, tag, s);
+	return s || l->n == 0 ? ERR_OK : ERR_NOMEM;
+}
+
+static enum err
 put_addresses(struct mail *m, unsigned tag, const char *field)
 {
 	struct mime_addresses l;
 
-	if (mime_addresses(m->a, m->header, field, &l))
-		return ERR_NOMEM;
-	if (l.n == 0)
-		return ERR_OK;
-	const char *s = mime_address_text(m->a, &l, ADDRESSES_MAX);
-	if (!s)
-		return ERR_NOMEM;
-	wbxml_put(m->w, tag, s);
-	return ERR_OK;
+	return mime_addresses(m->a, m->header, field, &l) ? ERR_NOMEM : put_list(m, tag, &l);
 }
 
 static enum err
-put_display_to(struct mail *m)
+put_display_to(struct mail *m, const struct mime_addresses *to)
 {
 	AUTO(buf_finish) struct buf out = { 0 };
-	struct mime_addresses l;
 
-	if (mime_addresses(m->a, m->header, "To", &l))
-		return ERR_NOMEM;
 	buf_init(&out, 0);
-	for (size_t i = 0; i < l.n && out.len < ADDRESSES_MAX; i++) {
+	for (size_t i = 0; i < to->n && out.len < ADDRESSES_MAX; i++) {
 		if (i)
 			buf_add_str(&out, "; ");
-		buf_add_str(&out, *l.list[i].name ? l.list[i].name : l.list[i].address);
+		buf_add_str(&out, *to->list[i].name ? to->list[i].name : to->list[i].address);
 	}
-	if (l.n && buf_ok(&out))
+	if (to->n && buf_ok(&out))
 		wbxml_put_n(m->w, Email_DisplayTo, (const char *)out.data, out.len);
 	return buf_ok(&out) ? ERR_OK : ERR_NOMEM;
 }
 
 /* Only where it is not the one named in From [MS-ASEMAIL 2.2.2.70]. */
 static enum err
-put_sender(struct mail *m)
+put_sender(struct mail *m, const struct mime_addresses *from)
 {
-	struct mime_addresses from, sender;
+	struct mime_addresses sender;
 
-	if (mime_addresses(m->a, m->header, "From", &from) || mime_addresses(m->a, m->header, "Sender", &sender))
-		return ERR_NOMEM;
-	if (m->view->version < 140 || sender.n == 0
-		|| (from.n && text_casecmp(from.list[0].address, sender.list[0].address) == 0))
+	if (m->view->version < 140)
 		return ERR_OK;
-	return put_addresses(m, Email2_Sender, "Sender");
+	if (mime_addresses(m->a, m->header, "Sender", &sender))
+		return ERR_NOMEM;
+	if (sender.n && from->n && text_casecmp(from->list[0].address, sender.list[0].address) == 0)
+		return ERR_OK;
+	return put_list(m, Email2_Sender, &sender);
 }
 
 static enum err
 write_header(struct mail *m)
 {
+	struct mime_addresses to, from;
 	char date[MAIL_DATE_MAX];
 
-	if (put_addresses(m, Email_To, "To") || put_addresses(m, Email_Cc, "Cc")
-		|| put_addresses(m, Email_From, "From"))
+	if (mime_addresses(m->a, m->header, "To", &to) || mime_addresses(m->a, m->header, "From", &from))
+		return ERR_NOMEM;
+	if (put_list(m, Email_To, &to) || put_addresses(m, Email_Cc, "Cc") || put_list(m, Email_From, &from))
 		return ERR_NOMEM;
 	wbxml_put(m->w, Email_Subject, m->subject);
 	if (put_addresses(m, Email_ReplyTo, "Reply-To"))
 		return ERR_NOMEM;
 	mail_date(m->date, date);
 	wbxml_put(m->w, Email_DateReceived, date);
-	if (put_display_to(m) || put_sender(m))
+	if (put_display_to(m, &to) || put_sender(m, &from))
 		return ERR_NOMEM;
 	wbxml_put(m->w, Email_ThreadTopic, topic_of(m->subject));
 	wbxml_put_int(m->w, Email_Importance, importance(m->a, m->header));
@@ -304,8 +306,7 @@ write_body(struct mail *m)
 {
 	struct item_options options = { .conflict = 1, .mime_truncation = 8 };
 	struct item_view view = *m->view;
-	struct body_source source = { .mime = m->mime->root->raw };
-	struct mime_body body;
+	struct body_source source = { .message = m->mime, .native = mime_has_html(m->mime) ? 2 : 1 };
 
 	if (m->view->options)
 		options = *m->view->options;
@@ -313,13 +314,6 @@ write_body(struct mail *m)
 	if (options.mime_support == 1)
 		options.mime_support = mime_is_smime(m->mime) || mime_is_signed(m->mime) ? 2 : 0;
 	view.options = &options;
-	if (mime_body(m->a, m->mime, &body))
-		return ERR_NOMEM;
-	source.plain = body.plain;
-	source.html = body.html;
-	source.plain_beyond = body.plain_beyond;
-	source.html_beyond = body.html_beyond;
-	source.native = source.html ? 2 : 1;
 	return body_write(&view, m->a, &source, m->w);
 }
 

@@ -96,6 +96,8 @@ struct mime_body {
 };
 /* NOMEM. */
 enum err mime_body(struct arena *a, const struct mime *m, struct mime_body *r) NODISCARD;
+/* Is any piece of the body HTML, and so mime_body.html not NULL? */
+bool mime_has_html(const struct mime *m);
 /* What to call an attachment; never NULL or empty, no path and no control characters. NULL: memory. */
 const char *mime_attachment_name(struct arena *a, const struct mime_part *p);
 /* A file's name without what a file system, a header or a phone would trip over; may be "". NULL: memory. */

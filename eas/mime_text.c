@@ -344,6 +344,16 @@ pass_piece(struct body *b, const struct mime_text *t)
 		b->result->html_beyond += mime_decoded_size(html);
 }
 
+bool
+mime_has_html(const struct mime *m)
+{
+	for (size_t i = 0; i < m->n_texts; i++) {
+		if (m->texts[i].html)
+			return true;
+	}
+	return false;
+}
+
 enum err
 mime_body(struct arena *a, const struct mime *m, struct mime_body *r)
 {
@@ -352,10 +362,9 @@ mime_body(struct arena *a, const struct mime *m, struct mime_body *r)
 	buf_init(&b.plain, (size_t)MIME_TEXT * 2);
 	buf_init(&b.html, (size_t)MIME_TEXT * 2);
 	*r = (struct mime_body){ 0 };
-	for (size_t i = 0; i < m->n_texts; i++) {
+	b.has_html = mime_has_html(m);
+	for (size_t i = 0; i < m->n_texts; i++)
 		b.has_plain = b.has_plain || m->texts[i].plain;
-		b.has_html = b.has_html || m->texts[i].html;
-	}
 	for (size_t i = 0; i < m->n_texts; i++) {
 		if (b.plain.len >= MIME_TEXT || b.html.len >= MIME_TEXT)
 			pass_piece(&b, &m->texts[i]);

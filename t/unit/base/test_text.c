@@ -114,6 +114,27 @@ appending_replaces_likewise(void **state)
 	assert_string_equal(got, text_to_utf8(a, in, sizeof in - 1));
 }
 
+/* Plain text is looked at in blocks: wherever the one byte stands that is not. */
+static void
+one_byte_is_found_anywhere(void **state)
+{
+	static const struct {
+		const char *byte, *becomes;
+		bool utf8;
+	} cases[] = { { "\x01", " ", true }, { "\x1f", " ", true }, { "\x80", "\xEF\xBF\xBD", false }, { "\xff", "\xEF\xBF\xBD", false },
+		{ "\x7f", "\x7f", true }, { "\t", "\t", true } };
+	struct arena *a = *state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		for (int at = 0; at < 100; at++) {
+			char *text = arena_printf(a, "%*s%s%*s", at, "", cases[i].byte, 99 - at, "");
+			assert_int_equal(text_is_utf8(text, 100), cases[i].utf8);
+			assert_string_equal(text_to_utf8(a, text, 100), arena_printf(a, "%*s%s%*s", at, "", cases[i].becomes, 99 - at, ""));
+			text[at] = '\0';
+			assert_false(text_is_utf8(text, 100));
+		}
+	}
+}
+
 static void
 latin1_becomes_utf8(void **state)
 {
@@ -289,6 +310,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(utf8_is_checked_strictly, setup, teardown),
 		cmocka_unit_test_setup_teardown(malformed_bytes_are_replaced_one_by_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(appending_replaces_likewise, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_byte_is_found_anywhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(latin1_becomes_utf8, setup, teardown),
 		cmocka_unit_test_setup_teardown(controls_are_escaped, setup, teardown),
 		cmocka_unit_test(cutting_splits_no_character),

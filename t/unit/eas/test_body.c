@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "eas/html.h"
+#include "eas/mime.h"
 #include "mail_case.h"
 
 #define ALL UINT32_MAX
@@ -23,11 +24,15 @@ struct options_case {
 static const struct wbxml_node *
 body(struct mail_case *c, const char *plain, const char *html, const char *mime, unsigned native)
 {
-	struct body_source source = { .plain = plain, .html = html, .mime = slice_str(mime), .native = native };
+	struct body_source source = { .plain = plain, .html = html, .native = native };
 	struct wbxml_node *root = NULL;
+	struct mime *message = NULL;
 	struct wbxml_writer w;
 	struct buf out;
 
+	if (*mime)
+		assert_int_equal(mime_open(c->a, slice_str(mime), &message, NULL), ERR_OK);
+	source.message = message;
 	buf_init(&out, 0);
 	wbxml_begin(&w, &out);
 	wbxml_start(&w, AirSync_ApplicationData);
