@@ -111,7 +111,7 @@ struct backend_item {
 	struct slice bytes;  /* empty if only the metadata was wanted */
 };
 
-/* Called once per key asked for, in any order, from within fetch(). Everything in item is valid during the call only (a large
+/* Called once per key asked for, those at the list's beginning about first, from within fetch(). Everything in item is valid during the call only (a large
  * item may be a mapped temporary file). Return other than OK to stop the fetch, which then returns that. */
 typedef enum err (*backend_item_fn)(void *ctx, const struct backend_item *item);
 
@@ -126,6 +126,9 @@ struct backend_fetch {
 	size_t n;
 	enum backend_want want;
 	uint64_t bytes_max; /* items above it come as LIMIT; 0: no bound */
+	/* Asked now and then, with the ctx of the callback: of how many more bytes items are welcome. 0: the module may leave out keys from the
+	 * end of the list, without a call for them, once one item was given. NULL: all are wanted. */
+	uint64_t (*room)(void *ctx);
 };
 
 struct backend_put {

@@ -5,7 +5,7 @@
 #include "eas/hierarchy.h"
 #include "eas/rule.h"
 
-#define MAIL_AT_ONCE 32   /* mails fetched together: they can be large */
+#define MAILS_AT_ONCE 512 /* or as many as the answer has room for: they can be large */
 #define ITEMS_AT_ONCE 200
 
 void
@@ -122,6 +122,7 @@ struct batch {
 	struct planned **list;
 	size_t n;
 	enum backend_want want;
+	uint64_t given, rendered; /* bytes that the items had, and what became of them */
 };
 
 /* Why it is left out: for the admin. */
@@ -184,6 +185,8 @@ take_item(void *ctx, const struct backend_item *item)
 			continue;
 		x->fetched = true;
 		x->err = item->err ? item->err : render(b->p, x, item);
+		b->given += item->bytes.len;
+		b->rendered += x->rendered.len;
 		return x->err == ERR_NOMEM ? ERR_NOMEM : ERR_OK;
 	}
 	return ERR_OK;
@@ -204,6 +207,17 @@ compose_identify(struct eas_request *r, struct item_view *view, struct error *e)
 	return ERR_OK;
 }
 
+/* How many more bytes of items fit into the answer, if the next ones shrink (or do not) like those before. */
+static uint64_t
+room_left(void *ctx)
+{
+	const struct batch *b = ctx;
+	const struct compose *c = b->p->c;
+	uint64_t taken = c->out->len + b->rendered, left = taken < c->bytes ? c->bytes - taken : 0;
+
+	return b->rendered && b->given > b->rendered ? left * (b->given / b->rendered) : left;
+}
+
 static enum err
 fetch_batch(struct batch *b, struct error *e)
 {
@@ -211,7 +225,8 @@ fetch_batch(struct batch *b, struct error *e)
 	const char **keys = arena_array(c->r->arena, b->n, sizeof *keys);
 	bool mail = c->class->class == BACKEND_MAIL;
 	struct backend_fetch what = { .folder = c->folder->key, .keys = keys, .n = b->n, .want = b->want,
-		.bytes_max = mail ? c->r->server->config->mail_bytes_max : c->r->server->config->item_bytes_max };
+		.bytes_max = mail ? c->r->server->config->mail_bytes_max : c->r->server->config->item_bytes_max,
+		.room = room_left };
 	enum err err;
 
 	if (!keys)
@@ -221,11 +236,9 @@ fetch_batch(struct batch *b, struct error *e)
 	err = compose_identify(c->r, &c->view, e);
 	if (!err)
 		err = account_fetch(c->r->account, &what, take_item, b, e);
-	for (size_t i = 0; !err && i < b->n; i++) {
-		if (!b->list[i]->fetched) { /* the module forgot it: not the item's fault, but nothing to send */
-			b->list[i]->fetched = true;
-			b->list[i]->err = ERR_NOTFOUND;
-		}
+	if (!err && !b->list[0]->fetched) { /* the module forgot it: not the item's fault, but nothing to send */
+		b->list[0]->fetched = true;
+		b->list[0]->err = ERR_NOTFOUND;
 	}
 	return err;
 }
@@ -234,7 +247,7 @@ fetch_batch(struct batch *b, struct error *e)
 static enum err
 fetch_from(struct page *p, size_t i, struct error *e)
 {
-	size_t at_once = p->c->class->class == BACKEND_MAIL ? MAIL_AT_ONCE : ITEMS_AT_ONCE;
+	size_t at_once = p->c->class->class == BACKEND_MAIL ? MAILS_AT_ONCE : ITEMS_AT_ONCE;
 	struct batch b = { .p = p, .want = want_of(p, &p->list[i]) };
 	size_t room = page_room(p) ? page_room(p) : 1;
 

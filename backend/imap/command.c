@@ -191,7 +191,8 @@ step(struct imap_cmd *cmd, const struct imap_run *run, enum err *stopped, enum i
 	*kind_r = r.kind == RESP_TAGGED && !ours ? RESP_NONE : r.kind;
 	if (ours) {
 		cmd->done++;
-		copy_done(done_r, &r);
+		if (r.tag == cmd->tag + cmd->n_tags - 1)
+			copy_done(done_r, &r);
 	}
 	if (run && run->fn && !*stopped && (!ours || cmd->n_tags > 1))
 		*stopped = run->fn(run->ctx, &r);

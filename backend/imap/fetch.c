@@ -1,13 +1,13 @@
-/* Many mails with few commands: sizes and flags of all in one go, then the texts in batches that are bounded in
- * number and in bytes, so that stopping in the middle costs little and one large mail does not hold up the others. */
+/* Many mails with few commands: sizes and flags of many in one go, then their texts in batches that are bounded in bytes,
+ * so that stopping in the middle costs little and one large mail does not hold up the others. While a batch comes, what
+ * there is of it is handed on already: the server goes on reading mails meanwhile. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/imap/mailbox.h"
 #include "base/text.h"
 
-#define META_BATCH 200
-#define BYTES_BATCH 50
+#define BATCH 200 /* mails named by one command: RFC 2683 3.2.1.5 advises against long lines */
 #define BYTES_TOGETHER ((uint64_t)2 * 1024 * 1024)
 
 /* One mail that was asked for. */
@@ -27,32 +27,35 @@ struct fetching {
 	backend_item_fn fn;
 	void *ctx;
 	struct arena *a;
-	struct wish *wishes; /* sorted by UID */
+	struct wish *wishes;  /* in the caller's order */
+	struct wish **sorted; /* by UID */
 	size_t n;
 	uint64_t max;
-	bool bytes;          /* the texts are being fetched, not the sizes */
+	uint64_t given;       /* bytes handed on */
+	bool bytes;           /* the texts are being fetched, not the sizes */
+	bool untold;          /* the connection may not have been told yet of what another one knows */
 };
 
 static int
 by_uid(const void *a, const void *b)
 {
-	uint32_t x = ((const struct wish *)a)->uid, y = ((const struct wish *)b)->uid;
+	uint32_t x = (*(struct wish *const *)a)->uid, y = (*(struct wish *const *)b)->uid;
 	return x < y ? -1 : x > y;
 }
 
-/* The first wish with this UID, or n. */
+/* Where the wishes with this UID begin in `sorted`, or n. */
 static size_t
 find(const struct fetching *f, uint32_t uid)
 {
 	size_t lo = 0, hi = f->n;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		if (f->wishes[mid].uid < uid)
+		if (f->sorted[mid]->uid < uid)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return lo < f->n && f->wishes[lo].uid == uid ? lo : f->n;
+	return lo < f->n && f->sorted[lo]->uid == uid ? lo : f->n;
 }
 
 static enum err
@@ -83,8 +86,8 @@ complete(const struct fetching *f, const struct imap_fetch *r)
 static enum err
 deliver(struct fetching *f, const struct imap_fetch *r, size_t i)
 {
-	for (; i < f->n && f->wishes[i].uid == r->uid; i++) {
-		struct wish *w = &f->wishes[i];
+	for (; i < f->n && f->sorted[i]->uid == r->uid; i++) {
+		struct wish *w = f->sorted[i];
 		if (w->told)
 			continue;
 		w->seen = true;
@@ -102,6 +105,7 @@ deliver(struct fetching *f, const struct imap_fetch *r, size_t i)
 			item.version = imap_version(f->a, r);
 			item.keywords = imap_keywords(f->a, r);
 			item.bytes = slice(r->body.ptr, r->body.len);
+			f->given += r->body.len;
 			err = item.version ? tell(f, w, &item) : ERR_NOMEM;
 		}
 		if (err)
@@ -116,8 +120,8 @@ on_item(void *ctx, struct imap_response *r)
 	struct fetching *f = ctx;
 	size_t i = r->kind == RESP_FETCH && r->fetch.uid ? find(f, r->fetch.uid) : f->n;
 	if (i < f->n && !complete(f, &r->fetch)) {
-		for (size_t j = i; j < f->n && f->wishes[j].uid == r->fetch.uid; j++)
-			f->wishes[j].partial = true;
+		for (size_t j = i; j < f->n && f->sorted[j]->uid == r->fetch.uid; j++)
+			f->sorted[j]->partial = true;
 		return ERR_OK;
 	}
 	struct arena_mark mark = arena_mark(f->a);
@@ -126,18 +130,24 @@ on_item(void *ctx, struct imap_response *r)
 	return err;
 }
 
-/* Asks for these wishes by one command. *done_r: how it went. */
+/* Asks for these wishes, which are sorted, by one command. *done_r: how it went. */
 static enum err
 ask(struct fetching *f, struct wish *const *list, size_t n, struct imap_done *done_r, struct error *e)
 {
 	struct imap_run run = { .fn = on_item, .ctx = f, .body_max = f->max };
 	struct imap_cmd cmd AUTO(imap_cmd_finish) = { .c = f->c };
-	imap_cmd_begin(&cmd, f->c, "UID FETCH ");
-	for (size_t i = 0; i < n; i++)
-		imap_cmd_printf(&cmd, i ? ",%u" : "%u", list[i]->uid);
+	if (f->untold)
+		imap_cmd_begin(&cmd, f->c, "NOOP");
+	imap_cmd_begin(&cmd, f->c, "UID FETCH");
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || list[i]->uid != list[i - 1]->uid)
+			imap_cmd_printf(&cmd, "%c%u", i ? ',' : ' ', list[i]->uid);
+	}
 	imap_cmd_printf(&cmd, " (UID FLAGS INTERNALDATE%s %s)", f->c->box.modseq ? " MODSEQ" : "",
 		f->bytes ? "BODY.PEEK[]" : "RFC822.SIZE");
-	return imap_cmd_run(&cmd, &run, done_r, e);
+	enum err err = imap_cmd_run(&cmd, &run, done_r, e);
+	f->untold = f->untold && err;
+	return err;
 }
 
 /* The connection, with the folder selected: again after it was lost to a literal that is too large. */
@@ -190,24 +200,38 @@ ask_batch(struct fetching *f, struct wish *const *list, size_t n, struct error *
 	return refused || too_large ? ask_singly(f, list, n, e) : err;
 }
 
-/* All wishes that are not told yet, in batches. */
-static enum err
-ask_all(struct fetching *f, size_t batch_max, struct error *e)
+/* How many bytes of texts the caller would take; sizes are always welcome. */
+static uint64_t
+room(const struct fetching *f)
 {
-	struct wish *batch[META_BATCH];
-	for (size_t i = 0; i < f->n;) {
+	return f->bytes && f->what->room ? f->what->room(f->ctx) : UINT64_MAX;
+}
+
+static bool
+is_enough(const struct fetching *f)
+{
+	return f->given && room(f) == 0;
+}
+
+/* The wishes from *at up to `to` that are not told yet, in batches; *at is where it ended: before `to` once there is enough. */
+static enum err
+ask_all(struct fetching *f, size_t *at, size_t to, struct error *e)
+{
+	struct wish *batch[BATCH];
+	while (*at < to && !is_enough(f)) {
+		uint64_t bytes = 0, most = room(f);
 		size_t n = 0;
-		uint64_t bytes = 0;
-		for (; i < f->n && n < batch_max; i++) {
-			struct wish *w = &f->wishes[i];
-			bool wanted = !w->told && w->uid && w->seen == f->bytes;
-			if (!wanted || (n > 0 && batch[n - 1]->uid == w->uid))
+		for (; *at < to; ++*at) {
+			struct wish *w = &f->wishes[*at];
+			if (w->told || !w->uid || w->seen != f->bytes)
 				continue;
-			if (f->bytes && n > 0 && bytes + w->size > BYTES_TOGETHER)
+			if (f->bytes && n > 0 && (bytes + w->size > BYTES_TOGETHER || bytes >= most))
 				break;
 			bytes += w->size;
 			batch[n++] = w;
 		}
+		if (n > 1)
+			qsort(batch, n, sizeof *batch, by_uid);
 		enum err err = n ? ask_batch(f, batch, n, e) : ERR_OK;
 		if (err)
 			return err;
@@ -222,26 +246,29 @@ select_fresh(struct fetching *f, struct error *e)
 	enum err err = imap_session_conn(f->s, &f->c, e);
 	if (err)
 		return err;
-	bool open = f->c->box.name && strcmp(f->c->box.name, f->what->folder) == 0;
-	if ((err = imap_session_select(f->s, f->what->folder, &f->c, e)) || !open)
-		return err;
-	struct imap_done done;
-	return imap_run(f->c, "NOOP", NULL, &done, e);
+	const struct imap_box *box = &f->c->box;
+	f->untold = box->name && strcmp(box->name, f->what->folder) == 0 && !box->doubted;
+	return imap_session_select(f->s, f->what->folder, &f->c, e);
 }
 
 static enum err
 run(struct fetching *f, struct error *e)
 {
 	enum err err = select_fresh(f, e);
-	err = err ? err : ask_all(f, META_BATCH, e);
-	if (!err && f->what->want == WANT_BYTES) {
-		f->bytes = true;
-		err = ask_all(f, BYTES_BATCH, e);
-	}
-	for (size_t i = 0; i < f->n && !err; i++) {
-		struct wish *w = &f->wishes[i];
-		if (!w->told)
-			err = tell_err(f, w, w->partial ? ERR_INVALID : ERR_NOTFOUND);
+	for (size_t from = 0; from < f->n && !err && !is_enough(f);) {
+		size_t to = f->n - from < BATCH ? f->n : from + BATCH, at = from;
+		f->bytes = false;
+		err = ask_all(f, &at, to, e);
+		if (!err && f->what->want == WANT_BYTES) {
+			f->bytes = true;
+			at = from;
+			err = ask_all(f, &at, to, e);
+		}
+		for (; from < at && !err; from++) {
+			struct wish *w = &f->wishes[from];
+			if (!w->told)
+				err = tell_err(f, w, w->partial ? ERR_INVALID : ERR_NOTFOUND);
+		}
 	}
 	return err;
 }
@@ -255,10 +282,13 @@ imap_fetch(struct backend_session *s, const struct backend_fetch *what, backend_
 	if (what->bytes_max && what->bytes_max < f.max)
 		f.max = what->bytes_max;
 	f.wishes = a ? arena_array(a, what->n + 1, sizeof *f.wishes) : NULL;
-	if (!f.wishes)
+	f.sorted = a ? arena_array(a, what->n + 1, sizeof(struct wish *)) : NULL;
+	if (!f.wishes || !f.sorted)
 		return err_set(e, ERR_NOMEM, "no memory to fetch mails");
-	for (size_t i = 0; i < f.n; i++)
+	for (size_t i = 0; i < f.n; i++) {
 		f.wishes[i] = (struct wish){ .uid = imap_uid(what->keys[i]), .key = i };
-	qsort(f.wishes, f.n, sizeof *f.wishes, by_uid);
+		f.sorted[i] = &f.wishes[i];
+	}
+	qsort(f.sorted, f.n, sizeof(struct wish *), by_uid);
 	return run(&f, e);
 }

@@ -144,15 +144,17 @@ by_key(const void *key, const void *entry)
 static enum err
 fetch_all(struct fetching *f, const struct scan *scan, backend_item_fn fn, void *ctx, struct error *e)
 {
+	bool given = false;
 	enum err err = ERR_OK;
 
-	for (size_t i = 0; !err && i < f->what->n; i++) {
+	for (size_t i = 0; !err && i < f->what->n && !(given && f->what->room && f->what->room(ctx) == 0); i++) {
 		const char *key = f->what->keys[i];
 		struct entry *known = scan->n ? bsearch(key, scan->list, scan->n, sizeof *known, by_key) : NULL;
 		struct backend_item item = { .key = key, .date = BACKEND_NO_DATE };
 		struct arena_mark mark = arena_mark(f->arena);
 
 		err = fetch_one(f, key, known, scan->n > 0 && !known, &item, e);
+		given = given || item.bytes.len;
 		if (!err)
 			err = fn(ctx, &item);
 		arena_rewind(f->arena, mark);

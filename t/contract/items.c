@@ -237,6 +237,39 @@ note(void *ctx, const struct backend_item *item)
 	return all->stop_at && all->calls >= all->stop_at ? ERR_QUOTA : ERR_OK;
 }
 
+/* Of nothing more once an item came. */
+static uint64_t
+no_room(void *ctx)
+{
+	const struct several *all = ctx;
+
+	for (size_t i = 0; i < all->n; i++) {
+		if (all->lengths[i])
+			return 0;
+	}
+	return 1;
+}
+
+/* The first key is answered at any rate; what is left out is left out from the end. */
+static void
+leaving_out(enum backend_class class, const char *folder)
+{
+	struct several all = { .n = 0 };
+	struct backend_fetch what = { .folder = folder, .keys = all.keys, .want = WANT_BYTES, .room = no_room };
+	bool left_out = false;
+
+	test("a fetch that may leave out");
+	for (all.n = 0; all.n < 5; all.n++)
+		all.keys[all.n] = put_new(s, folder, class, fresh(), 0, NULL, BACKEND_NO_DATE, NULL);
+	what.n = all.n;
+	EXPECT(ERR_OK, ops->fetch(s, &what, note, &all, &e));
+	CHECK(all.times[0] == 1, "the first came %u times", all.times[0]);
+	for (size_t i = 0; i < all.n; i++) {
+		CHECK(all.times[i] <= !left_out, "number %zu came %u times, perhaps behind one that was left out", i, all.times[i]);
+		left_out = left_out || all.times[i] == 0;
+	}
+}
+
 static void
 fetching_several(enum backend_class class, const char *folder)
 {
@@ -414,6 +447,7 @@ test_items(enum backend_class class, const char *folder, const char *second)
 		replacing(class, folder);
 	removing(class, folder);
 	fetching_several(class, folder);
+	leaving_out(class, folder);
 	if (can.large)
 		a_large_item(class, folder);
 	following(class, folder);

@@ -52,6 +52,16 @@ class Mail(Cost):
         self.assertLess(spent["imap.in"], MAILS * 10, spent)
         self.assertEqual(self.total(spent, ".call.login") + self.total(spent, ".request."), 0, spent)
 
+    def test_windows(self):
+        """A look, and a FETCH for the sizes and one for the texts of each window, whatever its size."""
+        for window in (WINDOW, MAILS // 2):
+            p = self.phone()
+            inbox, p.window = p.folder(type=2), window
+            spent, _ = self.spent(lambda: p.sync(inbox))
+            self.assertEqual(len(inbox.items), MAILS)
+            self.assertEqual(spent["imap.command.FETCH"], 2 * (MAILS // window), spent)
+            self.assertLessEqual(self.total(spent, "imap.command."), 4 * (MAILS // window + 1), spent)
+
     def test_one_new_mail(self):
         self.deliver("The new one")
         spent, _ = self.spent(lambda: self.p.sync(self.inbox))

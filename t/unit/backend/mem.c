@@ -733,10 +733,11 @@ static enum err
 fetch(struct backend_session *s, const struct backend_fetch *what, backend_item_fn fn, void *ctx, struct error *e)
 {
 	AUTO(arena_free) struct arena *a = must(arena_new(0));
+	bool given = false;
 	enum err err = ERR_OK;
 
 	BEGIN(s->mem, MEM_FETCH, what->folder, what->n ? what->keys[0] : NULL);
-	for (size_t i = 0; !err && i < what->n; i++) {
+	for (size_t i = 0; !err && i < what->n && !(given && what->room && what->room(ctx) == 0); i++) {
 		struct arena_mark mark = arena_mark(a);
 		struct folder *f = find_folder(s->user, what->folder);
 		struct backend_item item;
@@ -746,6 +747,7 @@ fetch(struct backend_session *s, const struct backend_fetch *what, backend_item_
 			break;
 		}
 		show(what, f, what->keys[i], a, &item);
+		given = given || item.bytes.len;
 		pthread_mutex_unlock(&s->mem->lock);
 		err = fn(ctx, &item);
 		pthread_mutex_lock(&s->mem->lock);

@@ -83,10 +83,21 @@ keep(void *ctx, const struct backend_item *item)
 	return k->stop_with;
 }
 
+static uint64_t
+room_left(void *ctx)
+{
+	const struct kit *k = ctx;
+	uint64_t taken = 0;
+	for (size_t i = 0; i < k->n_items; i++)
+		taken += k->items[i].err ? 0 : k->items[i].size;
+	return taken < k->room ? k->room - taken : 0;
+}
+
 enum err
 kit_fetch(struct kit *k, const char *folder, const char *const *keys, size_t n, uint64_t max)
 {
-	struct backend_fetch what = { .folder = folder, .keys = keys, .n = n, .want = WANT_BYTES, .bytes_max = max };
+	struct backend_fetch what = { .folder = folder, .keys = keys, .n = n, .want = WANT_BYTES, .bytes_max = max,
+		.room = k->room ? room_left : NULL };
 	k->n_items = 0;
 	return backend_module.fetch(k->s, &what, keep, k, &k->e);
 }

@@ -35,6 +35,7 @@ struct kit {
 	} items[64];
 	size_t n_items;
 	enum err stop_with; /* what the callback returns */
+	uint64_t room;      /* bytes that are welcome, less with each item; 0: any number */
 };
 
 extern const struct backend_ops backend_module;

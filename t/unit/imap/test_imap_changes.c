@@ -288,6 +288,32 @@ the_callback_can_stop_it(void **state)
 	assert_int_equal(fake_count(k->f, "LOGIN"), 1);
 }
 
+/* In the order of the keys, and no mail is read from the server for nothing. */
+static void
+what_has_no_room_is_not_asked_for(void **state)
+{
+	static const char *const keys[] = { "9", "6", "5", "7", "4" };
+	static const struct fake_rule rules[] = { REPLY("SELECT", PLAINBOX(3, 9, 12)),
+		REPLY("UID FETCH 4,5,6,7,9 (UID FLAGS INTERNALDATE RFC822.SIZE)",
+			META(1, 4, 5) META(2, 6, 4) META(3, 7, 4) META(4, 9, 4) "$ OK done\r\n"),
+		REPLY("UID FETCH 6,9 (", BODY(2, 6, 4, "6666") BODY(4, 9, 4, "9999") "$ OK done\r\n"),
+		REPLY("UID FETCH 6,7,9 (", BODY(2, 6, 4, "6666") BODY(3, 7, 4, "7777") BODY(4, 9, 4, "9999") "$ OK done\r\n"), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	k->room = 8;
+	assert_int_equal(kit_fetch(k, "INBOX", keys, ARRAY_LEN(keys), 5000), ERR_OK);
+	assert_int_equal(k->n_items, 3);
+	assert_string_equal(k->items[0].text, "6666");
+	assert_string_equal(k->items[1].text, "9999");
+	assert_int_equal(k->items[2].err, ERR_NOTFOUND);
+	k->room = 9; /* the last one may be larger than what there is room for */
+	assert_int_equal(kit_fetch(k, "INBOX", keys, ARRAY_LEN(keys), 5000), ERR_OK);
+	assert_int_equal(k->n_items, 4);
+	assert_string_equal(k->items[1].text, "7777");
+	assert_int_equal(fake_count(k->f, "UID FETCH"), 4);
+	assert_int_equal(fake_count(k->f, "NOOP"), 1);
+}
+
 static void
 one_mail_that_cannot_be_given_does_not_hide_the_others(void **state)
 {
@@ -430,6 +456,7 @@ main(void)
 		TEST(a_gone_folder_is_told_from_a_server_in_trouble),
 		TEST(every_key_is_told_once),
 		TEST(the_callback_can_stop_it),
+		TEST(what_has_no_room_is_not_asked_for),
 		TEST(one_mail_that_cannot_be_given_does_not_hide_the_others),
 		TEST(a_reconnect_never_takes_other_mails_for_ours),
 		TEST(a_session_that_has_the_folder_open_is_told_first),
