@@ -113,6 +113,16 @@ buf_printf(struct buf *b, const char *fmt, ...)
 }
 
 void
+buf_prepend(struct buf *b, const void *p, size_t n)
+{
+	if (n == 0 || !buf_reserve(b, n))
+		return;
+	memmove(b->data + n, b->data, b->len);
+	memcpy(b->data, p, n);
+	b->len += n;
+}
+
+void
 buf_drop(struct buf *b, size_t n)
 {
 	if (n > b->len)

@@ -53,6 +53,8 @@ void buf_add_slice(struct buf *b, struct slice s);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 /* Room for n more bytes, to be filled by the caller who then adds to b->len; NULL on failure. */
 unsigned char *buf_reserve(struct buf *b, size_t n);
+/* Puts n bytes before what is there. */
+void buf_prepend(struct buf *b, const void *p, size_t n);
 /* Drops the first n bytes. */
 void buf_drop(struct buf *b, size_t n);
 /* The content with a NUL behind it (not counted), valid until the next change; NULL if the buf has failed. */

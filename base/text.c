@@ -334,6 +334,24 @@ text_base64(struct arena *a, const void *p, size_t n)
 	return out;
 }
 
+void
+text_base64_from(struct buf *b, size_t from)
+{
+	unsigned char in[768], out[sizeof in / 3 * 4 + 1]; /* OpenSSL writes a NUL */
+	size_t n = b->len - from, coded = (n + 2) / 3 * 4;
+	if (!buf_reserve(b, coded - n))
+		return;
+	/* From the end: the text of a block takes the place of its own bytes, and of some that are done already. */
+	while (n > 0) {
+		size_t at = (n - 1) / sizeof in * sizeof in;
+		memcpy(in, b->data + from + at, n - at);
+		EVP_EncodeBlock(out, in, (int)(n - at));
+		memcpy(b->data + from + at / 3 * 4, out, (n - at + 2) / 3 * 4);
+		n = at;
+	}
+	b->len = from + coded;
+}
+
 static bool
 is_base64(char c)
 {

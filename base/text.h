@@ -44,6 +44,8 @@ long text_unhex(const char *s, unsigned char *out, size_t room);
 /* Base64 (RFC 4648, with padding). Decoding skips white space, accepts missing padding; NULL if malformed or memory is short. */
 bool text_is_base64(const char *s, size_t n);
 char *text_base64(struct arena *a, const void *p, size_t n) NODISCARD;
+/* Turns what b holds from that byte on into its base64, where it stands: large things need no second buffer. */
+void text_base64_from(struct buf *b, size_t from);
 unsigned char *text_unbase64(struct arena *a, const char *s, size_t n, size_t *n_r) NODISCARD;
 
 /* Percent-decoding; `plus` also turns + into a space. NULL on a malformed escape or a NUL byte. */

@@ -276,7 +276,8 @@ cal_attachment(struct arena *a, struct slice bytes, struct item_part *p, struct 
 	if (!p->type)
 		return ERR_NOMEM;
 	p->total = total;
-	if (p->first < total)
+	enum err err = p->begin ? p->begin(p->ctx, p) : ERR_OK;
+	if (!err && p->first < total)
 		buf_add(out, content + p->first, (size_t)((p->last < total ? p->last + 1 : total) - p->first));
-	return ERR_OK;
+	return err;
 }

@@ -43,6 +43,7 @@ struct fetch {
 	struct lookup found;
 	bool ranged;
 	uint64_t first, last;
+	size_t from;              /* where in its buffer the attachment begins */
 	unsigned status;
 };
 
@@ -178,72 +179,70 @@ write_item(void *ctx, const struct backend_item *item)
 	return err;
 }
 
-/* In the inline form Data is base64 text [MS-ASCMD 2.2.3.39.1]. */
+/* In the inline form Data is base64 text [MS-ASCMD 2.2.3.39.1], made where it goes out from. */
 static enum err
-put_data(struct fetch *f, struct slice bytes)
+begin_attachment(void *ctx, const struct item_part *p)
 {
-	struct item_parts *parts = f->o->parts;
-
-	if (!parts) {
-		const char *text = text_base64(f->o->r->arena, bytes.ptr ? bytes.ptr : (const unsigned char *)"",
-			bytes.len);
-
-		if (!text)
-			return ERR_NOMEM;
-		wbxml_put(f->o->w, ItemOperations_Data, text);
-		return ERR_OK;
-	}
-	if (parts->n == ITEM_PARTS_MAX)
-		return ERR_LIMIT;
-	buf_add_slice(&parts->data, bytes);
-	parts->lengths[parts->n++] = bytes.len;
-	wbxml_put_int(f->o->w, ItemOperations_Part, (int64_t)parts->n);
-	return buf_ok(&parts->data) ? ERR_OK : ERR_NOMEM;
-}
-
-static enum err
-put_attachment(struct fetch *f, const char *type, uint64_t total, struct slice bytes)
-{
+	struct fetch *f = ctx;
+	struct wbxml_writer *w = f->o->w;
 	char range[64];
-	enum err err;
 
-	if (f->ranged && f->first >= total) {
+	if (f->ranged && f->first >= p->total) {
 		f->status = STATUS_BAD_RANGE;
-		return ERR_OK;
+		return ERR_INVALID;
 	}
 	begin_answer(f, NULL);
 	if (f->ranged) { /* only where it was asked for: iOS fails on it otherwise */
-		uint64_t last = f->last < total ? f->last : total - 1;
+		uint64_t last = f->last < p->total ? f->last : p->total - 1;
 
 		snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)f->first, (unsigned long long)last);
-		wbxml_put(f->o->w, ItemOperations_Range, range);
-		wbxml_put_int(f->o->w, ItemOperations_Total, (int64_t)total);
+		wbxml_put(w, ItemOperations_Range, range);
+		wbxml_put_int(w, ItemOperations_Total, (int64_t)p->total);
 	}
-	wbxml_put(f->o->w, AirSyncBase_ContentType, type);
-	err = put_data(f, bytes);
+	wbxml_put(w, AirSyncBase_ContentType, p->type);
+	if (!f->o->parts)
+		wbxml_begin_text(w, ItemOperations_Data);
+	f->from = f->o->parts ? f->o->parts->data.len : w->out->len;
+	return ERR_OK;
+}
+
+static void
+end_attachment(struct fetch *f)
+{
+	struct item_parts *parts = f->o->parts;
+
+	if (parts) {
+		parts->lengths[parts->n++] = parts->data.len - f->from;
+		wbxml_put_int(f->o->w, ItemOperations_Part, (int64_t)parts->n);
+	} else {
+		text_base64_from(f->o->w->out, f->from);
+		wbxml_end_text(f->o->w);
+	}
 	end_answer(f);
-	return err;
 }
 
 static enum err
 write_attachment(void *ctx, const struct backend_item *item)
 {
 	struct fetch *f = ctx;
-	AUTO(buf_finish) struct buf data = { 0 };
 	const struct item_class *class = item_class((enum backend_class)f->found.folder.class);
-	struct item_part p = { .part = f->part, .first = f->ranged ? f->first : 0,
-		.last = f->ranged ? f->last : UINT64_MAX };
+	struct item_part p = { .part = f->part, .first = f->ranged ? f->first : 0, .last = f->ranged ? f->last : UINT64_MAX,
+		.begin = begin_attachment, .ctx = f };
+	struct buf *out = f->o->parts ? &f->o->parts->data : f->o->w->out;
 
-	buf_init(&data, 0);
-	enum err err = class && class->attachment ? class->attachment(f->o->r->arena, item->bytes, &p, &data)
-		: ERR_NOTFOUND;
+	if (f->o->parts && f->o->parts->n == ITEM_PARTS_MAX)
+		return ERR_LIMIT;
+	enum err err = class && class->attachment ? class->attachment(f->o->r->arena, item->bytes, &p, out) : ERR_NOTFOUND;
+	if (f->status)
+		return ERR_OK;
 	if (err == ERR_NOTFOUND) {
 		f->status = STATUS_BAD_ATTACHMENT;
 		return ERR_OK;
 	}
 	if (err)
 		return err;
-	return buf_ok(&data) ? put_attachment(f, p.type, p.total, buf_slice(&data)) : ERR_NOMEM;
+	end_attachment(f);
+	return buf_ok(out) ? ERR_OK : ERR_NOMEM;
 }
 
 /* ---- one operation after the other ---- */
@@ -438,18 +437,22 @@ put_u32(unsigned char *p, uint64_t v)
 		p[i] = (unsigned char)(v >> (8 * i));
 }
 
-/* MultiPartResponse [MS-ASCMD 2.2.1.10.1.1]: count, offset and length of each, then the parts; the WBXML is the
- * first. */
+/* MultiPartResponse [MS-ASCMD 2.2.1.10.1.1]: count, offset and length of each, then the parts; the WBXML is the first. The others, which
+ * can be large, become the answer where they stand. */
 static void
-write_multipart(struct eas_request *r, const struct buf *wbxml, const struct item_parts *parts)
+write_multipart(struct eas_request *r, const struct buf *wbxml, struct item_parts *parts)
 {
-	size_t n = parts->n + 1, head = 4 + 8 * n, at = head;
+	AUTO(buf_finish) struct buf head = { 0 };
+	size_t n = parts->n + 1, at = 4 + 8 * n;
 	unsigned char *p;
 
-	buf_reset(&r->reply.body);
-	p = buf_reserve(&r->reply.body, head);
-	if (!p)
+	buf_init(&head, 0);
+	p = buf_reserve(&head, at);
+	if (!p) {
+		r->reply.body.failed = true;
 		return;
+	}
+	head.len = at;
 	put_u32(p, n);
 	for (size_t i = 0; i < n; i++) {
 		size_t len = i ? parts->lengths[i - 1] : wbxml->len;
@@ -458,9 +461,13 @@ write_multipart(struct eas_request *r, const struct buf *wbxml, const struct ite
 		put_u32(p + 8 + 8 * i, len);
 		at += len;
 	}
-	r->reply.body.len += head;
-	buf_add(&r->reply.body, wbxml->data, wbxml->len);
-	buf_add(&r->reply.body, parts->data.data, parts->data.len);
+	buf_add_slice(&head, buf_slice(wbxml));
+	parts->data.failed = parts->data.failed || !buf_ok(&head);
+	buf_prepend(&parts->data, head.data, head.len);
+	struct buf was = r->reply.body;
+
+	r->reply.body = parts->data;
+	parts->data = was;
 	r->reply.content_type = "application/vnd.ms-sync.multipart";
 }
 

@@ -105,7 +105,10 @@ struct item_part {
 	const char *part;      /* in */
 	uint64_t first, last;  /* in: the bytes that are wanted, both ends included; 0, UINT64_MAX: all */
 	const char *type;      /* out: fit for a header */
-	uint64_t total;        /* out: how many bytes it has */
+	uint64_t total;        /* out: how many bytes it has; where all are wanted it may be 0 */
+	/* in: called before the first byte goes out, when the rest is known; other than OK ends it with that. NULL: nobody wants to know. */
+	enum err (*begin)(void *ctx, const struct item_part *p);
+	void *ctx;
 };
 
 /* The Content-Type that somebody says a file has, if it is one of a single file; else application/octet-stream. NULL: memory. */

@@ -387,8 +387,12 @@ attachment(struct arena *a, struct slice bytes, struct item_part *p, struct buf 
 	if (!part || part->child)
 		return ERR_NOTFOUND;
 	p->type = part->type;
-	p->total = mime_decode_range(part, p->first, p->last, out);
-	return ERR_OK;
+	if (p->first > 0 || p->last < UINT64_MAX)
+		p->total = mime_decoded_size(part);
+	enum err err = p->begin ? p->begin(p->ctx, p) : ERR_OK;
+	if (!err)
+		mime_decode_range(part, p->first, p->last, out);
+	return err;
 }
 
 const struct item_class item_mail = {

@@ -80,9 +80,9 @@ bool mime_is_signed(const struct mime *m);
 
 /* ---- what a part holds ---- */
 
-/* The bytes from first to last (included) of what is there after the transfer encoding was undone, appended to out;
- * returns how many the part has. What is left out takes no memory. */
-uint64_t mime_decode_range(const struct mime_part *p, uint64_t first, uint64_t last, struct buf *out);
+/* The bytes from first to last (included) of what is there after the transfer encoding was undone, appended to out. What is left out takes
+ * no memory. */
+void mime_decode_range(const struct mime_part *p, uint64_t first, uint64_t last, struct buf *out);
 uint64_t mime_decoded_size(const struct mime_part *p);
 /* A text part as UTF-8 without NUL, never more than MIME_TEXT bytes; unknown charsets and malformed bytes become
  * U+FFFD. NULL: memory. */

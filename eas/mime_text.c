@@ -85,9 +85,11 @@ decode_between(const struct mime_part *p, struct buf *sink, uint64_t first, uint
 		size_t padding = p->encoding == MIME_BASE64 ? missing_padding(p->body) : 0;
 		size_t got = g_mime_encoding_flush(&state, "==", padding, out);
 
-		if (sink && got <= max - total)
+		if (got > max - total)
+			got = max - total;
+		if (sink)
 			add_between(sink, out, total, got, first, last);
-		total += got <= max - total ? got : 0;
+		total += got;
 	}
 	return total;
 }
@@ -98,10 +100,10 @@ decode(const struct mime_part *p, struct buf *sink, uint64_t max)
 	return decode_between(p, sink, 0, UINT64_MAX, max);
 }
 
-uint64_t
+void
 mime_decode_range(const struct mime_part *p, uint64_t first, uint64_t last, struct buf *out)
 {
-	return decode_between(p, out, first, last, UINT64_MAX);
+	decode_between(p, out, first, last, last < UINT64_MAX ? last + 1 : last);
 }
 
 uint64_t

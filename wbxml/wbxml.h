@@ -119,6 +119,9 @@ void wbxml_empty(struct wbxml_writer *w, unsigned tag);
 void wbxml_put(struct wbxml_writer *w, unsigned tag, const char *s);
 void wbxml_put_n(struct wbxml_writer *w, unsigned tag, const char *s, size_t n);
 void wbxml_put_int(struct wbxml_writer *w, unsigned tag, int64_t v);
+/* The same in two steps: between them the caller appends the text, clean UTF-8, to the buf himself. */
+void wbxml_begin_text(struct wbxml_writer *w, unsigned tag);
+void wbxml_end_text(struct wbxml_writer *w);
 void wbxml_put_opaque(struct wbxml_writer *w, unsigned tag, struct slice bytes);
 /* A page switch that changes nothing: keeps a slow answer alive. Allowed between any two calls before the root ends; all that
  * the buf holds then is final and may be sent and dropped (no point taken before is good for anything afterwards). */

@@ -85,19 +85,31 @@ start_leaf(struct wbxml_writer *w, unsigned tag)
 }
 
 void
+wbxml_begin_text(struct wbxml_writer *w, unsigned tag)
+{
+	start_leaf(w, tag);
+	buf_add_byte(w->out, STR_I);
+}
+
+void
+wbxml_end_text(struct wbxml_writer *w)
+{
+	if (w->out->len == w->tag_at + 2 && buf_ok(w->out)) { /* no text: an empty tag */
+		w->out->len--;
+		w->out->data[w->tag_at] &= (unsigned char)~BIT_CONTENT;
+		return;
+	}
+	buf_add(w->out, (const unsigned char[]){ '\0', END }, 2);
+}
+
+void
 wbxml_put_n(struct wbxml_writer *w, unsigned tag, const char *s, size_t n)
 {
 	if (!s)
 		return;
-	if (n == 0) {
-		put_tag(w, tag);
-		return;
-	}
-	start_leaf(w, tag);
-	buf_add_byte(w->out, STR_I);
+	wbxml_begin_text(w, tag);
 	text_add_utf8(w->out, s, n);
-	buf_add_byte(w->out, '\0');
-	buf_add_byte(w->out, END);
+	wbxml_end_text(w);
 }
 
 void

@@ -130,6 +130,16 @@ dropping_moves_the_rest_forward(void **state)
 }
 
 static void
+prepending_moves_the_rest_back(void **state)
+{
+	struct buf *b = *state;
+	buf_prepend(b, "cd", 2);
+	buf_prepend(b, "", 0);
+	buf_prepend(b, "ab", 2);
+	assert_string_equal(buf_str(b), "abcd");
+}
+
+static void
 slices_compare(void **state)
 {
 	(void)state;
@@ -152,6 +162,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(reserved_room_can_be_filled, setup, teardown),
 		cmocka_unit_test(absurd_sizes_fail),
 		cmocka_unit_test_setup_teardown(dropping_moves_the_rest_forward, setup, teardown),
+		cmocka_unit_test_setup_teardown(prepending_moves_the_rest_back, setup, teardown),
 		cmocka_unit_test(slices_compare),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

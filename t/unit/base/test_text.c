@@ -234,6 +234,30 @@ base64_goes_both_ways(void **state)
 	assert_int_equal(n, sizeof all);
 }
 
+/* Of any length, over several blocks, and without a byte of what stands before. */
+static void
+base64_is_made_in_place(void **state)
+{
+	static const size_t lengths[] = { 0, 1, 2, 3, 4, 767, 768, 769, 770, 1536, 5000 };
+	struct arena *a = *state;
+	unsigned char all[5000];
+	for (size_t i = 0; i < sizeof all; i++)
+		all[i] = (unsigned char)(i * 7 + i / 256);
+	for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+		struct buf b AUTO(buf_finish);
+		buf_init(&b, 0);
+		buf_add_str(&b, "head:");
+		buf_add(&b, all, lengths[i]);
+		text_base64_from(&b, 5);
+		assert_string_equal(buf_str(&b), arena_printf(a, "head:%s", text_base64(a, all, lengths[i])));
+	}
+	struct buf small AUTO(buf_finish);
+	buf_init(&small, 5);
+	buf_add(&small, all, 4);
+	text_base64_from(&small, 0);
+	assert_false(buf_ok(&small));
+}
+
 static void
 base64_skips_white_space_and_refuses_the_rest(void **state)
 {
@@ -317,6 +341,7 @@ main(void)
 		cmocka_unit_test(numbers_are_whole_and_bounded),
 		cmocka_unit_test(hex_goes_both_ways),
 		cmocka_unit_test_setup_teardown(base64_goes_both_ways, setup, teardown),
+		cmocka_unit_test_setup_teardown(base64_is_made_in_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(base64_skips_white_space_and_refuses_the_rest, setup, teardown),
 		cmocka_unit_test_setup_teardown(percent_goes_both_ways, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_are_expanded, setup, teardown),

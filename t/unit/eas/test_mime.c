@@ -559,26 +559,29 @@ test_ranges(void **state)
 
 	for (size_t i = 0; i < SIZE; i++)
 		whole[i] = (unsigned char)(i * 7 + i / 251);
-	static const uint64_t ranges[][2] = { { 0, UINT64_MAX }, { 0, 0 }, { SIZE - 1, SIZE }, { 12345, 12345 + 999 }, { 4095, 8192 }, { 40000, UINT64_MAX },
+	static const uint64_t ranges[][2] = { { 0, UINT64_MAX }, { 0, 0 }, { SIZE - 1, SIZE }, { SIZE - 2, SIZE - 2 }, { 12345, 12345 + 999 }, { 4095, 8192 }, { 40000, UINT64_MAX },
 		{ SIZE, SIZE + 5 } };
-	static const char *const heads[] = { "Content-Transfer-Encoding: base64\n\n", "Content-Transfer-Encoding: binary\n\n" };
+	static const char *const heads[] = { "Content-Transfer-Encoding: base64\n\n", "Content-Transfer-Encoding: base64\n\n",
+		"Content-Transfer-Encoding: binary\n\n" };
 	for (size_t h = 0; h < ARRAY_LEN(heads); h++) {
 		struct buf in;
 		struct mime *m;
 
 		buf_init(&in, 0);
 		buf_printf(&in, "Subject: x\nContent-Type: application/pdf\n%s", heads[h]);
-		if (h == 0)
-			buf_add_str(&in, text_base64(c->a, whole, SIZE));
+		const char *coded = text_base64(c->a, whole, SIZE);
+		if (h < 2)
+			buf_add(&in, coded, h == 0 ? strlen(coded) : strcspn(coded, "=")); /* the padding may be missing */
 		else
 			buf_add(&in, whole, SIZE);
 		assert_int_equal(mime_open(c->a, buf_slice(&in), &m, NULL), ERR_OK);
+		assert_int_equal(mime_decoded_size(m->root), SIZE);
 		for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
 			uint64_t first = ranges[i][0], end = ranges[i][1] < SIZE ? ranges[i][1] + 1 : SIZE;
 			struct buf got;
 
 			buf_init(&got, 0);
-			assert_int_equal(mime_decode_range(m->root, first, ranges[i][1], &got), SIZE);
+			mime_decode_range(m->root, first, ranges[i][1], &got);
 			assert_true(slice_eq(buf_slice(&got), slice(whole + first, end > first ? end - first : 0)));
 			buf_finish(&got);
 		}

@@ -79,6 +79,20 @@ pages_are_switched_where_they_change(void **state)
 }
 
 static void
+text_can_be_written_by_the_caller(void **state)
+{
+	(void)state;
+	wbxml_start(&w, AirSync_Sync);
+	wbxml_begin_text(&w, AirSync_SyncKey);
+	buf_add_str(w.out, "ab");
+	wbxml_end_text(&w);
+	wbxml_begin_text(&w, AirSync_SyncKey);
+	wbxml_end_text(&w);
+	wbxml_end(&w);
+	WRITTEN(HEAD "\x45\x4B\x03" "ab\0\x01\x0B\x01");
+}
+
+static void
 opaque_lengths_take_as_many_bytes_as_they_need(void **state)
 {
 	(void)state;
@@ -253,6 +267,7 @@ main(void)
 		CASE(elements_without_content_are_empty_tags),
 		CASE(an_empty_root_is_one_byte),
 		CASE(pages_are_switched_where_they_change),
+		CASE(text_can_be_written_by_the_caller),
 		CASE(opaque_lengths_take_as_many_bytes_as_they_need),
 		CASE(a_noop_changes_nothing_but_makes_the_past_final),
 		CASE(a_noop_may_stand_in_an_element_that_stays_empty),
