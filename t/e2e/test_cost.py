@@ -53,7 +53,7 @@ class Mail(Cost):
         self.assertEqual(self.total(spent, ".call.login") + self.total(spent, ".request."), 0, spent)
 
     def test_windows(self):
-        """A look, and a FETCH for the sizes and one for the texts of each window, whatever its size."""
+        """A look, a FETCH for the sizes and one for the texts, and one commit for each window, whatever its size."""
         for window in (WINDOW, MAILS // 2):
             p = self.phone()
             inbox, p.window = p.folder(type=2), window
@@ -61,6 +61,8 @@ class Mail(Cost):
             self.assertEqual(len(inbox.items), MAILS)
             self.assertEqual(spent["imap.command.FETCH"], 2 * (MAILS // window), spent)
             self.assertLessEqual(self.total(spent, "imap.command."), 4 * (MAILS // window + 1), spent)
+            if window == WINDOW:    # a few more: the first key, what was asked, the housekeeping
+                self.assertLess(spent["store.commits"], 2 * (MAILS // window), spent)
 
     def test_one_new_mail(self):
         self.deliver("The new one")
