@@ -37,13 +37,15 @@ days_between(const struct cal_instances *set, int64_t start)
 	return step;
 }
 
-/* What is stored of the instance of that day. */
+/* What is stored of the instance of that day. An EXDATE that names none takes none out. */
 static const struct cal_exception *
-find_stored(const struct cal_event *ev, int64_t day)
+find_stored(const struct cal_event *ev, const struct cal_instances *set, int64_t day)
 {
-	for (size_t i = 0; i < ev->n_exceptions; i++)
-		if (ical_midnight(ev->exceptions[i].key.t) == day)
-			return &ev->exceptions[i];
+	for (size_t i = 0; i < ev->n_exceptions; i++) {
+		const struct cal_exception *x = &ev->exceptions[i];
+		if (ical_midnight(x->key.t) == day && (!x->deleted || cal_is_instance(set, x->key.t)))
+			return x;
+	}
 	return NULL;
 }
 
@@ -69,7 +71,7 @@ static bool
 read_slot(const struct cal *c, const struct cal_event *ev, const struct cal_instances *set, struct ical_time slot,
 	struct cal_exception *x_r)
 {
-	const struct cal_exception *stored = find_stored(ev, ical_midnight(slot.t));
+	const struct cal_exception *stored = find_stored(ev, set, ical_midnight(slot.t));
 	struct ical_time key = slot;
 	bool there = cal_instance_of_day(set, slot.t, &key.t);
 

@@ -727,6 +727,18 @@ a_list_of_dates_is_a_rule_with_days_left_out(void **state)
 }
 
 static void
+an_exdate_of_no_date_takes_none_out(void **state)
+{
+	struct kit *k = *state;
+	const char *ics = LIST("EXDATE;TZID=Europe/Berlin:20260308T113000\n"), *xml = kit_render(k, &item_calendar, slice_str(ics), NULL);
+	struct item_merged m;
+
+	assert_null(strstr(xml, "20260308"));
+	(void)kit_merge(k, &item_calendar, ics, xml, &m);
+	assert_true(m.unchanged);
+}
+
+static void
 a_list_of_dates_is_edited(void **state)
 {
 	struct kit *k = *state;
@@ -1165,6 +1177,7 @@ main(void)
 		TEST(a_new_name_of_the_series_is_that_of_its_instances),
 		TEST(rules_without_a_word_in_eas_survive),
 		TEST(a_list_of_dates_is_a_rule_with_days_left_out),
+		TEST(an_exdate_of_no_date_takes_none_out),
 		TEST(a_list_of_dates_is_edited),
 		TEST(a_list_of_dates_becomes_a_rule),
 		TEST(rules_without_any_form_are_set_aside),
