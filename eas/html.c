@@ -202,33 +202,6 @@ new_parser(struct text *t)
 	return p;
 }
 
-/* The parser stops at </html>, but lists put their footers there, and mails of several pieces go on with the next
- * page. */
-static char *
-without_ends(struct arena *a, const char *html, size_t n)
-{
-	static const char *const tags[] = { "</html", "</body" };
-	char *copy = arena_strndup(a, html, n);
-
-	for (char *p = copy; p && (p = strchr(p, '<'));) {
-		size_t len = 0;
-
-		for (size_t i = 0; i < ARRAY_LEN(tags) && !len; i++) {
-			if (text_casestarts(p, tags[i]))
-				len = strcspn(p, ">");
-		}
-		if (!len || !p[len]) {
-			p++;
-			continue;
-		}
-		/* A line break in their place keeps the words apart. */
-		memset(p, ' ', len + 1);
-		memcpy(p, "<br>", 4);
-		p += len;
-	}
-	return copy;
-}
-
 static bool
 parse(struct text *t, const char *html, size_t n)
 {
@@ -266,12 +239,16 @@ char *
 html_to_text(struct arena *a, const char *html, size_t n)
 {
 	AUTO(finish_text) struct text t = { 0 };
+	AUTO(buf_finish) struct buf page = { 0 };
 
 	if (n > HTML_MAX)
 		n = text_cut(html, HTML_MAX);
-	char *page = without_ends(a, html, n);
+	const char *copy = arena_strndup(a, html, n);
+	buf_init(&page, (size_t)HTML_MAX * 5);
 	buf_init(&t.out, (size_t)HTML_MAX * 2);
-	if (!page || !parse(&t, page, strlen(page)))
+	if (copy)
+		html_bare_tags(&page, copy);
+	if (!copy || !buf_ok(&page) || !parse(&t, buf_str(&page), page.len))
 		return NULL;
 	while (t.out.len && is_space(t.out.data[t.out.len - 1]))
 		t.out.len--;

@@ -7,6 +7,7 @@
 #define EAS_HTML_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 #define HTML_MAX (4u << 20)
 
@@ -16,5 +17,8 @@ char *html_to_text(struct arena *a, const char *html, size_t n);
 char *html_from_text(struct arena *a, const char *text);
 /* The same without html and body elements. */
 char *html_fragment(struct arena *a, const char *text);
+
+/* Of html_tags.c, for html_to_text(): the page as it is given to libxml2. */
+void html_bare_tags(struct buf *out, const char *page);
 
 #endif
