@@ -219,11 +219,12 @@ write_node(const struct ical *node, struct buf *scratch, struct buf *out)
 		write_line(node, scratch, out);
 		return;
 	}
-	if (*node->name)
+	bool whole = !node->parent && !*node->name; /* what ical_read() gives; there are files with a nameless component */
+	if (!whole)
 		buf_printf(out, "BEGIN:%s\r\n", node->name);
 	for (const struct ical *c = node->child; c; c = c->next)
 		write_node(c, scratch, out);
-	if (*node->name)
+	if (!whole)
 		buf_printf(out, "END:%s\r\n", node->name);
 }
 

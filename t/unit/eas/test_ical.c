@@ -62,6 +62,7 @@ untouched_bytes_stay(void **state)
 		"x-lower;p=1:v\r\nEND:VEVENT\r\nX-BEHIND:1\r\nEND:VCALENDAR\r\n",
 		"BEGIN:VCALENDAR\r\n;odd:line\r\n:\r\n;\r\nDESCRIPTION;ENCODING=QUOTED-PRINTABLE:a=0D=0A=\r\nb\r\nEND:VCALENDAR\r\n",
 		"BEGIN:VCALENDAR\r\nX:\xFF\xFE\x80\r\nEND:VCALENDAR\r\n",
+		"BEGIN:VCALENDAR\r\nBEGIN:VTODO\r\nBEGIN:\r\nRRULE:?\r\nEND:\r\nEND:VTODO\r\nEND:VCALENDAR\r\n",
 	};
 	struct ical_mem *m = *state;
 
