@@ -13,8 +13,10 @@ import tempfile
 import unittest
 
 import bench as benches
+import wbxml
 from bench import free_port, listens, wait_for
 from case import Case
+from wbxml import text
 
 PATH = "/Microsoft-Server-ActiveSync"
 LOGIN = {"Authorization": "Basic " + base64.b64encode(b"alice:secret").decode()}
@@ -107,7 +109,9 @@ class Install(Case):
         with contextlib.closing(http.client.HTTPSConnection("localhost", tls, context=context, timeout=30)) as c:
             c.request("POST", f"{PATH}?Cmd=FolderSync&User=alice&DeviceId=TLSPHONE&DeviceType=Test", body=b"x" * 2000000,
                       headers=LOGIN | {"MS-ASProtocolVersion": "14.1", "Content-Type": "application/vnd.ms-sync.wbxml"})
-            self.assertEqual(c.getresponse().status, 400)
+            answer = c.getresponse()
+            self.assertEqual(answer.status, 200)
+            self.assertEqual(text(wbxml.decode(answer.read()), "FolderHierarchy:Status"), "102")     # it says that it is WBXML
 
     def test_nginx_waits_longer_than_phones(self):
         text = (benches.SOURCE / "nginx.conf.example").read_text()
