@@ -15,7 +15,7 @@ cmake --preset tsan >/dev/null
 cmake --build --preset tsan --parallel "$(nproc)" >/dev/null
 CPUSH_BUILD=$PWD/build/tsan CPUSH_SOURCE=$PWD python3 -m unittest discover -s t/e2e
 say "half a day of heartbeats: ${HEARTBEATS:-720} of each of 12 phones on each store, with the release build"
-CPUSH_BUILD=$PWD/build/release CPUSH_SOURCE=$PWD CPUSH_HEARTBEATS=${HEARTBEATS:-720} \
+CPUSH_BUILD=$PWD/build/release CPUSH_SOURCE=$PWD CPUSH_HEARTBEATS=${HEARTBEATS:-720} CPUSH_HEARTS=6 \
     python3 -m unittest discover -s t/e2e -p test_heartbeats.py >build/heartbeats.log 2>&1 || { cat build/heartbeats.log; exit 1; }
 grep -o '[a-z]*: [0-9]* heartbeats after .*' build/heartbeats.log
 say "torture: ${TORTURE_RUNS:-2000} sessions on each store, named points ${TORTURE_POINTS:-20} times each, ${TORTURE_KILLS:-200} random kills"

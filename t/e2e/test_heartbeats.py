@@ -1,7 +1,7 @@
 """Half a day of waiting phones, with heartbeats of a second instead of a minute: nothing of cpush grows by it.
 
-Each round all phones wait at once, in a Ping or a Sync; now and then a mail comes or goes, or a phone hangs up. CPUSH_HEARTBEATS rounds (16; 720 are
-12 hours of a phone that asks each minute) of CPUSH_HEARTS users (6) with two phones each; t/full.sh has the long form, with the release build.
+Each round all phones wait at once, in a Ping or a Sync; now and then a mail comes or goes, or a phone hangs up. CPUSH_HEARTBEATS rounds (12; 720 are
+12 hours of a phone that asks each minute) of CPUSH_HEARTS users (3) with two phones each; t/full.sh has the long form, with the release build.
 Memory is compared without sanitizers only, whose own grows; with them what nobody holds any more is told at the end.
 """
 import concurrent.futures
@@ -18,8 +18,8 @@ from case import Case, both
 from phone import Phone
 from wbxml import text
 
-ROUNDS = int(os.environ.get("CPUSH_HEARTBEATS", 16))
-USERS = int(os.environ.get("CPUSH_HEARTS", 6))
+ROUNDS = int(os.environ.get("CPUSH_HEARTBEATS", 12))
+USERS = int(os.environ.get("CPUSH_HEARTS", 3))
 WARM = max(ROUNDS // 6, 8)
 NOISE = 4 << 20         # bytes: what the allocators of threads and libraries keep is not the same at each look
 TABLES = ("user", "device", "request", "folder", "item", "collection", "mark", "intent", "trouble")
