@@ -9,17 +9,6 @@ cal_is_date_list(const struct ical *component)
 	return ical_line(component, "RDATE") && !ical_line(component, "RRULE");
 }
 
-static int64_t
-gcd(int64_t a, int64_t b)
-{
-	while (b) {
-		int64_t t = a % b;
-		a = b;
-		b = t;
-	}
-	return a;
-}
-
 /* How many days are between two slots; 0: there are two dates of one day, or one before DTSTART. */
 static int64_t
 days_between(const struct cal_instances *set, int64_t start)
@@ -32,7 +21,7 @@ days_between(const struct cal_instances *set, int64_t start)
 		int64_t days = (ical_midnight(set->v[i]) - ical_midnight(set->v[i - 1])) / CAL_DAY;
 		if (!days && set->v[i] != set->v[i - 1])
 			return 0;
-		step = gcd(step, days);
+		step = recurrence_gcd(step, days);
 	}
 	return step;
 }

@@ -11,7 +11,7 @@
 
 struct text {
 	struct buf out;
-	unsigned skip;   /* inside script, style and the like */
+	unsigned skip;   /* inside title and the like */
 	unsigned pre;
 	unsigned newlines; /* at the end of out */
 	bool space;      /* one is due before the next word */
@@ -112,8 +112,8 @@ kind(const char *name)
 		{ "form", BLOCK_ONE }, { "h1", BLOCK_TWO }, { "h2", BLOCK_TWO }, { "h3", BLOCK_TWO },
 		{ "h4", BLOCK_TWO }, { "h5", BLOCK_TWO }, { "h6", BLOCK_TWO }, { "header", BLOCK_ONE },
 		{ "hr", BLOCK_ONE }, { "li", BLOCK_ONE }, { "main", BLOCK_ONE }, { "nav", BLOCK_ONE },
-		{ "ol", BLOCK_TWO }, { "p", BLOCK_TWO }, { "pre", BLOCK_TWO | PRE }, { "script", SKIP },
-		{ "section", BLOCK_ONE }, { "select", SKIP }, { "style", SKIP }, { "table", BLOCK_ONE },
+		{ "ol", BLOCK_TWO }, { "p", BLOCK_TWO }, { "pre", BLOCK_TWO | PRE },
+		{ "section", BLOCK_ONE }, { "select", SKIP }, { "table", BLOCK_ONE },
 		{ "textarea", PRE }, { "title", SKIP }, { "tr", BLOCK_ONE }, { "ul", BLOCK_TWO } };
 
 	for (size_t i = 0; i < ARRAY_LEN(map); i++) {

@@ -1,6 +1,6 @@
-/* What libxml2 is given of a page: its tags without attributes, which plain text has no use for, and no comments, declarations and
- * scripts. Its time grows with the square of a tag's attributes, so it must never see any: each `<` that is written begins a tag that
- * is closed behind its name. */
+/* What libxml2 is given of a page: its tags without attributes, which plain text has no use for, and no comments,
+ * declarations and scripts. Its time grows with the square of a tag's attributes, so it must never see any: each `<`
+ * that is written begins a tag that is closed behind its name. */
 #include <string.h>
 
 #include "base/text.h"
@@ -70,8 +70,8 @@ take_start(struct buf *out, const char *p)
 	return is_name(p, n, "script") || is_name(p, n, "style") ? skip_raw(end, p, n) : end;
 }
 
-/* The parser stops at </html>, but lists put their footers there, and mails of several pieces go on with the next page: a line break in
- * its place keeps the words apart. */
+/* The parser stops at </html>, but lists put their footers there, and mails of several pieces go on with the next
+ * page: a line break in its place keeps the words apart. */
 static const char *
 take_end(struct buf *out, const char *p)
 {

@@ -61,11 +61,11 @@ plain_days(const struct rrule *r)
 	return true;
 }
 
-static unsigned
-gcd(unsigned a, unsigned b)
+int64_t
+recurrence_gcd(int64_t a, int64_t b)
 {
 	while (b) {
-		unsigned t = a % b;
+		int64_t t = a % b;
 		a = b;
 		b = t;
 	}
@@ -79,7 +79,7 @@ map_hourly(struct mapping *m)
 
 	m->exact = m->exact && n % 24 == 0;
 	m->rec->type = 0;
-	m->rec->interval = n / gcd(n, 24); /* days until it is the same hour again */
+	m->rec->interval = n / (unsigned)recurrence_gcd(n, 24); /* days until it is the same hour again */
 	return true;
 }
 
@@ -122,7 +122,7 @@ map_daily(struct mapping *m)
 	if (!(day_bits(r) & 1u << m->weekday))
 		return false;
 	m->exact = false;
-	return map_weekly(m, r->interval / gcd(r->interval, 7), 1u << m->weekday);
+	return map_weekly(m, r->interval / (unsigned)recurrence_gcd(r->interval, 7), 1u << m->weekday);
 }
 
 /* BYDAY=SU;BYMONTHDAY=8,9,10,11,12,13,14 is another way to say the second Sunday; 0 if it is not of this kind. */

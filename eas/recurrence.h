@@ -90,6 +90,8 @@ bool recurrence_from_rrule(const struct rrule *r, int64_t start, struct recurren
 /* Has it a rule, and not one that means DTSTART alone? Without a Recurrence such a component would be shown as another
  * one: as its first instance, which a phone moves and deletes in the place of all. */
 bool recurrence_repeats(const struct ical *component);
+/* The greatest common divisor of two numbers that are not negative; the other where one is 0. */
+int64_t recurrence_gcd(int64_t a, int64_t b);
 /* The value of the RRULE; until_text: the value of UNTIL where has_until. */
 char *recurrence_to_rrule(struct ical_mem *m, const struct recurrence *rec, const char *until_text);
 /* The same instances? What was left out is taken from the start's day (start: its wall clock). until is compared by its

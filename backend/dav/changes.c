@@ -1,11 +1,12 @@
 /* What changed in a collection: sync-collection (RFC 6578), and without it the ctag and a listing of ETags.
  *
- * Cursors: "T" LISTED token, LISTED the time of the last listing; "L" token, within a listing that the server cuts; "P" within one that
- * parts.c cuts; "G" ctag; "H" a sum over a listing.
+ * Cursors: "T" LISTED token, LISTED the time of the last listing; "L" token, within a listing that the server cuts;
+ * "P" within one that parts.c cuts; "G" ctag; "H" a sum over a listing.
  *
- * Tokens are not all that the standard makes of them. A change that is being committed while a token is made can lie behind it and not be told
- * (DAViCal, and others that number changes before they commit them), and servers
- * answer a token that is too old with what there is, of course without what went (DAViCal, after a week): so now and then all is listed. */
+ * Tokens are not all that the standard makes of them. A change that is being committed while a token is made can lie
+ * behind it and not be told (DAViCal, and others that number changes before they commit them), and servers answer a
+ * token that is too old with what there is, of course without what went (DAViCal, after a week): so now and then all
+ * is listed. */
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <string.h>
