@@ -79,7 +79,7 @@ rule_blob(const struct zone_rule *r, const char *name, unsigned char out[ZONE_BL
 	put_name(out + DAYLIGHT_NAME, r->changes ? daylight : name);
 	if (!r->changes)
 		return;
-	put32(out + DAYLIGHT_BIAS, -((r->daylight - r->standard) / 60));
+	put32(out + DAYLIGHT_BIAS, r->standard / 60 - r->daylight / 60);
 	put_edge(out + STANDARD_DATE, &r->to_standard);
 	put_edge(out + DAYLIGHT_DATE, &r->to_daylight);
 }
@@ -156,15 +156,18 @@ parse_rule(const unsigned char *p, struct zone_rule *r)
 	return true;
 }
 
+/* Compared as a phone is told the zone: a blob says whole minutes, and cannot say every two changes. */
 static bool
 means(const struct zone *z, const struct zone_rule *r, int64_t year)
 {
+	unsigned char blob[ZONE_BLOB];
 	struct zone_rule own;
 
 	if (!z)
 		return false;
 	zone_rule_of(z, year, &own);
-	return zone_rule_same(&own, r, year);
+	rule_blob(&own, "", blob);
+	return parse_rule(blob, &own) && zone_rule_same(&own, r, year);
 }
 
 /* A name counts if at least its standard time is right. */

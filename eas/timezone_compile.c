@@ -31,25 +31,25 @@ later_start(const struct rrule *rule, int64_t start)
 	return ical_seconds(&c);
 }
 
-/* +0100, -003020 */
+/* +0100, -003020 (RFC 5545 3.3.14); also +01:00 */
 static bool
 parse_offset(const char *s, int32_t *v_r)
 {
 	int32_t v[3] = { 0 };
+	unsigned n = 0;
 
 	if (!s || (*s != '+' && *s != '-'))
 		return false;
 	bool west = *s++ == '-';
-	for (unsigned i = 0; i < 3 && *s; i++, s += 2) {
+	for (; n < ARRAY_LEN(v) && *s; n++) {
 		if (s[0] < '0' || s[0] > '9' || s[1] < '0' || s[1] > '9')
 			return false;
-		v[i] = (s[0] - '0') * 10 + s[1] - '0';
-		if (s[2] == ':')
-			s++;
+		v[n] = (s[0] - '0') * 10 + s[1] - '0';
+		s += s[2] == ':' ? 3 : 2;
 	}
-	*v_r = (v[0] * 60 + v[1]) * 60 + v[2];
-	if (*v_r >= 86400)
+	if (n == 0 || *s || v[0] > 23 || v[1] > 59 || v[2] > 59)
 		return false;
+	*v_r = (v[0] * 60 + v[1]) * 60 + v[2];
 	*v_r = west ? -*v_r : *v_r;
 	return true;
 }
@@ -122,23 +122,27 @@ add_dates(struct compile *c, const char *list, int32_t from, int32_t to)
 	}
 }
 
-static void
+/* False: its offsets cannot be. */
+static bool
 add_observance(struct compile *c, const struct ical *o)
 {
-	const char *start = ical_value(o, "DTSTART"), *rule = ical_value(o, "RRULE");
+	const char *start = ical_value(o, "DTSTART"), *rule = ical_value(o, "RRULE"), *before = ical_value(o, "TZOFFSETFROM");
 	int32_t from, to;
 	struct ical_time t;
 
 	if (!parse_offset(ical_value(o, "TZOFFSETTO"), &to))
-		return;
-	if (!parse_offset(ical_value(o, "TZOFFSETFROM"), &from))
+		return false;
+	if (!before)
 		from = to;
+	else if (!parse_offset(before, &from))
+		return false;
 	if (!start || !ical_time_parse(start, &t) || !add(c, t.t, from, to))
-		return;
+		return true;
 	if (rule)
 		add_rule(c, rule, t.t, from, to);
 	for (const struct ical *line = ical_line(o, "RDATE"); line; line = ical_next_line(line, "RDATE"))
 		add_dates(c, line->value, from, to);
+	return true;
 }
 
 static int
@@ -157,8 +161,9 @@ zone_compile(struct ical_mem *m, const struct ical *vtimezone, struct zone *z_r)
 	if (!vtimezone)
 		return false;
 	for (const struct ical *o = vtimezone->child; o; o = o->next)
-		if (o->is_component && (strcmp(o->name, "STANDARD") == 0 || strcmp(o->name, "DAYLIGHT") == 0))
-			add_observance(&c, o);
+		if (o->is_component && (strcmp(o->name, "STANDARD") == 0 || strcmp(o->name, "DAYLIGHT") == 0) &&
+		    !add_observance(&c, o))
+			return false;
 	if (m->failed || c.n == 0)
 		return false;
 	qsort(c.changes, c.n, sizeof *c.changes, by_time);

@@ -29,7 +29,8 @@ bool zone_rule_same(const struct zone_rule *a, const struct zone_rule *b, int64_
 bool zone_of_rule(struct ical_mem *m, const struct zone_rule *r, const char *name, struct zone *z_r);
 
 #define ZONE_LOOKS_MAX 1000000 /* days looked at for all zones of an object (m->zone_looks); further rules are passed over */
-/* Computes the changes of a VTIMEZONE; z_r->name is its TZID. False: nothing usable in it, or memory is short. */
+/* Computes the changes of a VTIMEZONE; z_r->name is its TZID. False: nothing usable in it, an offset that cannot
+ * be (half a zone would be no better than none), or memory is short. */
 bool zone_compile(struct ical_mem *m, const struct ical *vtimezone, struct zone *z_r);
 
 /* The same of a compiled file of tzdata: its bytes, and the file of a name that was checked. */

@@ -286,6 +286,69 @@ a_zone_of_the_object_s_own(void **state)
 	assert_null(zone_find(&f->m, parse(f, odd_zone), "Another"));
 }
 
+#define CHANGE(kind, start, from, to) \
+	"BEGIN:" kind "\nDTSTART:" start "\nTZOFFSETFROM:" from "\nTZOFFSETTO:" to "\nRRULE:FREQ=YEARLY\nEND:" kind "\n"
+
+static const struct zone *
+zone_of_changes(struct fixture *f, const char *name, const char *changes)
+{
+	return zone_find(&f->m, parse(f, arena_printf(f->a, "BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:%s\n%sEND:VTIMEZONE\nEND:VCALENDAR\n",
+		name, changes)), name);
+}
+
+/* RFC 5545 3.3.14 */
+static void
+offsets_of_a_zone_of_the_object_s_own(void **state)
+{
+	static const struct {
+		const char *text;
+		int offset;
+	} good[] = { { "+0100", 3600 }, { "-0330", -12600 }, { "-003020", -1820 }, { "+235959", 86399 }, { "+05:30", 19800 } };
+	static const char *const bad[] = { "", "0100", "+", "+1", "+2400", "+0160", "+010060", "+01000000", "+0100 or so",
+		"+02099991231T235959Z" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		const char *changes = arena_printf(f->a, CHANGE("STANDARD", "19700101T000000", "+0100", "%s"), good[i].text);
+		const struct zone *z = zone_of_changes(f, good[i].text, changes);
+		if (!z || zone_offset(z, 1000000000) != good[i].offset)
+			fail_msg("%s is %d", good[i].text, z ? zone_offset(z, 1000000000) : -1);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		const char *to = arena_printf(f->a, CHANGE("STANDARD", "19700101T000000", "+0100", "%s"), bad[i]);
+		const char *from = arena_printf(f->a, CHANGE("STANDARD", "19700101T000000", "%s", "+0100"), bad[i]);
+		if (zone_of_changes(f, arena_printf(f->a, "to %s", bad[i]), to) ||
+		    zone_of_changes(f, arena_printf(f->a, "from %s", bad[i]), from))
+			fail_msg("%s is an offset", bad[i]);
+	}
+}
+
+/* A blob knows minutes, and no two changes by one rule: the zone that it was made of is meant all the same. */
+static void
+zones_that_a_blob_cannot_say(void **state)
+{
+	static const char *const zones[] = {
+		CHANGE("STANDARD", "19700101T000000", "+0100", "+000921"),
+		CHANGE("STANDARD", "19700101T000000", "-0100", "-003021"),
+		CHANGE("DAYLIGHT", "19700329T020000", "+010030", "+021015") CHANGE("STANDARD", "19701025T030000", "+021015", "+010030"),
+		CHANGE("DAYLIGHT", "19700329T020000", "+0100", "+010030") CHANGE("STANDARD", "19701025T030000", "+010030", "+0100"),
+		CHANGE("STANDARD", "19700329T030000", "+0200", "+0100") CHANGE("DAYLIGHT", "19700329T030000", "+0100", "+0200"),
+	};
+	struct fixture *f = *state;
+	unsigned char blob[ZONE_BLOB];
+
+	for (size_t i = 0; i < ARRAY_LEN(zones); i++) {
+		const struct zone *z = zone_of_changes(f, arena_printf(f->a, "zone %zu", i), zones[i]);
+		assert_non_null(z);
+		if (zone_from_blob(&f->m, zone_blob_text(&f->m, z), z) != z)
+			fail_msg("not found again:\n%s", zones[i]);
+	}
+	/* the minutes of either */
+	zone_blob(zone_of_changes(f, "zone 2", zones[2]), 2026, blob);
+	assert_int_equal((int8_t)blob[0], -60);
+	assert_int_equal((int8_t)blob[168], -70);
+}
+
 static void
 a_blob_that_is_no_zone_s_becomes_one(void **state)
 {
@@ -358,6 +421,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(clocks_go_on_after_2100, setup, teardown),
 		cmocka_unit_test_setup_teardown(hours_that_do_not_exist_or_come_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_zone_of_the_object_s_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(offsets_of_a_zone_of_the_object_s_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(zones_that_a_blob_cannot_say, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_blob_that_is_no_zone_s_becomes_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(zones_as_components, setup, teardown),
 		cmocka_unit_test_setup_teardown(blobs_that_are_none, setup, teardown),
