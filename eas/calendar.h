@@ -140,7 +140,7 @@ int64_t cal_wire(const struct cal *c, const struct ical_time *t, const struct zo
 /* The alarm that Reminder stands for; NULL. */
 struct ical *cal_alarm(struct cal *c, const struct ical *component, const struct cal_times *times, int64_t *minutes_r);
 bool cal_same_address(const char *a, const char *b);
-/* "mailto:a@b" or "Name <a@b>" to the address alone. */
+/* "mailto:a@b" or "Name <a@b>" to the address alone; an address to itself. */
 const char *cal_address(struct ical_mem *m, const char *s);
 /* May it stand in GEO? */
 bool cal_is_coordinate(const char *s);

@@ -17,13 +17,11 @@ cal_same_address(const char *a, const char *b)
 const char *
 cal_address(struct ical_mem *m, const char *s)
 {
-	const char *open = strrchr(s, '<'), *close = open ? strchr(open, '>') : NULL;
+	const char *last = strrchr(s, '>'), *open = last ? memrchr(s, '<', (size_t)(last - s)) : NULL;
+	const char *close = open ? strchr(open, '>') : s + strlen(s);
 
-	if (close) {
+	if (open)
 		s = open + 1;
-	} else {
-		close = s + strlen(s);
-	}
 	for (s += strspn(s, " "); text_casestarts(s, "mailto:"); s += strspn(s, " "))
 		s += strlen("mailto:");
 	while (close > s && close[-1] == ' ')

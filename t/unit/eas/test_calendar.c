@@ -460,13 +460,17 @@ addresses_in_the_wild(void **state)
 		const char *sent, *address;
 	} rows[] = {
 		{ "a@b", "a@b" }, { "Ann <a@b>", "a@b" }, { "\"Ann, B\" <a@b>", "a@b" }, { "<a@b>", "a@b" }, { "mailto:a@b", "a@b" },
-		{ "MAILTO:a@b ", "a@b" }, { "a@b\r\nATTENDEE:x", "a@b" }, { "", "" }, { "<", "" }, { ">", ">" }, { "<>", "" },
+		{ "MAILTO:a@b ", "a@b" }, { "a@b\r\nATTENDEE:x", "a@b" }, { "", "" }, { "<", "<" }, { ">", ">" }, { "<>", "" },
+		{ "Ann <a@b> (away", "a@b" }, { "<p>Hello <b>you</b", "b" }, { "<a@b <c", "<a@b" }, { "<<a@b>>", "a@b" }, { "a> <b", "a>" },
 	};
 	struct kit *k = *state;
 	struct ical_mem m = { .a = k->a };
 
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		assert_string_equal(cal_address(&m, rows[i].sent), i == 8 ? "<" : rows[i].address);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_string_equal(cal_address(&m, rows[i].sent), rows[i].address);
+		/* as a phone gives it back */
+		assert_string_equal(cal_address(&m, rows[i].address), rows[i].address);
+	}
 }
 
 static void
