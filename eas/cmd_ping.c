@@ -292,11 +292,25 @@ ping_due(const struct eas_server *server, const struct eas_park *p, const struct
 	return due;
 }
 
+static bool
+one_is_gone(struct eas_request *r, const struct eas_park *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct wait_pending pending;
+		struct error e = { 0 };
+
+		if (!wait_look(r, p->folders[i].id, NULL, &pending, &e) && pending.gone)
+			return true;
+	}
+	return false;
+}
+
 enum eas_outcome
 ping_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why)
 {
 	struct error e = { 0 };
 	size_t n = 0;
+	enum err err;
 
 	if (why == EAS_WAKE_POLICY)
 		return answer(r, 7, 0, 0);
@@ -304,14 +318,13 @@ ping_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why)
 		return answer(r, 1, 0, 0);
 	if (hierarchy_tell_news(r))
 		return answer(r, 7, 0, 0);
-	if (changed(r, p->folders, p->n, false, &n, &e) || n == 0) {
-		for (size_t i = 0; why == EAS_WAKE_CHANGE && i < p->n; i++) {
-			struct wait_pending pending;
-
-			if (!wait_look(r, p->folders[i].id, NULL, &pending, &e) && pending.gone)
-				return answer(r, 7, 0, 0);
-		}
-		return answer(r, 1, 0, 0);
-	}
-	return EAS_DONE;
+	err = changed(r, p->folders, p->n, false, &n, &e);
+	if (!err && n)
+		return EAS_DONE;
+	if (why == EAS_WAKE_CHANGE && one_is_gone(r, p))
+		return answer(r, 7, 0, 0);
+	/* What it was woken for is gone again. Where the store cannot be asked, or told, it would be woken for ever. */
+	if (why == EAS_WAKE_CHANGE && !err && !hierarchy_has_news(r))
+		return EAS_PARK;
+	return answer(r, 1, 0, 0);
 }

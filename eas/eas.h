@@ -5,8 +5,7 @@
  * eas_needs_turn() says so, and calls eas_run() on a worker. That returns
  *   EAS_DONE   the reply is complete: send it;
  *   EAS_PARK   nothing to say yet: r->park tells what is waited for; the arena can go, the worker is free. Later a
- *   worker
- *              calls eas_resume() with a fresh arena, and the reply is complete;
+ *              worker calls eas_resume() with a fresh arena, and mostly the reply is complete then;
  *   EAS_BUSY   no session or slot was free; nothing is lost: run the same request again from the start when one is.
  * Everything is committed before EAS_DONE is returned: a phone never holds a sync key that the store does not know.
  * Threads:   eas_run, eas_resume, eas_due: workers and jobs, one thread per request; struct eas_server is shared.
@@ -176,7 +175,8 @@ enum err eas_refresh(const struct eas_server *server, struct account *account, c
 /* Looks whether folders came, went or were renamed, and records it. At most every few minutes per user. */
 enum err eas_refresh_folders(const struct eas_server *server, struct account *account, const struct log_ctx *log,
 	struct error *e);
-/* Completes the reply of r (prepared as for eas_run, without a body): DONE or BUSY. The park stays the caller's. */
+/* Completes the reply of r (prepared as for eas_run, without a body): DONE or BUSY. PARK: there is nothing to say after
+ * all, and p goes on waiting as it is. The park stays the caller's. */
 enum eas_outcome eas_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why);
 /* Does eas_resume() use r->account? A Ping, and whatever is ended without news, is answered without one. */
 bool eas_needs_account(const struct eas_park *p, enum eas_wake why);

@@ -86,10 +86,26 @@ still_current(struct eas_request *r, const struct sync_request *q)
 	return true;
 }
 
+/* Else it would be woken at once. */
+static bool
+nothing_pending(struct eas_request *r, const struct eas_park *p, const struct sync_request *q)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct wait_pending w;
+		struct error e = { 0 };
+
+		if (wait_look(r, p->folders[i].id, key_for(q, p->folders[i].id), &w, &e) || w.gone || w.replaced || w.adds
+			|| w.changes)
+			return false;
+	}
+	return !hierarchy_has_news(r);
+}
+
 enum eas_outcome
 sync_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why)
 {
 	const struct sync_wait *wait = p->wait;
+	enum eas_outcome outcome;
 	struct sync_request q;
 	struct error e = { 0 };
 
@@ -100,5 +116,8 @@ sync_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why)
 		return reply_http(r, 200);
 	if (hierarchy_tell_news(r))
 		return reply_status(r, AirSync_Sync, AirSync_Status, 12);
-	return sync_answer(r, &q, false);
+	outcome = sync_answer(r, &q, false);
+	if (outcome == EAS_DONE && why == EAS_WAKE_CHANGE && r->reply.body.len == 0 && nothing_pending(r, p, &q))
+		return EAS_PARK; /* what it was woken for is gone again */
+	return outcome;
 }

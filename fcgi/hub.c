@@ -51,6 +51,7 @@ struct hub {
 	/* the thread's own */
 	struct timers timers;
 	struct device_list devices[BUCKETS];
+	unsigned ended[BUCKETS][2]; /* how often what waits of a device in there was ended: Pings, Syncs */
 	struct watched_list users[BUCKETS];
 	struct request_queue busy;
 	int64_t tidy_at, busy_at;
@@ -67,6 +68,12 @@ static struct device_list *
 device_bucket(struct hub *h, const char *user, const char *device)
 {
 	return &h->devices[hash_text(hash_text(HASH_START, user), device) % BUCKETS];
+}
+
+static unsigned *
+ended(struct hub *h, const char *user, const char *device, enum eas_wait_kind kind)
+{
+	return &h->ended[hash_text(hash_text(HASH_START, user), device) % BUCKETS][kind == EAS_WAIT_SYNC];
 }
 
 static struct watched_list *
@@ -206,6 +213,7 @@ wake(struct hub *h, struct request *r, enum eas_wake why)
 	count_add(COUNT_WOKEN, 1);
 	r->wake = why;
 	r->resume = true;
+	r->ended = *ended(h, r->user, r->park->device_id, r->park->kind);
 	__atomic_add_fetch(&h->server->running, 1, __ATOMIC_ACQ_REL);
 	queue_push(&h->server->ready, r);
 }
@@ -378,7 +386,7 @@ take_park(struct hub *h, struct request *r)
 		request_drop(&r);
 		return;
 	}
-	log_debug(&r->eas.log, "waits");
+	log_debug(&r->eas.log, r->resume ? "goes on waiting" : "waits");
 	r->watched = u;
 	TAILQ_INSERT_TAIL(&u->parked, r, link);
 	u->n_parked++;
@@ -387,7 +395,11 @@ take_park(struct hub *h, struct request *r)
 	set_due(h, r, INT64_MAX);
 	if (!r->watched)
 		return; /* answered already */
-	if (__atomic_load_n(&h->server->stopping, __ATOMIC_ACQUIRE))
+	/* Woken for nothing, and then ended while a worker had it: another device of the bucket may have been meant, whose
+	 * phone asks again. */
+	if (r->resume && r->ended != *ended(h, r->user, r->park->device_id, r->park->kind))
+		wake(h, r, EAS_WAKE_SUPERSEDED);
+	else if (__atomic_load_n(&h->server->stopping, __ATOMIC_ACQUIRE))
 		wake(h, r, EAS_WAKE_SHUTDOWN);
 	else
 		start_job(h, u, JOB_ASK);
@@ -398,6 +410,10 @@ take_end(struct hub *h, const struct message *m)
 {
 	struct request *r, *after;
 
+	for (unsigned kind = EAS_WAIT_PING; kind <= EAS_WAIT_SYNC; kind <<= 1) {
+		if (m->kinds & kind)
+			++*ended(h, m->user, m->device, kind);
+	}
 	for (r = LIST_FIRST(device_bucket(h, m->user, m->device)); r; r = after) {
 		after = LIST_NEXT(r, device_link);
 		if ((m->kinds & r->park->kind) && strcmp(r->user, m->user) == 0

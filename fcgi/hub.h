@@ -19,7 +19,7 @@ void hub_free(struct hub **hub);
 /* Until the server stops: all parked requests were given to the workers. Reads the signals. */
 void hub_run(struct hub *hub);
 
-/* Takes over a request that eas_run() parked (slim, r->park set). */
+/* Takes over a request that eas_run() or eas_resume() parked (slim, r->park set). */
 void hub_park(struct hub *hub, struct request *r);
 /* Ends parked requests of the device, of these kinds. */
 void hub_end(struct hub *hub, const char *user, const char *device_id, unsigned kinds, enum eas_wake why);

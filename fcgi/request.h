@@ -39,6 +39,7 @@ struct request {
 	} early;
 	/* the hub's */
 	struct watched *watched;
+	unsigned ended;                /* as the hub's count of the device was when it was woken */
 	int64_t due;                   /* CLOCK_MONOTONIC seconds */
 	size_t timer;                  /* place in the heap, 1.. ; 0: not in it */
 	TAILQ_ENTRY(request) link;     /* in a queue, or among the parked of its user */

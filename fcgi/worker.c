@@ -94,8 +94,10 @@ park(struct server *s, struct request *r)
 	uint64_t parked = count_get(COUNT_PARKED);
 
 	give_turn(s, r);
-	r->park = r->eas.park;
-	if (parked >= s->parked_max) {
+	if (!r->resume)
+		r->park = r->eas.park;
+	r->busy_since = 0;
+	if (parked >= s->parked_max && !r->resume) {
 		log_warn(&r->eas.log, "too many waiting phones (%llu): raise the limit on open files",
 			(unsigned long long)parked);
 		request_refuse(r, 503, 120);

@@ -127,6 +127,17 @@ resumed(enum eas_wake why, int64_t folder)
 	return s;
 }
 
+static void
+waits_on(enum eas_wake why)
+{
+	struct call c;
+
+	call_begin(&c, &kit, PHONE, version, EAS_PING);
+	call_resume(&c, ping.r.park, why);
+	assert_int_equal(c.outcome, EAS_PARK);
+	call_end(&c);
+}
+
 /* ---- at once ---- */
 
 static void
@@ -321,6 +332,22 @@ the_phones_own_work_does_not_wake_it(void **state)
 	assert_true(due() == INT64_MAX);
 }
 
+/* The mail is gone again when the wait would end for it: nobody is to hear of that before the heartbeat is over. */
+static void
+what_came_and_went_does_not_end_the_wait(void **state)
+{
+	(void)state;
+	ask_both(600);
+	mem_add(kit.mem, WORLD_USER, "inbox", "2", MAIL, 0, (int64_t)TODAY * DAY);
+	look("mem:inbox");
+	assert_int_equal(due(), 0);
+	mem_delete(kit.mem, WORLD_USER, "inbox", "2");
+	look("mem:inbox");
+	waits_on(EAS_WAKE_CHANGE);
+	assert_true(due() == INT64_MAX);
+	assert_int_equal(resumed(EAS_WAKE_DEADLINE, 0), 1);
+}
+
 static void
 a_folder_that_was_never_synced_does_not_wake(void **state)
 {
@@ -412,6 +439,7 @@ main(void)
 		TEST(changes_without_end_wake_after_five_minutes),
 		TEST(a_changed_mail_turns_the_end_into_a_2),
 		TEST(the_phones_own_work_does_not_wake_it),
+		TEST(what_came_and_went_does_not_end_the_wait),
 		TEST(a_folder_that_was_never_synced_does_not_wake),
 		TEST(the_end_of_a_quiet_wait_is_1),
 		TEST(policies_are_7),

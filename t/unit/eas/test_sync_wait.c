@@ -66,12 +66,18 @@ look(void)
 }
 
 static void
-resume(enum eas_wake why)
+resume_as(enum eas_wake why, enum eas_outcome outcome)
 {
 	call_end(&call);
 	call_begin(&call, &kit, PHONE, version, EAS_SYNC);
 	call_resume(&call, waiting.r.park, why);
-	assert_int_equal(call.outcome, EAS_DONE);
+	assert_int_equal(call.outcome, outcome);
+}
+
+static void
+resume(enum eas_wake why)
+{
+	resume_as(why, EAS_DONE);
 }
 
 static void
@@ -186,6 +192,25 @@ a_change_wakes_it_and_is_told(void **state)
 	resume(EAS_WAKE_CHANGE);
 	assert_int_equal(told(folder, AirSync_Add), 1);
 	assert_true(take_key(folder));
+}
+
+/* What it was woken for is gone again. */
+static void
+what_came_and_went_does_not_end_the_wait(void **state)
+{
+	(void)state;
+	wait_with(AirSync_HeartbeatInterval, 600, NULL);
+	other_puts("b.ics", 1, 2, 0);
+	look();
+	assert_int_equal(eas_due(&kit.server, waiting.r.park, NULL), 0);
+	mem_delete(kit.mem, WORLD_USER, "calendar", "b.ics");
+	look();
+	resume_as(EAS_WAKE_CHANGE, EAS_PARK);
+	assert_true(eas_due(&kit.server, waiting.r.park, NULL) == INT64_MAX);
+	other_puts("c.ics", 1, 2, 0);
+	look();
+	resume(EAS_WAKE_CHANGE);
+	assert_int_equal(told(folder, AirSync_Add), 1);
 }
 
 static void
@@ -347,6 +372,7 @@ main(void)
 		TEST(out_of_range_keeps_no_command_waiting),
 		TEST(a_waiting_sync_ends_ping_and_sync_a_plain_one_sync_only),
 		TEST(a_change_wakes_it_and_is_told),
+		TEST(what_came_and_went_does_not_end_the_wait),
 		TEST(the_end_of_a_quiet_wait_is_empty),
 		TEST(one_that_is_ended_is_empty_and_commits_nothing),
 		TEST(an_answer_that_has_begun_is_a_document),
