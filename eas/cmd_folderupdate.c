@@ -11,38 +11,6 @@ is_default(const struct state_folder *f)
 	return f->type < TYPE_USER_MAIL;
 }
 
-/* Folders below a renamed one get other keys where the key holds the path; the backend tells at the next look, and a
- * folder that is gone and comes under another key would be synced anew. So they are given their new keys here. */
-struct renaming {
-	struct eas_request *r;
-	struct hierarchy *h;
-	const char *old_key, *new_key;
-};
-
-static enum err
-rename_below(struct state_txn *t, void *arg, struct error *e)
-{
-	struct renaming *in = arg;
-	size_t n = strlen(in->old_key);
-	enum err err = ERR_OK;
-
-	(void)e;
-	for (size_t i = 0; !err && i < in->h->n_folders; i++) {
-		struct state_folder f = in->h->folders[i];
-		bool below = !f.deleted && strncmp(f.key, in->old_key, n) == 0 && f.key[n] != '\0'
-			&& strncmp(f.parent, in->old_key, n) == 0;
-
-		if (!below)
-			continue;
-		f.key = arena_printf(in->r->arena, "%s%s", in->new_key, f.key + n);
-		f.parent = arena_printf(in->r->arena, "%s%s", in->new_key, f.parent + n);
-		if (!f.key || !f.parent)
-			return ERR_NOMEM;
-		err = state_folder_save(t, &f);
-	}
-	return err;
-}
-
 enum eas_outcome
 cmd_folderupdate(struct eas_request *r, const struct wbxml_node *root)
 {
@@ -77,9 +45,6 @@ cmd_folderupdate(struct eas_request *r, const struct wbxml_node *root)
 		return EAS_BUSY;
 	if (err)
 		return folder_edit_failed(r, err, &e, ROOT, 4);
-	struct renaming in = { r, &h, f->key, key };
-	if (strcmp(key, f->key) != 0 && (err = state_run(r->server->state, STATE_WRITE, rename_below, &in, &e)))
-		return folder_edit_failed(r, err, &e, ROOT, 6);
 	struct state_folder now = *f;
 	now.key = key;
 	now.parent = parent_key;

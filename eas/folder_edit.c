@@ -1,10 +1,15 @@
 #include "eas/folder_edit.h"
 
+#include <string.h>
+
 struct storing {
 	struct eas_request *r;
 	const struct hierarchy *h;
-	struct state_folder *f;
-	size_t n_below; /* folders that went with it */
+	const struct state_folder *f;
+	struct state_folder stored;
+	size_t n_below;    /* folders that went with it */
+	char key[KEY_MAX]; /* the new one */
+	bool late;         /* it could not be stored: another responder was faster */
 };
 
 /* What stood in a folder that is deleted: a phone drops it with the folder or does not, and a mail server keeps it or
@@ -27,19 +32,68 @@ forget_below(struct state_txn *t, struct storing *s)
 	return err;
 }
 
+/* Folders below a renamed one get other keys where the key holds the path; the backend tells at the next look, and a
+ * folder that is gone and comes under another key would be synced anew. So they are given their new keys here. */
+static enum err
+rename_below(struct state_txn *t, const struct storing *s, const char *old_key)
+{
+	size_t n = strlen(old_key);
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; !err && i < s->h->n_folders; i++) {
+		struct state_folder f = s->h->folders[i];
+		bool below = !f.deleted && strncmp(f.key, old_key, n) == 0 && f.key[n] != '\0'
+			&& strncmp(f.parent, old_key, n) == 0;
+
+		if (!below)
+			continue;
+		f.key = arena_printf(s->r->arena, "%s%s", s->f->key, f.key + n);
+		f.parent = arena_printf(s->r->arena, "%s%s", s->f->key, f.parent + n);
+		if (!f.key || !f.parent)
+			return ERR_NOMEM;
+		err = state_folder_save(t, &f);
+	}
+	return err;
+}
+
+static enum err
+save_below(struct state_txn *t, struct storing *s)
+{
+	const struct state_folder *was = hierarchy_folder(s->h, s->f->id);
+
+	if (s->f->deleted)
+		return forget_below(t, s);
+	return was && strcmp(was->key, s->f->key) != 0 ? rename_below(t, s, was->key) : ERR_OK;
+}
+
+/* What the new key stands for. Nothing else has happened since the old one: it stands behind the phone's own change. Else
+ * that comes once more with the next FolderSync, which does no harm; to miss another change would. */
+static int64_t
+behind(const struct hierarchy *h, const struct state_folder *f)
+{
+	return h->user_seq == h->seq && f->hierarchy_seq == h->user_seq + 1 ? f->hierarchy_seq : h->seq;
+}
+
+/* The folder and the key in one: what waits on this device would take its own change for news. Where the key comes too
+ * late, the folder is stored all the same, as the backend has it so. */
 static enum err
 store(struct state_txn *t, void *arg, struct error *e)
 {
 	struct storing *s = arg;
-	struct state_folder f = *s->f; /* a run that is repeated begins with what it was given */
+	struct hierarchy h = *s->h; /* a run that is repeated begins with what it was given */
+	struct state_folder f = *s->f;
 	enum err err = state_folder_save(t, &f);
 
 	(void)e;
-	if (!err && f.deleted)
-		err = forget_below(t, s);
 	if (!err)
-		*s->f = f;
-	return err;
+		err = save_below(t, s);
+	if (!err)
+		err = hierarchy_answer_in(t, s->r, &h, behind(&h, &f), s->key);
+	s->late = err == ERR_CONFLICT;
+	if (err && !s->late)
+		return err;
+	s->stored = f;
+	return ERR_OK;
 }
 
 static enum eas_outcome
@@ -58,20 +112,8 @@ answer(struct eas_request *r, const char *key, const struct state_folder *f, uns
 	return EAS_DONE;
 }
 
-static enum eas_outcome
-take_key(struct eas_request *r, struct hierarchy *h, int64_t seq, const struct state_folder *f, unsigned root_tag)
-{
-	struct error e = { 0 };
-	char key[KEY_MAX];
-	enum err err = hierarchy_answer(r, h, seq, key, &e);
-
-	if (err)
-		return folder_edit_failed(r, err == ERR_CONFLICT ? ERR_UNAVAILABLE : err, &e, root_tag, 6);
-	return answer(r, key, f, root_tag);
-}
-
 enum eas_outcome
-folder_edit_done(struct eas_request *r, struct hierarchy *h, struct state_folder *f, unsigned root_tag)
+folder_edit_done(struct eas_request *r, struct hierarchy *h, const struct state_folder *f, unsigned root_tag)
 {
 	struct storing s = { .r = r, .h = h, .f = f };
 	struct error e = { 0 };
@@ -81,21 +123,21 @@ folder_edit_done(struct eas_request *r, struct hierarchy *h, struct state_folder
 		return folder_edit_failed(r, err, &e, root_tag, 6);
 	if (s.n_below)
 		hierarchy_doubt(account_user(r->account));
-	/* Nothing else has happened since the key: the new one stands behind the phone's own change. Else that comes
-	 * once more with the next FolderSync, which does no harm; to miss another change would. */
-	bool alone = h->user_seq == h->seq && f->hierarchy_seq == h->user_seq + 1;
-	enum eas_outcome outcome = take_key(r, h, alone ? f->hierarchy_seq : h->seq, f, root_tag);
-	/* Once this device's key stands behind it: what waits on the others has news now. */
 	r->server->nudge(r->server->ctx, r->user);
-	return outcome;
+	return s.late ? folder_edit_failed(r, ERR_UNAVAILABLE, &e, root_tag, 6) : answer(r, s.key, &s.stored, root_tag);
 }
 
 enum eas_outcome
 folder_edit_again(struct eas_request *r, struct hierarchy *h, const struct state_folder *f, unsigned root_tag)
 {
 	bool alone = f->hierarchy_seq == h->seq + 1 && h->user_seq == f->hierarchy_seq;
+	struct error e = { 0 };
+	char key[KEY_MAX];
+	enum err err = hierarchy_answer(r, h, alone ? f->hierarchy_seq : h->seq, key, &e);
 
-	return take_key(r, h, alone ? f->hierarchy_seq : h->seq, f, root_tag);
+	if (err)
+		return folder_edit_failed(r, err == ERR_CONFLICT ? ERR_UNAVAILABLE : err, &e, root_tag, 6);
+	return answer(r, key, f, root_tag);
 }
 
 enum eas_outcome

@@ -4,9 +4,9 @@
 
 #include "eas/hierarchy.h"
 
-/* Stores f (state_folder_save), with all below it where it is deleted, takes the next key, and answers with Status 1,
- * the key and, for a new folder, its id. */
-enum eas_outcome folder_edit_done(struct eas_request *r, struct hierarchy *h, struct state_folder *f,
+/* Stores f (state_folder_save), with all below it where it is deleted or renamed, and the next key, and answers with Status 1, the
+ * key and, for a new folder, its id. */
+enum eas_outcome folder_edit_done(struct eas_request *r, struct hierarchy *h, const struct state_folder *f,
 	unsigned root_tag);
 /* The effect was there already: the answer of the first time. */
 enum eas_outcome folder_edit_again(struct eas_request *r, struct hierarchy *h, const struct state_folder *f,

@@ -56,6 +56,18 @@ receive(struct hierarchy *h, int64_t epoch, uint32_t n)
 	return false;
 }
 
+/* None of the answers to key 0 has come back: the phone may have any of them, and the next one stands beside them. Else
+ * all begins anew. */
+static bool
+start(struct hierarchy *h, uint64_t view)
+{
+	h->seq = 0;
+	if (h->was.epoch && h->was.base == 0 && h->was.view == view)
+		return true;
+	h->now = (struct state_hierarchy){ .view = view };
+	return key_epoch(&h->now.epoch);
+}
+
 unsigned
 hierarchy_begin(struct eas_request *r, const char *key, bool fresh, struct hierarchy *h)
 {
@@ -72,14 +84,9 @@ hierarchy_begin(struct eas_request *r, const char *key, bool fresh, struct hiera
 	if (err)
 		return reply_status_of(r, err, &e);
 	h->now = h->was;
-	if (strcmp(key, "0") == 0) {
-		if (!fresh)
-			return 9;
-		h->now = (struct state_hierarchy){ 0 };
-		h->seq = 0;
-		return key_epoch(&h->now.epoch) ? 0 : 110;
-	}
-	if (r->device.view != view_of(r)) {
+	if (strcmp(key, "0") == 0)
+		return !fresh ? 9 : start(h, view_of(r)) ? 0 : 110;
+	if (h->was.view != view_of(r)) {
 		log_notice(&r->log,
 			"hierarchy key refused: the client sees the folders otherwise than before (new version)");
 		return 9;
@@ -93,34 +100,8 @@ hierarchy_begin(struct eas_request *r, const char *key, bool fresh, struct hiera
 
 /* ---- writing ---- */
 
-static enum err
-write_hierarchy(struct state_txn *t, void *arg, struct error *e)
-{
-	struct reading *in = arg;
-	enum err err = state_hierarchy_save(t, in->r->device.id, &in->h->was, &in->h->now);
-
-	if (err || in->r->device.view == view_of(in->r))
-		return err;
-	(void)e;
-	struct state_device d = in->r->device;
-	d.view = view_of(in->r);
-	err = state_device_save(t, &d);
-	return err;
-}
-
-static enum err
-store(struct eas_request *r, struct hierarchy *h, struct error *e)
-{
-	struct reading in = { r, h };
-	enum err err = state_run(r->server->state, STATE_WRITE, write_hierarchy, &in, e);
-
-	if (!err)
-		r->device.view = view_of(r);
-	return err;
-}
-
 enum err
-hierarchy_answer(struct eas_request *r, struct hierarchy *h, int64_t seq, char key_r[KEY_MAX], struct error *e)
+hierarchy_answer_in(struct state_txn *t, struct eas_request *r, struct hierarchy *h, int64_t seq, char key_r[KEY_MAX])
 {
 	struct state_hierarchy *now = &h->now;
 
@@ -132,15 +113,51 @@ hierarchy_answer(struct eas_request *r, struct hierarchy *h, int64_t seq, char k
 	}
 	now->keys[now->n_keys++] = (struct state_hierarchy_key){ .n = ++now->n, .seq = seq };
 	key_format(now->epoch, now->n, key_r);
-	return store(r, h, e);
+	return state_hierarchy_save(t, r->device.id, &h->was, now);
+}
+
+struct answering {
+	struct eas_request *r;
+	const struct hierarchy *h;
+	int64_t seq;
+	char *key;
+};
+
+static enum err
+answer(struct state_txn *t, void *arg, struct error *e)
+{
+	struct answering *in = arg;
+	struct hierarchy h = *in->h; /* a run that is repeated begins with what it was given */
+
+	(void)e;
+	return hierarchy_answer_in(t, in->r, &h, in->seq, in->key);
+}
+
+enum err
+hierarchy_answer(struct eas_request *r, const struct hierarchy *h, int64_t seq, char key_r[KEY_MAX], struct error *e)
+{
+	struct answering in = { r, h, seq, key_r };
+
+	return state_run(r->server->state, STATE_WRITE, answer, &in, e);
+}
+
+static enum err
+save(struct state_txn *t, void *arg, struct error *e)
+{
+	struct reading *in = arg;
+
+	(void)e;
+	return state_hierarchy_save(t, in->r->device.id, &in->h->was, &in->h->now);
 }
 
 enum err
 hierarchy_same(struct eas_request *r, struct hierarchy *h, struct error *e)
 {
+	struct reading in = { r, h };
+
 	if (memcmp(&h->was, &h->now, sizeof h->was) == 0)
 		return ERR_OK;
-	return store(r, h, e);
+	return state_run(r->server->state, STATE_WRITE, save, &in, e);
 }
 
 /* ---- looking things up ---- */

@@ -39,8 +39,11 @@ struct hierarchy {
 unsigned hierarchy_begin(struct eas_request *r, const char *key, bool fresh, struct hierarchy *h);
 /* Stores a new answer that stands for `seq` and writes its key into key_r (KEY_MAX bytes). CONFLICT: another responder
  * was faster. */
-enum err hierarchy_answer(struct eas_request *r, struct hierarchy *h, int64_t seq, char key_r[KEY_MAX],
+enum err hierarchy_answer(struct eas_request *r, const struct hierarchy *h, int64_t seq, char key_r[KEY_MAX],
 	struct error *e);
+/* The same within a transaction that writes; h is changed, and has to be as it was where the run is repeated. */
+enum err hierarchy_answer_in(struct state_txn *t, struct eas_request *r, struct hierarchy *h, int64_t seq,
+	char key_r[KEY_MAX]);
 /* The key of the base where nothing is new; stores only that it came back. */
 enum err hierarchy_same(struct eas_request *r, struct hierarchy *h, struct error *e);
 

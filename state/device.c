@@ -40,7 +40,7 @@ state_user(struct state_txn *t, const char *name, int64_t *user_r)
 
 #define COLUMNS \
 	"d.id, d.user, u.name, d.device_id, d.type, d.agent, d.info, d.version, d.policy_hash, d.policy_temporary," \
-	" d.policy_final, d.policy_final_used, d.wipe, d.view, d.created, d.last_seen"
+	" d.policy_final, d.policy_final_used, d.wipe, d.created, d.last_seen"
 
 static void
 read_device(struct db_rows *r, struct arena *a, struct state_device *d)
@@ -59,9 +59,8 @@ read_device(struct db_rows *r, struct arena *a, struct state_device *d)
 		.policy_final = (uint32_t)db_int(r, 10),
 		.policy_final_used = db_int(r, 11),
 		.wipe = (unsigned)db_int(r, 12),
-		.view = (uint64_t)db_int(r, 13),
-		.created = db_int(r, 14),
-		.last_seen = db_int(r, 15),
+		.created = db_int(r, 13),
+		.last_seen = db_int(r, 14),
 	};
 }
 
@@ -151,10 +150,10 @@ state_device_save(struct state_txn *t, const struct state_device *d)
 	int64_t matched;
 	enum err err = db_exec(t,
 		"update device set type = ?, agent = ?, info = ?, version = ?, policy_hash = ?, policy_temporary = ?,"
-		" policy_final = ?, policy_final_used = ?, wipe = ?, view = ?, last_seen = ? where id = ?",
+		" policy_final = ?, policy_final_used = ?, wipe = ?, last_seen = ? where id = ?",
 		ARGS(S(d->type), S(d->agent), S(d->info), I(d->version), S(d->policy_hash), I(d->policy_temporary),
 		I(d->policy_final),
-			I(d->policy_final_used), I(d->wipe), I((int64_t)d->view), I(d->last_seen), I(d->id)), &matched);
+		I(d->policy_final_used), I(d->wipe), I(d->last_seen), I(d->id)), &matched);
 
 	return err || matched ? err : err_set(t->e, ERR_NOTFOUND, "the device was removed meanwhile");
 }
@@ -255,12 +254,13 @@ state_hierarchy(struct state_txn *t, int64_t device, struct state_hierarchy *h_r
 	enum err bad = ERR_NOTFOUND;
 
 	*h_r = (struct state_hierarchy){ 0 };
-	db_query(t, &r, "select h_epoch, h_n, h_base, h_keys from device where id = ?", ARGS(I(device)));
+	db_query(t, &r, "select h_epoch, h_n, h_base, view, h_keys from device where id = ?", ARGS(I(device)));
 	while (db_next(&r)) {
 		h_r->epoch = db_int(&r, 0);
 		h_r->n = (uint32_t)db_int(&r, 1);
 		h_r->base = (uint32_t)db_int(&r, 2);
-		bad = unpack_hierarchy(db_bytes(&r, 3), h_r);
+		h_r->view = (uint64_t)db_int(&r, 3);
+		bad = unpack_hierarchy(db_bytes(&r, 4), h_r);
 	}
 	enum err err = db_end(&r);
 	if (!err && bad == ERR_INTERNAL) {
@@ -283,9 +283,9 @@ state_hierarchy_save(struct state_txn *t, int64_t device, const struct state_hie
 	pack_hierarchy(&keys, now);
 	if (!buf_ok(&keys))
 		return err_set(t->e, ERR_NOMEM, "out of memory");
-	enum err err = db_exec(t, "update device set h_epoch = ?, h_n = ?, h_base = ?, h_keys = ?"
+	enum err err = db_exec(t, "update device set h_epoch = ?, h_n = ?, h_base = ?, view = ?, h_keys = ?"
 		" where id = ? and h_epoch = ? and h_base = ? and h_n = ?",
-		ARGS(I(now->epoch), I(now->n), I(now->base), B(keys.data, keys.len), I(device), I(was->epoch),
-		I(was->base), I(was->n)), &matched);
+		ARGS(I(now->epoch), I(now->n), I(now->base), I((int64_t)now->view), B(keys.data, keys.len), I(device),
+		I(was->epoch), I(was->base), I(was->n)), &matched);
 	return err || matched ? err : err_set(t->e, ERR_CONFLICT, "another request has moved the hierarchy keys on");
 }

@@ -77,7 +77,6 @@ struct state_device {
 	uint32_t policy_temporary, policy_final; /* X-MS-PolicyKey values, 0 none */
 	bool policy_final_used;
 	unsigned wipe;          /* enum state_wipe */
-	uint64_t view;          /* hash of version class, merge switches, folder types; 0: no FolderSync yet */
 	int64_t created, last_seen; /* seconds since 1970 UTC; last_seen is written at most hourly by the caller */
 };
 
@@ -155,6 +154,7 @@ struct state_hierarchy {
 	int64_t epoch;       /* 0: none yet */
 	uint32_t n;          /* last used in a key */
 	uint32_t base;
+	uint64_t view;       /* hash of version class, merge switches, folder types */
 	struct state_hierarchy_key keys[5]; /* base and up to four answers */
 	unsigned n_keys;
 };

@@ -1,0 +1,143 @@
+/* FolderSync: which keys are good after requests that were sent twice, and whose answers came in another order. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+
+#define PHONE "phone"
+
+static struct world w;
+
+static int
+open_world(void **state)
+{
+	(void)state;
+	world_open(&w, "sqlite", NULL);
+	return 0;
+}
+
+static int
+close_world(void **state)
+{
+	(void)state;
+	world_close(&w);
+	return 0;
+}
+
+/* Its Status; what it says besides into key_r (ID_MAX bytes) and adds_r, where not NULL. */
+static int
+folder_sync(const char *key, char *key_r, int *adds_r)
+{
+	const char *text;
+	struct call c;
+	int status;
+
+	call_begin(&c, &w, PHONE, 141, EAS_FOLDERSYNC);
+	wbxml_start(&c.w, FolderHierarchy_FolderSync);
+	wbxml_put(&c.w, FolderHierarchy_SyncKey, key);
+	call_run(&c);
+	status = (int)wbxml_int(c.answer, FolderHierarchy_Status, 0, -1);
+	text = wbxml_text(c.answer, FolderHierarchy_SyncKey);
+	if (key_r)
+		snprintf(key_r, ID_MAX, "%s", text ? text : "");
+	if (adds_r) {
+		*adds_r = 0;
+		for (const struct wbxml_node *n = wbxml_child(wbxml_child(c.answer, FolderHierarchy_Changes), FolderHierarchy_Add);
+			n; n = wbxml_next(n, FolderHierarchy_Add))
+			++*adds_r;
+	}
+	call_end(&c);
+	return status;
+}
+
+/* A phone that hangs up and asks again may be answered in either order, by two responders. */
+static void
+each_beginning_is_good_until_one_comes_back(void **state)
+{
+	char keys[3][ID_MAX];
+	int adds, again;
+
+	(void)state;
+	assert_int_equal(folder_sync("0", keys[0], &adds), 1);
+	assert_true(adds > 0);
+	assert_int_equal(folder_sync("0", keys[1], &again), 1);
+	assert_int_equal(again, adds);
+	assert_int_equal(folder_sync("0", keys[2], NULL), 1);
+	assert_string_not_equal(keys[0], keys[1]);
+	assert_string_not_equal(keys[1], keys[2]);
+	assert_int_equal(folder_sync(keys[0], NULL, &adds), 1);
+	assert_int_equal(adds, 0);
+	assert_int_equal(folder_sync(keys[1], NULL, NULL), 9);
+	assert_int_equal(folder_sync(keys[0], NULL, NULL), 1);
+}
+
+static void
+a_phone_that_begins_anew_ends_what_it_had(void **state)
+{
+	char old[ID_MAX], new[ID_MAX];
+
+	(void)state;
+	assert_int_equal(folder_sync("0", old, NULL), 1);
+	assert_int_equal(folder_sync(old, NULL, NULL), 1);
+	assert_int_equal(folder_sync("0", new, NULL), 1);
+	assert_int_equal(folder_sync(old, NULL, NULL), 9);
+	assert_int_equal(folder_sync(new, NULL, NULL), 1);
+}
+
+/* ---- the device's row, written by a request that began before the first FolderSync (on another responder) ---- */
+
+static struct arena *arena;
+static struct state_device device;
+
+static enum err
+read_row(struct state_txn *t, void *arg, struct error *e)
+{
+	(void)arg;
+	(void)e;
+	return state_device_find(t, arena, WORLD_USER, PHONE, &device);
+}
+
+static enum err
+write_row(struct state_txn *t, void *arg, struct error *e)
+{
+	(void)arg;
+	(void)e;
+	return state_device_save(t, &device);
+}
+
+static void
+a_row_that_is_written_late_leaves_the_keys_good(void **state)
+{
+	struct error e = { 0 };
+	char key[ID_MAX];
+
+	(void)state;
+	arena = arena_new(1 << 20);
+	assert_int_equal(folder_sync("4711-1", NULL, NULL), 9); /* the device is known */
+	assert_int_equal(state_run(w.state, STATE_READ, read_row, NULL, &e), ERR_OK);
+	assert_int_equal(folder_sync("0", key, NULL), 1);
+	assert_int_equal(state_run(w.state, STATE_WRITE, write_row, NULL, &e), ERR_OK);
+	assert_int_equal(folder_sync(key, NULL, NULL), 1);
+	arena_free(&arena);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(each_beginning_is_good_until_one_comes_back),
+		TEST(a_phone_that_begins_anew_ends_what_it_had),
+		TEST(a_row_that_is_written_late_leaves_the_keys_good),
+	};
+
+	if (log_open("stderr", LEVEL_ERROR))
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
