@@ -49,7 +49,7 @@ class Device(Phone):
             f.group, f.tries = None, {}         # commands without an answer; values tried since the last one
             f.begun = 0                         # requests with key 0
             f.filter = self.rng.choice([0, *self.kind(f).filters])
-            f.made, f.news = set(), 0           # tokens of what was made or moved there by itself; commands in the last answer
+            f.made, f.news = set(), 0           # tokens of what it tried to make there, or moved there; commands in the last answer
         self.until(lambda: self.sync_some(list(self.synced.values()), key="0") and all(f.key != "0" for f in self.synced.values()))
 
     def folder_sync_once(self):
@@ -255,7 +255,9 @@ class Device(Phone):
         if c.content:
             ledger.tried(c.token, c.content[1])
             folder.tries.setdefault(c.token, set()).add(c.content[1])
-            if c.verb == "add" and len(folder.tries[c.token]) > 1:
+        if c.verb == "add":
+            folder.made.add(c.token)
+            if len(folder.tries[c.token]) > 1:
                 ledger.edited.add(c.token)
         if c.verb == "send":
             ledger.sent.setdefault(c.token, False)
@@ -330,7 +332,6 @@ class Device(Phone):
         if c.verb == "add":
             self.refuse(id in folder.items, f"{folder.name}: two of its own: {id}")
             folder.items[id] = ("AirSync:ApplicationData", kind.to_phone(c.content, self.version, True) + self.at_first(kind))
-            folder.made.add(c.token)
             ledger.acknowledged(c.token, folder.tries[c.token])
         elif c.verb == "delete":
             folder.items.pop(id, None)
