@@ -18,6 +18,24 @@ move_to_trash(struct execute *x, const struct state_item *row, struct error *e)
 	return err;
 }
 
+static bool
+goes_to_trash(const struct execute *x)
+{
+	return x->class->class == BACKEND_MAIL && x->trash && x->trash != x->folder->id;
+}
+
+/* Gone already is as good. But a mail may be gone to us alone: an earlier try was cut after it had been marked and before it
+ * was expunged. */
+static enum err
+delete_again(struct execute *x, const struct state_item *row, struct error *e)
+{
+	enum err err = ERR_OK;
+
+	if (x->class->class == BACKEND_MAIL && !goes_to_trash(x) && !x->folder->readonly)
+		err = account_remove(x->r->account, x->folder->key, row->key, NULL, e);
+	return err_is_temporary(err) ? err : ERR_OK;
+}
+
 /* An instance of a series (16.x): an edit of the series. */
 static enum err
 delete_instance(struct execute *x, const struct wbxml_node *n, const struct state_item *row, struct error *e)
@@ -47,8 +65,10 @@ execute_delete(struct execute *x, const struct wbxml_node *n, struct error *e)
 
 	if (id)
 		idset_add(&x->told, id);
-	if (!row || row->deleted)
-		return ERR_OK; /* gone already is as good */
+	if (!row)
+		return ERR_OK;
+	if (row->deleted)
+		return delete_again(x, row, e);
 	if (x->class->class == BACKEND_CALENDAR && wbxml_has(n, AirSyncBase_InstanceId))
 		return delete_instance(x, n, row, e);
 	if (!RULE(DELETE) && row->seq > x->col->base.c && row->changed_by != x->col->now.epoch) {
@@ -57,7 +77,7 @@ execute_delete(struct execute *x, const struct wbxml_node *n, struct error *e)
 	}
 	if (x->folder->readonly)
 		err = ERR_DENIED;
-	else if (x->class->class == BACKEND_MAIL && x->trash && x->trash != x->folder->id)
+	else if (goes_to_trash(x))
 		err = move_to_trash(x, row, e);
 	else
 		err = account_remove(x->r->account, x->folder->key, row->key, NULL, e);

@@ -174,7 +174,7 @@ peek(struct imap_conn *c, struct peeking *p, struct error *e)
 }
 
 enum err
-imap_peek(struct imap_conn *c, struct arena *a, uint32_t uid, struct imap_fetch *f_r, struct error *e)
+imap_peek_marked(struct imap_conn *c, struct arena *a, uint32_t uid, struct imap_fetch *f_r, struct error *e)
 {
 	struct peeking p = { .a = a, .uid = uid };
 	struct imap_done done;
@@ -186,8 +186,18 @@ imap_peek(struct imap_conn *c, struct arena *a, uint32_t uid, struct imap_fetch 
 	}
 	if (err)
 		return err;
-	if (!p.found || p.f.flags & IMAP_FLAG_DELETED)
+	if (!p.found)
 		return err_set(e, ERR_NOTFOUND, "%s: no mail %u in this folder", c->b->host, uid);
 	*f_r = p.f;
 	return ERR_OK;
+}
+
+enum err
+imap_peek(struct imap_conn *c, struct arena *a, uint32_t uid, struct imap_fetch *f_r, struct error *e)
+{
+	enum err err = imap_peek_marked(c, a, uid, f_r, e);
+
+	if (!err && f_r->flags & IMAP_FLAG_DELETED)
+		return err_set(e, ERR_NOTFOUND, "%s: mail %u of this folder is deleted", c->b->host, uid);
+	return err;
 }

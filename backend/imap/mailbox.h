@@ -25,8 +25,10 @@ enum err imap_status(struct imap_conn *c, const char *folder, struct imap_counts
 /* The items of STATUS that this server has. */
 const char *imap_status_items(const struct imap_conn *c);
 
-/* Flags of one mail: NOTFOUND where it is gone or \Deleted. Text lives in the arena. */
+/* Flags of one mail: NOTFOUND where it is gone or, but for the second, \Deleted. Text lives in the arena. */
 enum err imap_peek(struct imap_conn *c, struct arena *a, uint32_t uid, struct imap_fetch *f_r,
+	struct error *e) NODISCARD;
+enum err imap_peek_marked(struct imap_conn *c, struct arena *a, uint32_t uid, struct imap_fetch *f_r,
 	struct error *e) NODISCARD;
 /* A mail's version: MODSEQ where the folder has it, else a text made of its flags. */
 char *imap_version(struct arena *a, const struct imap_fetch *f) NODISCARD;

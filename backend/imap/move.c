@@ -26,28 +26,38 @@ expunge_alone(struct imap_conn *c, struct error *e)
 	return imap_run(c, "EXPUNGE", NULL, &done, e);
 }
 
-enum err
-imap_expunge(struct imap_conn *c, struct arena *a, uint32_t uid, const char *version, struct error *e)
+static enum err
+mark_deleted(struct imap_conn *c, struct arena *a, const struct imap_fetch *f, const char *version, struct error *e)
 {
-	struct imap_fetch f;
-	enum err err = imap_peek(c, a, uid, &f, e);
-	if (err)
-		return err;
-	const char *there = imap_version(a, &f);
+	const char *there = imap_version(a, f);
 	if (version && (!there || strcmp(version, there) != 0))
 		return err_set(e, ERR_CONFLICT, "%s: the mail has changed", c->b->host);
-	if (!c->box.writable)
-		return err_set(e, ERR_DENIED, "%s: the folder is read-only", c->b->host);
-	struct imap_store how = { .uid = uid, .flags = IMAP_FLAG_DELETED };
-	if (version && f.has_modseq)
-		how.unchanged_since = f.modseq;
+	struct imap_store how = { .uid = f->uid, .flags = IMAP_FLAG_DELETED };
+	if (version && f->has_modseq)
+		how.unchanged_since = f->modseq;
 	struct imap_stored stored;
-	if ((err = imap_store(c, a, &how, &stored, e)))
+	enum err err = imap_store(c, a, &how, &stored, e);
+	if (err)
 		return err;
 	if (stored.modified)
 		return err_set(e, ERR_CONFLICT, "%s: the mail has changed", c->b->host);
 	if (stored.left_out && !(stored.flags & IMAP_FLAG_DELETED))
 		return err_set(e, ERR_DENIED, "%s: mails may not be deleted in this folder", c->b->host);
+	return ERR_OK;
+}
+
+enum err
+imap_expunge(struct imap_conn *c, struct arena *a, uint32_t uid, const char *version, struct error *e)
+{
+	struct imap_fetch f;
+	enum err err = imap_peek_marked(c, a, uid, &f, e);
+	if (!err && !c->box.writable)
+		err = err_set(e, ERR_DENIED, "%s: the folder is read-only", c->b->host);
+	/* Marked already: an earlier try was cut before it came to the end. */
+	if (!err && !(f.flags & IMAP_FLAG_DELETED))
+		err = mark_deleted(c, a, &f, version, e);
+	if (err)
+		return err;
 	if (!(c->caps & CAP_UIDPLUS))
 		return expunge_alone(c, e);
 	struct imap_done done;

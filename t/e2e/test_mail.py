@@ -113,6 +113,14 @@ class Mail(Case):
         p.sync(inbox, [p.delete(id)], moves=False)
         self.assertEqual((self.subjects(), self.subjects("Trash")), ([], []))
 
+    def test_deleted_again_where_an_earlier_try_has_only_marked_it(self):
+        """As a connection leaves it that is cut between STORE and EXPUNGE."""
+        p, inbox, id = self.one()
+        self.mailbox().store("1", "+FLAGS", "\\Deleted")
+        answer = p.post("Sync", p.sync_tree(p.collection(inbox, [p.delete(id)], moves=False)))
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(self.subjects(), [])
+
     def test_deleted_in_imap_goes_from_the_phone(self):
         p, inbox, id = self.one()
         c = self.mailbox()

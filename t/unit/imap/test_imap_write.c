@@ -170,6 +170,19 @@ removing(void **state)
 	assert_int_equal(fake_count(k->f, "UID EXPUNGE 7"), 1);
 }
 
+static void
+removing_what_an_earlier_try_has_only_marked(void **state)
+{
+	static const struct fake_rule rules[] = { QRESYNC, REPLY("SELECT", BOX),
+		REPLY("UID FETCH 7", "* 2 FETCH (UID 7 FLAGS (\\Deleted) MODSEQ (61))\r\n$ OK done\r\n"),
+		REPLY("UID EXPUNGE 7", "* VANISHED 7\r\n$ OK done\r\n"), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(backend_module.remove(k->s, "INBOX", "7", NULL, &k->e), ERR_OK);
+	assert_int_equal(fake_count(k->f, "UID STORE"), 0);
+	assert_int_equal(fake_count(k->f, "UID EXPUNGE 7"), 1);
+}
+
 #define BOX_OF(flags) REPLY("SELECT", "* 3 EXISTS\r\n* OK [UIDVALIDITY 9] x\r\n* OK [UIDNEXT 12] x\r\n* OK [HIGHESTMODSEQ 50] x\r\n" \
 	"* OK [PERMANENTFLAGS (" flags ")] x\r\n$ OK [READ-WRITE] done\r\n")
 
@@ -433,6 +446,7 @@ main(void)
 		TEST(refused_appends),
 		TEST(replacing_takes_the_old_one_away_last),
 		TEST(removing),
+		TEST(removing_what_an_earlier_try_has_only_marked),
 		TEST(a_flag_that_is_not_listed_is_tried_where_any_keyword_is_taken),
 		TEST(where_deleted_is_not_to_be_had_nothing_was_deleted),
 		TEST(without_uidplus_nobody_elses_mail_is_expunged),
