@@ -1,4 +1,5 @@
 """Push: a parked Ping and a parked Sync."""
+import contextlib
 import re
 import unittest
 
@@ -6,6 +7,8 @@ import wbxml
 from bench import wait_for
 from case import VERSIONS, Case, both
 from wbxml import children, find, text
+
+QUIET = 4       # seconds
 
 
 class Push(Case):
@@ -117,6 +120,35 @@ class Push(Case):
         wait_for(lambda: f"waits: user={self.user}" in self.bench.log_text() or f"waits user={self.user}" in self.bench.log_text())
         connection.close()
         wait_for(lambda: f"the phone hung up user={self.user}" in self.bench.log_text())
+
+
+class Quiet(Case):
+    backends = ("imap",)
+    more = {"extra": f"[eas]\nquiet = {QUIET}\n"}
+
+    def test_a_change_that_a_sync_took_does_not_end_the_ping(self):
+        """The Ping was to tell of it after the quiet seconds; by then there is nothing to tell."""
+        self.deliver("Old", folder="Archive")
+        one, two = self.phone(), self.phone()
+        archive = one.folder(name="Archive")
+        one.sync(archive)
+        mail, = archive.items
+        for f in (two.folder(name="Archive"), two.folder(type=2)):
+            two.sync(f)
+        self.mailbox("Archive").store("1", "+FLAGS", r"(\Flagged)")
+        two.sync(two.folder(name="Archive"))
+        ping = one.start_ping([archive], 300)
+        wait_for(lambda: f"waits user={self.user}" in self.bench.log_text())
+        other = two.start_ping([two.folder(type=2)], 300)
+        self.deliver("New")
+        # All that waits was asked for that: it is known when the first is due.
+        self.assertEqual(text(two.receive(other).tree, "Ping:Status"), "2")
+        one.sync(archive)
+        self.assertEqual(text(archive.items[mail], "Email:Flag", "Email:Status"), "2")
+        with contextlib.suppress(AssertionError):       # where it was asked once more after the Sync, it is not even woken
+            wait_for(lambda: f"goes on waiting user={self.user}" in self.bench.log_text(), QUIET + 3)
+        self.deliver("Newer", folder="Archive")
+        self.assertEqual(text(one.receive(ping).tree, "Ping:Status"), "2")
 
 
 PushMariaDB = both(Push)
