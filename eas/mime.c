@@ -286,10 +286,11 @@ find_boundary(struct slice s, size_t at, const char *dashed, size_t n, size_t *b
 
 		if (!hit)
 			return false;
-		size_t begin = (size_t)(hit - s.ptr), i = begin + n, end = line_end(s, i);
+		size_t begin = (size_t)(hit - s.ptr), i = begin + n;
 		at = i;
 		if (begin > 0 && s.ptr[begin - 1] != '\n')
 			continue;
+		size_t end = line_end(s, i); /* looked for once in a line, which may be the whole mail */
 		*last_r = i + 2 <= end && s.ptr[i] == '-' && s.ptr[i + 1] == '-';
 		if (*last_r)
 			i += 2;
