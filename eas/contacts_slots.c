@@ -215,19 +215,11 @@ is_blank(struct vcard *v, const struct vcard_prop *p, enum slot slot)
 	return strcmp(p->name, "ADR") != 0 && !*contact_value(v, p, slot);
 }
 
-static size_t
-count(const struct vcard *v, enum slot slot)
-{
-	size_t n = 0;
-	for (const struct vcard_prop *p = v->first; p; p = p->next)
-		n += p->mark == slot;
-	return n;
-}
-
+/* Of two slots the first with room left; n: how many properties each has. */
 static enum slot
-first_free(const struct vcard *v, enum slot a, enum slot b)
+first_free(const size_t *n, enum slot a, enum slot b)
 {
-	return count(v, a) < contact_slot_size(a) ? a : count(v, b) < contact_slot_size(b) ? b : SLOT_NONE;
+	return n[a] < contact_slot_size(a) ? a : n[b] < contact_slot_size(b) ? b : SLOT_NONE;
 }
 
 static bool
@@ -253,17 +245,23 @@ is_im(struct vcard *v, const struct vcard_prop *p, bool impp)
 void
 contact_slots(struct vcard *v)
 {
+	size_t n[TEL_ANY_FAX + 1] = { 0 };
 	bool impp = has_impp(v);
 	for (struct vcard_prop *p = v->first; p; p = p->next) {
 		p->mark = !*p->name ? SLOT_NONE : is_im(v, p, impp) ? SLOT_IM : slot_of(v, p);
 		if (is_blank(v, p, p->mark))
 			p->mark = SLOT_NONE;
+		n[p->mark]++;
 	}
-	for (struct vcard_prop *p = v->first; p; p = p->next)
+	for (struct vcard_prop *p = v->first; p; p = p->next) {
 		if (p->mark == TEL_ANY)
-			p->mark = first_free(v, SLOT_TEL_HOME, SLOT_TEL_WORK);
+			p->mark = first_free(n, SLOT_TEL_HOME, SLOT_TEL_WORK);
 		else if (p->mark == TEL_ANY_FAX)
-			p->mark = first_free(v, SLOT_FAX_WORK, SLOT_FAX_HOME);
+			p->mark = first_free(n, SLOT_FAX_WORK, SLOT_FAX_HOME);
+		else
+			continue;
+		n[p->mark]++;
+	}
 }
 
 size_t

@@ -18,6 +18,7 @@
 #define VCARD_BYTES_MAX (16u << 20)
 #define VCARD_PROPS_MAX 4000
 #define VCARD_PARAMS_MAX 64   /* of one property */
+#define VCARD_LABELS_MAX 100
 #define VCARD_HEAD_MAX 65536u /* bytes of a property before its value */
 
 enum vcard_encoding { VCARD_PLAIN, VCARD_QP, VCARD_BASE64 };
@@ -41,6 +42,12 @@ struct vcard_prop {
 	unsigned mark;       /* the caller's own */
 };
 
+/* What Apple calls the properties of a group. */
+struct vcard_label {
+	const char *group, *text;
+	struct vcard_label *next;
+};
+
 struct vcard {
 	struct arena *arena;
 	unsigned version;  /* 21, 30, 40; 30 where it says nothing or something else */
@@ -49,6 +56,8 @@ struct vcard {
 	struct slice tail; /* END and all behind it; empty where the end is missing */
 	struct vcard_prop *first;
 	size_t n;
+	struct vcard_label *labels; /* of vcard_label(), once `labelled` */
+	bool labelled;
 	bool changed;      /* written differently from how it was read */
 	bool failed;       /* memory ran out while it was changed; vcard_write() tells */
 };
@@ -68,7 +77,7 @@ struct vcard_prop *vcard_next(const struct vcard_prop *p, const char *name);
 bool vcard_has_type(const struct vcard_prop *p, const char *type);
 /* Value of the first parameter of that name (capitals); NULL if there is none. */
 const char *vcard_param(const struct vcard_prop *p, const char *name);
-/* What X-ABLabel calls a grouped property, without Apple's _$!< >!$_; "" where it has none. */
+/* What X-ABLabel calls a grouped property, without Apple's _$!< >!$_; "" where it has none, or one behind the first VCARD_LABELS_MAX. */
 const char *vcard_label(struct vcard *v, const struct vcard_prop *p);
 
 /* The value as one piece of text, unfolded, decoded, still escaped. Never NULL: "" where memory is short (and v->failed is set). */

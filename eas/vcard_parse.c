@@ -174,7 +174,7 @@ parse_head(struct arena *a, const char *head, struct vcard_prop *p)
 	if (!p->group || !p->name)
 		return ERR_NOMEM;
 	size_t n = 0;
-	for (const char *s = end; *s == ';'; s = piece_end(s + 1))
+	for (const char *s = end; *s == ';' && n <= VCARD_PARAMS_MAX; s = piece_end(s + 1))
 		n++;
 	if (n > VCARD_PARAMS_MAX)
 		return ERR_LIMIT;

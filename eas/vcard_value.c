@@ -55,20 +55,50 @@ vcard_has_type(const struct vcard_prop *p, const char *type)
 	return false;
 }
 
-const char *
-vcard_label(struct vcard *v, const struct vcard_prop *p)
+static const char *
+label_text(struct vcard *v, const struct vcard_prop *label)
 {
-	if (!*p->group || strlen(p->group) > GROUP_MAX)
-		return "";
-	struct vcard_prop *l = vcard_find(v, "X-ABLABEL");
-	while (l && text_casecmp(l->group, p->group) != 0)
-		l = vcard_next(l, "X-ABLABEL");
-	const char *text = l ? vcard_text(v, l) : "";
+	const char *text = vcard_text(v, label);
 	size_t n = strlen(text);
 	if (n < 8 || !text_starts(text, "_$!<") || !text_ends(text, ">!$_"))
 		return text;
 	const char *inner = arena_strndup(v->arena, text + 4, n - 8);
 	return inner ? inner : "";
+}
+
+/* Once: every property of a card may ask for its own. */
+static void
+read_labels(struct vcard *v)
+{
+	struct vcard_label **tail = &v->labels;
+	unsigned n = 0;
+	v->labelled = true;
+	for (struct vcard_prop *p = vcard_find(v, "X-ABLABEL"); p && n < VCARD_LABELS_MAX; p = vcard_next(p, "X-ABLABEL")) {
+		if (!*p->group || strlen(p->group) > GROUP_MAX)
+			continue;
+		struct vcard_label *label = arena_alloc(v->arena, sizeof *label);
+		if (!label) {
+			v->failed = true;
+			return;
+		}
+		*label = (struct vcard_label){ .group = p->group, .text = label_text(v, p) };
+		*tail = label;
+		tail = &label->next;
+		n++;
+	}
+}
+
+const char *
+vcard_label(struct vcard *v, const struct vcard_prop *p)
+{
+	if (!*p->group || strlen(p->group) > GROUP_MAX)
+		return "";
+	if (!v->labelled)
+		read_labels(v);
+	for (const struct vcard_label *label = v->labels; label; label = label->next)
+		if (text_casecmp(label->group, p->group) == 0)
+			return label->text;
+	return "";
 }
 
 static int
