@@ -200,6 +200,7 @@ void
 ical_append(struct ical *component, struct ical *node)
 {
 	node->parent = component;
+	node->prev = component->last;
 	node->next = NULL;
 	if (component->last)
 		component->last->next = node;

@@ -40,7 +40,7 @@ struct ical {
 	const char *params;      /* ";TZID=Europe/Berlin" as it stands, or "" */
 	const char *value;       /* as it stands, unfolded */
 	struct slice raw;        /* the lines as read; empty: made or changed by us */
-	struct ical *parent, *next, *child, *last;
+	struct ical *parent, *prev, *next, *child, *last;
 };
 
 /* Formatted or copied into the memory. */

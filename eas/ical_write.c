@@ -22,29 +22,25 @@ ical_new_component(struct ical_mem *m, const char *name)
 void
 ical_insert_before(struct ical *at, struct ical *node)
 {
-	struct ical **link = &at->parent->child;
-
-	while (*link != at)
-		link = &(*link)->next;
 	node->parent = at->parent;
+	node->prev = at->prev;
 	node->next = at;
-	*link = node;
+	*(at->prev ? &at->prev->next : &at->parent->child) = node;
+	at->prev = node;
 }
 
 struct ical *
 ical_add(struct ical_mem *m, struct ical *component, const char *name, const char *params, const char *value)
 {
-	struct ical *node = ical_alloc(m, 1, sizeof *node), *last = NULL;
+	struct ical *node = ical_alloc(m, 1, sizeof *node), *next = NULL;
 
 	if (!node || !params || !value)
 		return NULL;
 	node->name = name;
 	node->params = params;
 	node->value = value;
-	for (struct ical *c = component->child; c; c = c->next)
-		if (!c->is_component)
-			last = c;
-	struct ical *next = last ? last->next : component->child;
+	for (struct ical *c = component->last; c && c->is_component; c = c->prev)
+		next = c;
 	if (next)
 		ical_insert_before(next, node);
 	else
@@ -64,37 +60,21 @@ ical_set_value(struct ical *line, const char *params, const char *value)
 void
 ical_remove(struct ical *node)
 {
-	struct ical *parent = node->parent, *before = NULL;
+	struct ical *parent = node->parent;
 
-	for (struct ical *c = parent->child; c != node; c = c->next)
-		before = c;
-	if (before)
-		before->next = node->next;
-	else
-		parent->child = node->next;
-	if (parent->last == node)
-		parent->last = before;
-	node->parent = NULL;
-	node->next = NULL;
+	*(node->prev ? &node->prev->next : &parent->child) = node->next;
+	*(node->next ? &node->next->prev : &parent->last) = node->prev;
+	node->parent = node->prev = node->next = NULL;
 }
 
-/* All lines of the name but `keep`, in one pass: there may be thousands. */
 static void
 remove_others(struct ical *component, const char *name, const struct ical *keep)
 {
-	struct ical **link = &component->child, *last = NULL;
-
-	while (*link) {
-		struct ical *c = *link;
-		if (!c->is_component && c != keep && strcmp(c->name, name) == 0) {
-			*link = c->next;
-			c->parent = c->next = NULL;
-		} else {
-			last = c;
-			link = &c->next;
-		}
+	for (struct ical *line = ical_line(component, name), *next; line; line = next) {
+		next = ical_next_line(line, name);
+		if (line != keep)
+			ical_remove(line);
 	}
-	component->last = last;
 }
 
 void
@@ -142,7 +122,7 @@ ical_clone(struct ical_mem *m, const struct ical *node)
 	if (!copy)
 		return NULL;
 	*copy = *node;
-	copy->parent = copy->next = copy->child = copy->last = NULL;
+	copy->parent = copy->prev = copy->next = copy->child = copy->last = NULL;
 	for (const struct ical *c = node->child; c; c = c->next) {
 		struct ical *child = ical_clone(m, c); /* as deep as ICAL_DEPTH_MAX */
 		if (!child)

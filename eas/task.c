@@ -82,11 +82,10 @@ importance_of(const struct ical *todo)
 }
 
 static bool
-alarm_time(struct tasks *c, const struct ical *alarm, int64_t *utc_r)
+alarm_time(struct tasks *c, const struct ical *alarm, const struct task *dates, int64_t *utc_r)
 {
 	const struct ical *trigger = ical_line(alarm, "TRIGGER");
 	const char *action = ical_value(alarm, "ACTION");
-	struct task dates = { 0 };
 	struct ical_time t;
 	int64_t seconds;
 
@@ -98,9 +97,8 @@ alarm_time(struct tasks *c, const struct ical *alarm, int64_t *utc_r)
 		*utc_r = t.utc ? t.t : zone_to_utc(zone_of_time(&c->m, c->root, &t), t.t);
 		return true;
 	}
-	read_dates(c, &dates);
-	bool by_due = ical_param_is(trigger, "RELATED", "END") || !dates.start.there;
-	const struct task_date *base = by_due ? &dates.due : &dates.start;
+	bool by_due = ical_param_is(trigger, "RELATED", "END") || !dates->start.there;
+	const struct task_date *base = by_due ? &dates->due : &dates->start;
 	*utc_r = base->utc + seconds;
 	return base->there && ical_in_range(*utc_r);
 }
@@ -108,8 +106,11 @@ alarm_time(struct tasks *c, const struct ical *alarm, int64_t *utc_r)
 struct ical *
 task_alarm(struct tasks *c, int64_t *utc_r)
 {
+	struct task dates = { 0 };
+
+	read_dates(c, &dates);
 	for (struct ical *a = ical_component(c->todo, "VALARM"); a; a = ical_next_component(a, "VALARM"))
-		if (alarm_time(c, a, utc_r))
+		if (alarm_time(c, a, &dates, utc_r))
 			return a;
 	return NULL;
 }
