@@ -118,7 +118,8 @@ def overtake(phone, command, folders):
     happen(phone, folders)
     answer = first.end()
     if answer is not None:
-        phone.refuse(first.ended(answer) and (command, newer) == ("Ping", "Sync"), "a Ping was ended by a Sync")
+        # A Sync whose answer was lost may have taken what happened: the Ping runs out then.
+        phone.refuse(first.ended(answer) and (command, newer) == ("Ping", "Sync") and done, "a Ping was ended by a Sync")
         status = text(answer.tree, "AirSync:Status") or text(answer.tree, "Ping:Status") if answer.body else None
         if status not in (None, "1", "2"):
             phone.may_be(f"{command} {status}", command)
