@@ -51,7 +51,7 @@ count(struct eas_request *r, struct state_folder *f, const struct item_class *cl
 	struct buf nothing;
 	struct error e = { 0 };
 	struct compose k = { .r = r, .folder = f, .class = class, .view = { .options = o }, .me = col->was.epoch,
-		.target = sync_filter_date(class->class, o->filter), .get_changes = true,
+		.target = sync_filter_date(class->class, o->filter), .get_changes = true, .looked = true,
 		.fresh = col->now.base == 1 && col->now.n_done == 0, .window = UINT32_MAX, .dry = true, .added = &none,
 		.touched = &none,
 		.out = &nothing, .pos = col->base };

@@ -5,6 +5,7 @@
 
 #include "eas/clock.h"
 #include "eas/compose_page.h"
+#include "eas/mirror.h"
 #include "eas/rule.h"
 
 #define ROUND 2000    /* rows read at once where most are only passed */
@@ -354,6 +355,20 @@ at_the_end(const struct compose *c, const struct round *in)
 		&& c->pos.a == in->seq;
 }
 
+/* All that the mirror holds was told: does the backend have more? Where it cannot say, and something was told, the phone comes again. */
+static enum err
+look_last(struct compose *c, struct error *e)
+{
+	enum err err = mirror_refresh(c->r->server, c->r->account, c->folder, &c->r->log, e);
+
+	c->looked = true;
+	if (!err || err == ERR_NOFOLDER || (err == ERR_BUSY && c->n == 0))
+		return err;
+	log_warn(&c->r->log, "%s: %s; the answer ends with what was known", c->folder->key, e->text[0] ? e->text : err_name(err));
+	c->backend_failed = true;
+	return ERR_OK;
+}
+
 enum err
 compose(struct compose *c, struct error *e)
 {
@@ -374,7 +389,7 @@ compose(struct compose *c, struct error *e)
 		err = send_forced(c, &page, e);
 	if (err || !c->get_changes || c->backend_failed || nothing_to_do(c, &in))
 		return err;
-	if (c->folder->seq != c->pos.c) { /* holes may be filled, or gone */
+	if (c->folder->seq != c->pos.c || !c->looked) { /* holes may be filled, or gone */
 		for (size_t i = 0; i < c->pos.holes.n; i++)
 			idset_add(&extra, c->pos.holes.v[i]);
 	}
@@ -396,6 +411,13 @@ compose(struct compose *c, struct error *e)
 			return err;
 		if (c->more || c->backend_failed || (c->probe && c->n_adds))
 			break;
+		if (at_the_end(c, &in) && !c->looked) {
+			err = look_last(c, e);
+			if (err)
+				return err;
+			if (c->folder->seq != in.seq && !c->backend_failed)
+				continue;
+		}
 		if (at_the_end(c, &in)) {
 			tidy_sets(c, &in);
 			break;

@@ -25,6 +25,7 @@ struct compose {
 	int64_t me;                 /* epoch */
 	int64_t target;             /* the new cut-off's date: from FilterType; INT64_MIN: none */
 	bool get_changes;
+	bool looked;                /* false: the mirror is brought up to date once all that it holds was told, not before */
 	bool fresh;                 /* the first key of an epoch, and nothing was done from it: the device has nothing */
 	unsigned window;
 	size_t bytes;               /* the answer's body may grow to this, but for one item */

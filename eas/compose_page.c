@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "eas/hierarchy.h"
+#include "eas/mirror.h"
 #include "eas/rule.h"
 
 #define MAILS_AT_ONCE 512 /* or as many as the answer has room for: they can be large */
@@ -367,8 +368,10 @@ set_aside(struct compose *c, struct planned *x)
 	struct aside in = { c, x };
 	struct error e = { 0 };
 
-	if (x->err == ERR_NOTFOUND)
-		return; /* gone before it was fetched: the next look says so */
+	if (x->err == ERR_NOTFOUND) { /* gone before it was fetched: the next look says so */
+		mirror_doubt(c->folder);
+		return;
+	}
 	if (!x->why)
 		tell_why(x, c->r->arena, x->err, "");
 	if (x->row.id == c->aside)
@@ -473,6 +476,7 @@ page_flush(struct page *p, struct error *e)
 			if (err && !x->fetched) {
 				log_warn(&c->r->log, "%s; the answer ends before what could not be fetched", e->text);
 				c->backend_failed = true;
+				mirror_doubt(c->folder);
 				break;
 			}
 		}

@@ -1,13 +1,12 @@
 /* The mirror catches up with the backend. */
 #include "eas/mirror.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/hash.h"
 #include "eas/hierarchy.h"
+#include "eas/mirror_flight.h"
 
 #define PART 1000          /* rows in one commit of a listing */
 #define DATES_AT_ONCE 200  /* items fetched at once for their dates */
@@ -18,114 +17,6 @@ bool
 mirror_is_backed(const struct state_folder *f)
 {
 	return strncmp(f->key, HIERARCHY_OWN, strlen(HIERARCHY_OWN)) != 0;
-}
-
-/* ---- one flight per folder ---- */
-
-#define FLIGHTS 256
-#define WAIT_SECONDS 5 /* most looks take milliseconds; a first listing does not, and no worker is kept that long */
-
-struct slot {
-	int64_t folder;     /* 0: free */
-	pthread_t pilot;
-	bool flying;
-	unsigned waiters;
-	uint64_t began;     /* ticket */
-	enum err result;
-};
-
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t landed;
-	uint64_t tickets;
-	struct slot slots[FLIGHTS];
-} flights = { .lock = PTHREAD_MUTEX_INITIALIZER, .landed = PTHREAD_COND_INITIALIZER };
-
-static struct slot *
-slot_of(int64_t folder)
-{
-	for (size_t i = 0; i < FLIGHTS; i++) {
-		if (flights.slots[i].folder == folder)
-			return &flights.slots[i];
-	}
-	return NULL;
-}
-
-static void
-leave(struct slot *s)
-{
-	if (!s->flying && s->waiters == 0)
-		s->folder = 0;
-}
-
-/* False: it took too long. */
-static bool
-wait_for(struct slot *s)
-{
-	struct timespec until;
-	int failed = 0;
-
-	if (pthread_equal(s->pilot, pthread_self()))
-		return false; /* a look within a look */
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += WAIT_SECONDS;
-	s->waiters++;
-	while (s->flying && !failed)
-		failed = pthread_cond_timedwait(&flights.landed, &flights.lock, &until);
-	s->waiters--;
-	return !s->flying;
-}
-
-enum take_off { FLYING, SHARED, TOO_LONG };
-
-/* Who comes second waits. A look that began after that is as good as one of its own; one that was under way may have
- * been too early. */
-static enum take_off
-take_off(int64_t folder)
-{
-	enum take_off how = FLYING;
-	struct slot *s;
-	uint64_t arrived;
-
-	pthread_mutex_lock(&flights.lock);
-	arrived = ++flights.tickets;
-	s = slot_of(folder);
-	while (s && s->flying && how == FLYING) {
-		if (!wait_for(s))
-			how = TOO_LONG;
-		else if (s->began > arrived && s->result == ERR_OK)
-			how = SHARED;
-		leave(s);
-		s = slot_of(folder);
-	}
-	if (how == FLYING && !s)
-		s = slot_of(0);
-	if (how == FLYING && !s)
-		how = TOO_LONG;
-	if (how == FLYING) {
-		s->folder = folder;
-		s->flying = true;
-		s->pilot = pthread_self();
-		s->began = ++flights.tickets;
-	}
-	pthread_mutex_unlock(&flights.lock);
-	return how;
-}
-
-static void
-land(int64_t folder, enum err result)
-{
-	struct slot *s;
-
-	pthread_mutex_lock(&flights.lock);
-	s = slot_of(folder);
-	if (s) { /* always: it took off */
-		s->flying = false;
-		s->result = result;
-		leave(s);
-	}
-	pthread_cond_broadcast(&flights.landed);
-	pthread_mutex_unlock(&flights.lock);
 }
 
 /* ---- a look ---- */
@@ -587,24 +478,24 @@ mirror_refresh(const struct eas_server *server, struct account *account, struct 
 	struct state_folder copy = *f;
 	struct flight in = { .server = server, .account = account, .f = &copy, .log = log,
 		.class = item_class((enum backend_class)f->class) };
-	enum take_off how;
+	enum flight_start how;
 	enum err err;
 
 	if (!in.class || !mirror_is_backed(f))
 		return ERR_OK;
-	how = take_off(f->id);
-	if (how == TOO_LONG)
+	how = flight_take_off(f->id);
+	if (how == FLIGHT_TOO_LONG)
 		return ERR_BUSY;
 	/* Another flight may have landed since f was read. */
 	in.a = arena_new(ARENA_MAX);
 	err = in.a ? state_run(server->state, STATE_READ, read_seq, &in, e) : ERR_NOMEM;
 	struct arena *holds_cursor = in.a;
-	if (!err && how == FLYING)
+	if (!err && how == FLIGHT_OWN)
 		err = fly(&in, e);
 	if (err == ERR_NOFOLDER)
 		hierarchy_doubt(account_user(account));
-	if (how == FLYING)
-		land(f->id, err);
+	if (how == FLIGHT_OWN)
+		flight_land(f->id, err);
 	free(in.seen.slot);
 	free(in.newer.slot);
 	f->seq = copy.seq;

@@ -200,7 +200,7 @@ run_compose(struct eas_request *r, const struct sync_collection *c, unsigned win
 			"item %lld:%lld was sent %u times without an answer: it is set aside until it changes, or for a day",
 			(long long)s->folder.id, (long long)s->stuck.item, s->stuck.times);
 	*k = (struct compose){ .r = r, .folder = &s->folder, .class = s->x.class, .view = s->x.view, .me = s->col.now.epoch,
-		.target = sync_filter_date(s->x.class->class, s->options.filter), .get_changes = c->get_changes,
+		.target = sync_filter_date(s->x.class->class, s->options.filter), .get_changes = c->get_changes, .looked = s->looked,
 		.fresh = s->col.now.base == 1 && s->x.n_done == 0,
 		.window = stuck_window(&s->col, window), .aside = stuck_item(&s->stuck),
 		.bytes = c->bytes, .forced = s->x.forced, .n_forced = s->x.n_forced, .added = added, .touched = touched,
@@ -321,6 +321,17 @@ refresh(struct eas_request *r, struct sync_result *s, struct error *e)
 	return err;
 }
 
+/* The mirror holds something for the phone, and somebody has just looked: the backend is asked when the phone has been told all of that.
+ * Commands are judged by what there is now, and so is the moment at which a cut-off goes up. */
+static bool
+may_look_last(const struct sync_collection *c, const struct sync_result *s)
+{
+	const struct position *base = &s->col.base;
+
+	return c->get_changes && !c->commands && (s->folder.seq != base->a || s->folder.seq != base->c)
+		&& sync_filter_date(s->x.class->class, s->options.filter) <= base->cut_date && mirror_is_fresh(&s->folder);
+}
+
 /* What comes before the answer: where the key stands, a look at the backend, the commands. */
 static enum err
 prepare(struct eas_request *r, const struct sync_collection *c, struct sync_result *s, struct error *e)
@@ -345,7 +356,8 @@ prepare(struct eas_request *r, const struct sync_collection *c, struct sync_resu
 	/* The user's address and name are asked for where they are needed. */
 	s->x.view = (struct item_view){ .version = r->query.version, .options = &s->options,
 		.quirks = quirks_of(r->query.device_type, r->user_agent, r->query.version), .log = &r->log };
-	err = c->looked_at ? ERR_OK : refresh(r, s, e);
+	s->looked = c->looked_at || !may_look_last(c, s);
+	err = c->looked_at || !s->looked ? ERR_OK : refresh(r, s, e);
 	if (err || s->status != 1)
 		return err;
 	if (s->had_commands)

@@ -13,6 +13,7 @@ struct sync_result {
 	bool new_key;
 	bool had_commands;      /* other than Fetch */
 	bool first;             /* the key is the first of its epoch */
+	bool looked;            /* at the backend, before anything else */
 	bool more;
 	bool no_room;           /* there is more, but nothing was left of the global window: the key stays */
 	unsigned n;             /* changes told */

@@ -22,7 +22,8 @@ sync_would_send(struct eas_request *r, const struct state_folder *f, const struc
 	buf_init(&none, 1);
 	k = (struct compose){ .r = r, .folder = &folder, .class = class, .view = { .options = &options },
 		.me = stored->epoch,
-		.target = sync_filter_date(class->class, options.filter), .get_changes = true, .window = UINT32_MAX,
+		.target = sync_filter_date(class->class, options.filter), .get_changes = true, .looked = true,
+		.window = UINT32_MAX,
 		.dry = true, .probe = true,
 		.added = &added, .touched = &touched, .out = &none };
 	position_load(&k.pos, r->arena, &newest->pos);

@@ -33,6 +33,8 @@ may_tell(struct eas_request *r, struct sync_collection *c)
 		return false;
 	if (state_run(r->server->state, STATE_READ, find, &in, &e) || sync_is_empty(&in.f, r->query.version))
 		return false;
+	if (mirror_is_fresh(&in.f) && !wait_look(r, c->folder, NULL, &pending, &e) && (pending.adds || pending.changes))
+		return true;
 	if (mirror_refresh(r->server, r->account, &in.f, &r->log, &e))
 		return true;
 	c->looked_at = true;

@@ -39,6 +39,16 @@ class Mail(Cost):
         self.p.sync(self.inbox)
         self.p.sync_once(self.inbox)    # the key's position moves to the head once
 
+    def test_pages(self):
+        """A phone that pages: the mailbox is asked for the mails of each window, and what changed at the beginning and the end."""
+        p = self.phone()
+        inbox = p.folder(type=2)
+        p.window = WINDOW
+        spent, _ = self.spent(lambda: p.sync(inbox))
+        self.assertEqual(len(inbox.items), MAILS)
+        self.assertLessEqual(spent["imap.call.changes"], 2, spent)
+        self.assertEqual(spent["imap.call.fetch"], MAILS // WINDOW, spent)
+
     def test_nothing_new(self):
         spent, answer = self.spent(lambda: self.p.sync_once(self.inbox))
         self.assertIsNone(answer)
@@ -116,10 +126,12 @@ class Collections(Cost):
         windows = EVENTS // WINDOW
         # One for each window; and the mirror needs the date of each event, which it asks for by 200.
         self.assertEqual(spent["caldav.request.multiget"], windows + 2, spent)
+        self.assertEqual(spent["caldav.call.changes"], 2, spent) # before the first window, and before the end is told
         self.assertEqual(spent.get("caldav.request.GET", 0) + spent.get("caldav.request.calendar-query", 0), 0, spent)
         # A second phone finds the mirror: its windows and nothing else.
         spent = self.first_sync(8, EVENTS)
         self.assertEqual(spent["caldav.request.multiget"], windows, spent)
+        self.assertEqual(spent["caldav.call.changes"], 1, spent)
 
     def test_contacts(self):
         self.fill("contacts", CONTACTS, self.contact)

@@ -55,10 +55,10 @@ phone_find(struct phone *p, int64_t item)
 }
 
 static void
-hold(struct phone *p, int64_t item, int64_t x, int64_t y)
+hold(struct phone *p, int64_t item, int64_t x, int64_t y, bool told)
 {
 	if (p->n_items < PHONE_ITEMS)
-		p->items[p->n_items++] = (struct phone_held){ item, x, y };
+		p->items[p->n_items++] = (struct phone_held){ item, x, y, told };
 	else
 		phone_fail(p, "too many items", item);
 }
@@ -387,7 +387,7 @@ done(struct phone *p, const struct phone_answer *a, const struct phone_command *
 		else if (phone_find(p, r->item))
 			phone_fail(p, "two of its own", r->item);
 		else
-			hold(p, r->item, c->x, c->y);
+			hold(p, r->item, c->x, c->y, false);
 		return;
 	}
 	if (c->verb == VERB_DELETE) {
@@ -400,6 +400,8 @@ done(struct phone *p, const struct phone_answer *a, const struct phone_command *
 		h->x = c->x;
 	else if (h)
 		h->y = c->y;
+	if (h)
+		h->told = false;
 }
 
 static void
@@ -410,16 +412,18 @@ change(struct phone *p, const struct phone_change *c)
 	if (c->kind == 'a') {
 		if (h)
 			phone_fail(p, "Add of a known item", c->item);
-		hold(p, c->item, c->x, c->y);
+		hold(p, c->item, c->x, c->y, true);
 	} else if (c->kind == 'c') {
 		if (!h) {
 			phone_fail(p, "Change of an unknown item", c->item);
 			return;
 		}
-		if (p->calm && h->x == c->x && h->y == c->y && !in_list(p->refused, p->n_refused, c->item))
+		/* What was told when it had changed since the last look is told once more after the next one. */
+		if (p->calm && !h->told && h->x == c->x && h->y == c->y && !in_list(p->refused, p->n_refused, c->item))
 			phone_fail(p, "its own change comes back", c->item);
 		h->x = c->x;
 		h->y = c->y;
+		h->told = true;
 	} else {
 		if (!h && !in_list(p->dropped, p->n_dropped, c->item))
 			phone_fail(p, c->kind == 'd' ? "Delete of an unknown item" : "SoftDelete of an unknown item", c->item);

@@ -19,6 +19,7 @@ struct phone_command {
 
 struct phone_held {
 	int64_t item, x, y;
+	bool told;          /* as the server told it last, not as the phone made or changed it since */
 };
 
 /* One answer, as far as the phone cares. */
