@@ -40,6 +40,7 @@
 	X(SMTP_OUT, "smtp.out", "bytes of mail handed to SMTP") \
 	X(DAV_IN, "dav.in", "bytes of headers and bodies read from DAV, compressed where they were") \
 	X(DAV_OUT, "dav.out", "bytes of headers and bodies sent to DAV") \
+	X(ICALENDAR, "icalendar", "iCalendar objects that were read: events, tasks, invitations") \
 	X(STORE_STATEMENTS, "store.statements", "statements run in the store, but for those that begin and end transactions") \
 	X(STORE_READS, "store.reads", "transactions that only read") \
 	X(STORE_COMMITS, "store.commits", "transactions that wrote") \

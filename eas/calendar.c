@@ -62,18 +62,22 @@ last_end(struct cal *c)
 	return end;
 }
 
+static int64_t
+date_of(struct cal *c)
+{
+	int64_t date = last_end(c);
+
+	return c->m.failed ? ITEM_DATE_NEVER : date;
+}
+
 int64_t
 cal_date(struct arena *a, struct slice bytes)
 {
 	static const struct item_view view = { .version = 161, .address = "", .name = "" };
 	struct arena_mark mark = arena_mark(a);
-	int64_t date = ITEM_DATE_NEVER;
 	struct cal c;
+	int64_t date = cal_open(&c, &view, a, bytes, NULL) ? ITEM_DATE_NEVER : date_of(&c);
 
-	if (cal_open(&c, &view, a, bytes, NULL) == ERR_OK)
-		date = last_end(&c);
-	if (c.m.failed)
-		date = ITEM_DATE_NEVER;
 	arena_rewind(a, mark);
 	return date;
 }
@@ -90,6 +94,10 @@ render(const struct item_view *v, struct arena *a, const struct backend_item *it
 	(void)how;
 	enum err err = cal_open(&c, v, a, item->bytes, e);
 	c.server_id = server_id;
+	if (v->dating)
+		v->dating->date = err ? ITEM_DATE_NEVER : date_of(&c);
+	if (!err && v->dating && v->dating->date < v->dating->from)
+		return ERR_OK;
 	if (!err)
 		err = cal_read_event(&c, c.master, &ev, e);
 	if (!err && !ev.recurring && !ical_line(c.master, "RECURRENCE-ID") && recurrence_repeats(c.master))

@@ -9,7 +9,6 @@
 #include "eas/rule.h"
 
 #define ROUND 2000    /* rows read at once where most are only passed */
-#define SPARE 16      /* and beyond the window where most are sent */
 #define ROUNDS_MAX 400
 #define SKIP 5000
 
@@ -242,6 +241,8 @@ plan(struct round *in, struct page *page)
 	bool narrow = c->target > c->pos.cut_date;
 	int64_t edge_date = narrow ? c->target : c->pos.cut_date, edge_id = narrow ? 0 : c->pos.cut_id;
 
+	page->edge_date = edge_date;
+	page->edge_id = edge_id;
 	if (!plan_narrower(in, page))
 		return false;
 	if (!in->all_narrower)
@@ -345,7 +346,7 @@ begin_round(struct compose *c, struct round *in, struct position *start, struct 
 	for (size_t i = 0; i < c->told.n; i++)
 		idset_remove(unconfirmed, c->told.v[i]);
 	in->limit = ROUND;
-	in->send_limit = (c->probe ? 0 : c->dry ? ROUND : page_room(in->page)) + SPARE;
+	in->send_limit = c->probe ? 1 : c->dry ? ROUND : page_reach(in->page);
 }
 
 static bool
@@ -393,7 +394,7 @@ compose(struct compose *c, struct error *e)
 		for (size_t i = 0; i < c->pos.holes.n; i++)
 			idset_add(&extra, c->pos.holes.v[i]);
 	}
-	for (unsigned rounds = 0; rounds < ROUNDS_MAX; rounds++) {
+	for (unsigned rounds = 0;; rounds++) {
 		begin_round(c, &in, &start, &unconfirmed);
 		err = state_run(c->r->server->state, STATE_READ, read_round, &in, e);
 		if (err)
@@ -422,7 +423,7 @@ compose(struct compose *c, struct error *e)
 			tidy_sets(c, &in);
 			break;
 		}
-		if (c->until && eas_monotonic() >= c->until) {
+		if (rounds == ROUNDS_MAX || (c->until && eas_monotonic() >= c->until)) {
 			c->more = true;
 			break;
 		}

@@ -3,16 +3,16 @@
 #include <string.h>
 
 #include "eas/hierarchy.h"
-#include "eas/mirror.h"
 #include "eas/rule.h"
 
 #define MAILS_AT_ONCE 512 /* or as many as the answer has room for: they can be large */
 #define ITEMS_AT_ONCE 200
+#define SPARE 16          /* rows read beyond the window, most of which are sent */
 
 void
 page_init(struct page *p, struct compose *c)
 {
-	*p = (struct page){ .c = c };
+	*p = (struct page){ .c = c, .edge_date = INT64_MIN };
 }
 
 static struct planned *
@@ -67,10 +67,17 @@ page_step(struct page *p, enum page_after what, int64_t to, int64_t id)
 		*x = (struct planned){ .after = what, .row = { .date = to, .seq = to, .id = id } };
 }
 
-size_t
-page_room(const struct page *p)
+/* How many more the window takes. */
+static size_t
+room(const struct page *p)
 {
 	return p->c->n < p->c->window ? p->c->window - p->c->n : 0;
+}
+
+size_t
+page_reach(const struct page *p)
+{
+	return p->outside ? ITEMS_AT_ONCE : room(p) + SPARE;
 }
 
 struct reading {
@@ -122,6 +129,8 @@ struct batch {
 	struct page *p;
 	struct planned **list;
 	size_t n;
+	size_t room;            /* what the window still takes; at least one */
+	size_t kept;            /* of those without a date: rendered to be sent */
 	enum backend_want want;
 	uint64_t given, rendered; /* bytes that the items had, and what became of them */
 };
@@ -175,6 +184,51 @@ render(struct page *p, struct planned *x, const struct backend_item *item)
 }
 
 static enum err
+note_date(struct page *p, const struct state_item *row)
+{
+	if (p->n_dates == p->dates_room) {
+		size_t room = p->dates_room ? 2 * p->dates_room : 128;
+		struct mirror_date *list = arena_array(p->c->r->arena, room, sizeof *list);
+
+		if (!list)
+			return ERR_NOMEM;
+		if (p->n_dates)
+			memcpy(list, p->dates, p->n_dates * sizeof *list);
+		p->dates = list;
+		p->dates_room = room;
+	}
+	p->dates[p->n_dates++] = (struct mirror_date){ .item = row->id, .version = row->version, .date = row->date };
+	return ERR_OK;
+}
+
+/* The first time that anybody fetches it: now it is known whether it lies inside. */
+static enum err
+take_undated(struct batch *b, struct planned *x, const struct backend_item *item)
+{
+	struct page *p = b->p;
+	struct item_dating dating = { .from = p->edge_date + (x->row.id < p->edge_id), .date = ITEM_DATE_NEVER };
+	enum err err;
+
+	p->c->view.dating = &dating;
+	if (item->err) {
+		x->err = item->err;
+	} else if (b->kept < b->room) {
+		x->err = render(p, x, item);
+	} else {
+		dating.date = p->c->class->date(p->c->r->arena, item->bytes);
+		x->fetched = false;
+		x->later = true;
+	}
+	p->c->view.dating = NULL;
+	x->row.date = dating.date;
+	x->send = dating.date >= dating.from;
+	b->kept += x->send && x->fetched;
+	p->outside = p->outside || !x->send;
+	err = note_date(p, &x->row);
+	return err ? err : x->err == ERR_NOMEM ? ERR_NOMEM : ERR_OK;
+}
+
+static enum err
 take_item(void *ctx, const struct backend_item *item)
 {
 	struct batch *b = ctx;
@@ -185,6 +239,8 @@ take_item(void *ctx, const struct backend_item *item)
 		if (x->fetched || strcmp(x->row.key, item->key) != 0)
 			continue;
 		x->fetched = true;
+		if (x->row.date == ITEM_DATE_UNKNOWN)
+			return take_undated(b, x, item);
 		x->err = item->err ? item->err : render(b->p, x, item);
 		b->given += item->bytes.len;
 		b->rendered += x->rendered.len;
@@ -237,29 +293,47 @@ fetch_batch(struct batch *b, struct error *e)
 	err = compose_identify(c->r, &c->view, e);
 	if (!err)
 		err = account_fetch(c->r->account, &what, take_item, b, e);
-	if (!err && !b->list[0]->fetched) { /* the module forgot it: not the item's fault, but nothing to send */
+	if (!err && !b->list[0]->fetched && !b->list[0]->later) { /* the module forgot it: not the item's fault, but nothing to send */
 		b->list[0]->fetched = true;
 		b->list[0]->err = ERR_NOTFOUND;
 	}
 	return err;
 }
 
-/* Fetches what entry i needs, together with what the next ones need of the same kind, as far as the window reaches. */
+/* Fetches what entry i needs, together with what the next ones need of the same kind, as far as the window reaches. Where items without a
+ * date turn out to lie outside, many are fetched at once, to have their dates: who knows how many it takes to fill the window. */
 static enum err
 fetch_from(struct page *p, size_t i, struct error *e)
 {
 	size_t at_once = p->c->class->class == BACKEND_MAIL ? MAILS_AT_ONCE : ITEMS_AT_ONCE;
-	struct batch b = { .p = p, .want = want_of(p, &p->list[i]) };
-	size_t room = page_room(p) ? page_room(p) : 1;
+	struct batch b = { .p = p, .want = want_of(p, &p->list[i]), .room = room(p) ? room(p) : 1 };
+	size_t dated = 0;
 
 	b.list = arena_array(p->c->r->arena, at_once, sizeof *b.list);
 	if (!b.list)
 		return ERR_NOMEM;
-	for (; i < p->n && b.n < at_once && b.n < room; i++) {
-		if (needs_fetch(&p->list[i]) && want_of(p, &p->list[i]) == b.want)
-			b.list[b.n++] = &p->list[i];
+	for (; i < p->n && b.n < at_once && (p->outside ? dated : b.n) < b.room; i++) {
+		if (!needs_fetch(&p->list[i]) || want_of(p, &p->list[i]) != b.want)
+			continue;
+		p->list[i].later = false;
+		dated += p->list[i].row.date != ITEM_DATE_UNKNOWN;
+		b.list[b.n++] = &p->list[i];
 	}
 	return fetch_batch(&b, e);
+}
+
+/* A second time where it came behind others, for its date alone. */
+static enum err
+fetch_entry(struct page *p, size_t i, struct error *e)
+{
+	enum err err = ERR_OK;
+
+	while (!err && needs_fetch(&p->list[i])) {
+		err = fetch_from(p, i, e);
+		if (err != ERR_BUSY && err != ERR_NOMEM && p->list[i].fetched)
+			err = ERR_OK;
+	}
+	return err;
 }
 
 /* ---- writing ---- */
@@ -424,6 +498,16 @@ clear_delivered(struct page *p)
 		log_warn(&c->r->log, "%s", e.text);
 }
 
+static enum err
+save_dates(struct state_txn *t, void *arg, struct error *e)
+{
+	const struct page *p = arg;
+	const struct compose *c = p->c;
+
+	(void)e;
+	return mirror_take_dates(t, c->r->arena, c->folder->id, p->dates, p->n_dates);
+}
+
 static bool
 is_full(const struct compose *c, const struct planned *x)
 {
@@ -468,17 +552,15 @@ page_flush(struct page *p, struct error *e)
 			c->more = true;
 			break;
 		}
-		if (needs_fetch(x)) {
-			enum err err = fetch_from(p, i, e);
+		enum err err = fetch_entry(p, i, e);
 
-			if (err == ERR_BUSY || err == ERR_NOMEM)
-				return err;
-			if (err && !x->fetched) {
-				log_warn(&c->r->log, "%s; the answer ends before what could not be fetched", e->text);
-				c->backend_failed = true;
-				mirror_doubt(c->folder);
-				break;
-			}
+		if (err == ERR_BUSY || err == ERR_NOMEM)
+			return err;
+		if (err) {
+			log_warn(&c->r->log, "%s; the answer ends before what could not be fetched", e->text);
+			c->backend_failed = true;
+			mirror_doubt(c->folder);
+			break;
 		}
 		if (x->send) {
 			sent = write_entry(c, x);
@@ -489,6 +571,12 @@ page_flush(struct page *p, struct error *e)
 		move_position(c, x, sent);
 	}
 	clear_delivered(p);
-	p->n = 0;
+	if (p->n_dates) {
+		enum err err = state_run(c->r->server->state, STATE_WRITE, save_dates, p, e);
+
+		if (err)
+			return err;
+	}
+	p->n = p->n_dates = 0;
 	return buf_ok(c->out) ? ERR_OK : ERR_NOMEM;
 }

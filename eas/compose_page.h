@@ -4,6 +4,7 @@
 #define EAS_COMPOSE_PAGE_H
 
 #include "eas/compose.h"
+#include "eas/mirror.h"
 
 /* How the position moves once a row was looked at (sent or not), or at the end of a step. */
 enum page_after {
@@ -29,6 +30,7 @@ struct planned {
 	enum err err;           /* of fetching or rendering */
 	const char *why;        /* it cannot be sent, for the admin; NULL: not asked yet */
 	bool fetched, went;     /* went: it is in the answer, with what was fetched */
+	bool later;             /* it was fetched for its date alone, as the window seemed to be full */
 	struct slice rendered;
 	unsigned page_after;    /* code page */
 };
@@ -37,6 +39,10 @@ struct page {
 	struct compose *c;
 	struct planned *list;
 	size_t n, room;
+	int64_t edge_date, edge_id; /* the cut-off that an item without a date is held against once it was fetched */
+	bool outside;           /* some lay outside */
+	struct mirror_date *dates; /* of those since the last flush */
+	size_t n_dates, dates_room;
 	bool failed;            /* memory */
 };
 
@@ -44,8 +50,8 @@ void page_init(struct page *p, struct compose *c);
 void page_add(struct page *p, enum compose_kind kind, const struct state_item *row, unsigned after);
 void page_pass(struct page *p, const struct state_item *row, unsigned after);
 void page_step(struct page *p, enum page_after what, int64_t to, int64_t id);
-/* How many more the window takes. */
-size_t page_room(const struct page *p);
+/* How many rows to read next, of which as many as the window still takes can be sent. */
+size_t page_reach(const struct page *p);
 /* Fetches, renders and writes what was planned, until the window or the bytes are full; the plan is empty
  * afterwards. */
 enum err page_flush(struct page *p, struct error *e) NODISCARD;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/count.h"
 #include "base/text.h"
 
 void *
@@ -261,6 +262,7 @@ ical_read(struct ical_mem *m, struct slice in, struct ical **root_r, struct erro
 
 	if (!root)
 		return err_set(e, ERR_NOMEM, "iCalendar: out of memory");
+	count_add(COUNT_ICALENDAR, 1);
 	if (in.len > ICAL_BYTES_MAX)
 		return err_set(e, ERR_LIMIT, "iCalendar: %zu bytes", in.len);
 	if (in.len >= 3 && memcmp(in.ptr, "\xEF\xBB\xBF", 3) == 0)

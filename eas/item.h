@@ -17,6 +17,8 @@
 struct mime;
 
 #define ITEM_DATE_NEVER INT64_MAX /* never leaves a filter: tasks to be done, what cannot be read */
+/* In a mirror's row: the item was never fetched, so no device has it. Until it is, it lies inside every filter. */
+#define ITEM_DATE_UNKNOWN (INT64_MAX - 1)
 
 /* One BodyPreference [MS-ASAIRS 2.2.2.12] */
 struct item_body_pref {
@@ -48,6 +50,13 @@ struct item_view {
 	const char *name;      /* the user's own name; "" unknown */
 	const struct log_ctx *log;
 	struct item_parts *parts; /* ItemOperations as multipart: bodies go there; NULL: into Data */
+	struct item_dating *dating; /* the date is not known yet: say it; NULL: it is */
+};
+
+/* What date() would say, from the one reading that rendering needs. */
+struct item_dating {
+	int64_t from;          /* an item with an earlier date is not rendered */
+	int64_t date;          /* out, also where it cannot be rendered */
 };
 
 /* The parts of a multipart answer [MS-ASCMD 2.2.1.10.1.1]; the WBXML itself is number 0 and not in here. */

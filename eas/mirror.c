@@ -11,6 +11,7 @@
 #define PART 1000          /* rows in one commit of a listing */
 #define DATES_AT_ONCE 200  /* items fetched at once for their dates */
 #define ARENA_MAX (512u << 20)
+#define TRIES 5            /* each makes fewer items without a date */
 #define PARTS_MAX 100000   /* a backend that never ends its listing is broken */
 
 bool
@@ -35,6 +36,7 @@ struct flight {
 		size_t n, room;
 	} seen, newer;                /* and keys of which the mirror knows more than the listing */
 	bool listing;
+	bool filling;                 /* the first listing of the folder */
 	bool overtaken;               /* another responder has written this delta already */
 	int64_t seq;                  /* as this flight left it */
 	int64_t written;              /* by the part that is being committed */
@@ -99,7 +101,10 @@ seen_has(const struct seen *s, const char *key)
 	return false;
 }
 
-/* ---- dates of calendar items and tasks: they are in the bytes ---- */
+/* ---- dates of calendar items and tasks: they are in the bytes ----
+ *
+ * At its first filling a folder gets none: each item is fetched, and dated, when the first phone comes to it. Of what comes later, and of what
+ * changes and phones may have, it is known at once whether it lies inside their filters. */
 
 struct dating {
 	struct flight *in;
@@ -192,9 +197,13 @@ compare(struct state_txn *t, void *arg, struct error *e)
 		struct backend_change *change = &in->part.list[i];
 		const struct state_item *row = change->gone ? NULL : sorted_row(&rows, change->key);
 
+		if (change->gone)
+			continue;
 		if (row && strcmp(row->version, change->version) == 0)
 			change->date = row->date; /* as it was: a phone's own PUT, or a listing */
-		else if (!change->gone)
+		else if (row ? row->date == ITEM_DATE_UNKNOWN : in->filling)
+			change->date = ITEM_DATE_UNKNOWN;
+		else
 			c->keys[c->n++] = change->key;
 	}
 	return err;
@@ -233,6 +242,7 @@ struct writing {
 	struct state_item *rows; /* to be saved */
 	size_t n;
 	int64_t seq, high_date, high_id;
+	bool dated;              /* a phone has got an item meanwhile of which this look has no date */
 };
 
 static void
@@ -256,8 +266,9 @@ write_change(struct writing *w, const struct backend_change *c, const struct sta
 		w->n++;
 		return;
 	}
-	if (strcmp(row->version, c->version) == 0 && row->date == c->date)
+	if (strcmp(row->version, c->version) == 0 && (row->date == c->date || c->date == ITEM_DATE_UNKNOWN))
 		return;
+	w->dated = w->dated || (c->date == ITEM_DATE_UNKNOWN && row->date != ITEM_DATE_UNKNOWN);
 	w->n += mirror_update_row(row, c->version, c->date, 0, w->high_date, w->high_id, &w->seq, &w->rows[w->n]);
 }
 
@@ -311,7 +322,6 @@ write_part(struct state_txn *t, void *arg, struct error *e)
 	enum err err = state_folder_lock(t, in->a, in->f->id, &w.seq, &cursor);
 	int64_t before = w.seq;
 
-	(void)e;
 	in->overtaken = false;
 	if (err)
 		return err;
@@ -334,6 +344,8 @@ write_part(struct state_txn *t, void *arg, struct error *e)
 		if (!seen_has(&in->newer, c->key))
 			write_change(&w, c, sorted_row(&rows, c->key));
 	}
+	if (!err && w.dated)
+		return err_set(e, ERR_CONFLICT, "items got their dates while the folder was looked at");
 	if (!err)
 		err = save_rows(&w);
 	if (!err && (w.seq != before || !in->listing))
@@ -412,10 +424,12 @@ read_seq(struct state_txn *t, void *arg, struct error *e)
 static enum err
 take_part(struct flight *in, struct error *e)
 {
+	unsigned tries = 0;
 	enum err err;
 
 	if (in->part.listing && !in->listing) {
 		in->listing = true;
+		in->filling = !*in->f->cursor;
 		in->seq_before = in->seq = in->f->seq;
 		if (in->part.reset && *in->f->cursor) {
 			log_notice(in->log,
@@ -433,9 +447,11 @@ take_part(struct flight *in, struct error *e)
 	/* Nothing new: nothing is written, not even a cursor that says the same. */
 	if (!in->listing && in->part.n == 0 && strcmp(in->part.cursor, in->f->cursor) == 0)
 		return ERR_OK;
-	err = date_part(in, e);
-	if (!err)
-		err = state_run(in->server->state, STATE_WRITE, write_part, in, e);
+	do {
+		err = date_part(in, e);
+		if (!err)
+			err = state_run(in->server->state, STATE_WRITE, write_part, in, e);
+	} while (err == ERR_CONFLICT && tries++ < TRIES);
 	if (!err)
 		in->seq = in->written;
 	return err;

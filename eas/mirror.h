@@ -41,6 +41,17 @@ struct mirror_change {
 enum err mirror_apply(struct state_txn *t, struct arena *a, int64_t folder, struct mirror_change *changes,
 	size_t n) NODISCARD;
 
+/* The date of an item that was fetched for the first time (ITEM_DATE_UNKNOWN until then). */
+struct mirror_date {
+	int64_t item;
+	const char *version; /* of the row when it was fetched */
+	int64_t date;
+};
+
+/* Writes them down: no change of the items, which nobody has had; to be called within a write transaction, before anything that was decided
+ * by them is committed. Locks the folder's row. CONFLICT: an item has changed since, or has another date now. */
+enum err mirror_take_dates(struct state_txn *t, struct arena *a, int64_t folder, const struct mirror_date *dates, size_t n) NODISCARD;
+
 /* Renumbers, updates or leaves a row whose item has this version and date now: the one place for "an item whose date
  * moves". rows_r gets what is to be saved (one row or two); *seq is the folder's, counted on. */
 size_t mirror_update_row(const struct state_item *row, const char *version, int64_t date, int64_t by, int64_t high_date,

@@ -1,4 +1,5 @@
 /* What phones do, written into the mirror. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "eas/mirror.h"
@@ -79,6 +80,8 @@ created(struct applying *in, struct mirror_change *c)
 		row->created_by = RULE(ADOPT) ? c->by : row->created_by;
 		if (strcmp(row->version, c->version) == 0)
 			row->changed_by = c->by;
+		if (row->date == ITEM_DATE_UNKNOWN)
+			row->date = c->date;
 	} else {
 		fresh = (struct state_item){ .folder = in->folder, .key = c->key, .version = c->version,
 			.date = c->date,
@@ -193,4 +196,44 @@ mirror_apply(struct state_txn *t, struct arena *a, int64_t folder, struct mirror
 	if (!err && in.seq != before)
 		err = state_folder_advance(t, folder, in.seq, NULL);
 	return err;
+}
+
+/* ---- dates ---- */
+
+static int
+by_item(const void *a, const void *b)
+{
+	int64_t x = ((const struct mirror_date *)a)->item, y = ((const struct mirror_date *)b)->item;
+
+	return x < y ? -1 : x > y;
+}
+
+enum err
+mirror_take_dates(struct state_txn *t, struct arena *a, int64_t folder, const struct mirror_date *dates, size_t n)
+{
+	struct mirror_date *sorted = arena_memdup(a, dates, n * sizeof *dates);
+	int64_t *ids = arena_array(a, n + 1, sizeof *ids), seq;
+	struct state_items rows;
+	const char *cursor;
+	size_t undated = 0;
+	enum err err = sorted && ids ? state_folder_lock(t, a, folder, &seq, &cursor) : ERR_NOMEM;
+
+	if (err)
+		return err;
+	qsort(sorted, n, sizeof *sorted, by_item);
+	for (size_t i = 0; i < n; i++)
+		ids[i] = sorted[i].item;
+	err = state_items_by_id(t, a, folder, ids, n, &rows);
+	for (size_t i = 0; !err && i < rows.n; i++) {
+		struct state_item *row = &rows.list[i];
+		const struct mirror_date key = { .item = row->id }, *d = bsearch(&key, sorted, n, sizeof *sorted, by_item);
+
+		if (row->date == d->date)
+			continue;
+		if (row->date != ITEM_DATE_UNKNOWN || strcmp(row->version, d->version) != 0)
+			return ERR_CONFLICT;
+		row->date = d->date;
+		rows.list[undated++] = *row;
+	}
+	return err || !undated ? err : state_items_save(t, rows.list, undated);
 }

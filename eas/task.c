@@ -192,6 +192,13 @@ put_completion(struct wbxml_writer *w, const struct task *t)
 	ical_write_time(w, Tasks_DateCompleted, t->has_completed ? t->completed : t->due.there ? t->due.utc : 0, true);
 }
 
+/* FilterType of tasks is 0 or 8 (incomplete): done ones are long ago, others always there. */
+static int64_t
+date_of(const struct tasks *c)
+{
+	return task_is_complete(c->todo) ? 0 : ITEM_DATE_NEVER;
+}
+
 static enum err
 render(const struct item_view *v, struct arena *a, const struct backend_item *item, const char *server_id,
 	enum item_render how, struct wbxml_writer *w, struct error *e)
@@ -202,6 +209,10 @@ render(const struct item_view *v, struct arena *a, const struct backend_item *it
 	(void)server_id;
 	(void)how;
 	enum err err = task_open(&c, v, a, item->bytes, e);
+	if (v->dating)
+		v->dating->date = err ? ITEM_DATE_NEVER : date_of(&c);
+	if (!err && v->dating && v->dating->date < v->dating->from)
+		return ERR_OK;
 	if (!err)
 		err = task_read(&c, &t, e);
 	if (!err && !t.recurring && recurrence_repeats(c.todo))
@@ -229,7 +240,6 @@ render(const struct item_view *v, struct arena *a, const struct backend_item *it
 	return ERR_OK;
 }
 
-/* FilterType of tasks is 0 or 8 (incomplete): done ones are long ago, others always there. */
 static int64_t
 date(struct arena *a, struct slice bytes)
 {
@@ -237,9 +247,10 @@ date(struct arena *a, struct slice bytes)
 	struct arena_mark mark = arena_mark(a);
 	struct tasks c;
 
-	bool complete = task_open(&c, &view, a, bytes, NULL) == ERR_OK && task_is_complete(c.todo);
+	int64_t date = task_open(&c, &view, a, bytes, NULL) ? ITEM_DATE_NEVER : date_of(&c);
+
 	arena_rewind(a, mark);
-	return complete ? 0 : ITEM_DATE_NEVER;
+	return date;
 }
 
 const struct item_class item_tasks = {

@@ -105,39 +105,54 @@ class Collections(Cost):
         for i in range(n):
             (place / item(i)[0]).write_text(item(i)[1])
 
-    def event(self, i):
+    def event(self, i, year=2026):
         return f"e{i}.ics", ("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//EN\r\nBEGIN:VEVENT\r\n" f"UID:e{i}\r\nDTSTAMP:20260101T000000Z\r\n"
-                             f"DTSTART:202601{i % 28 + 1:02}T100000Z\r\nDURATION:PT1H\r\nSUMMARY:Event {i}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
+                             f"DTSTART:{year}01{i % 28 + 1:02}T100000Z\r\nDURATION:PT1H\r\nSUMMARY:Event {i}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
 
     def contact(self, i):
         return f"c{i}.vcf", f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:c{i}\r\nFN:Person {i}\r\nN:{i};Person;;;\r\nEND:VCARD\r\n"
 
-    def first_sync(self, type, n):
+    def first_sync(self, type, n, filter=0):
         p = self.phone()
         folder = p.folder(type=type)
         p.window = WINDOW
-        spent, _ = self.spent(lambda: p.sync(folder))
+        spent, _ = self.spent(lambda: p.sync(folder, options=p.options_of(folder, filter=filter)))
         self.assertEqual(len(folder.items), n)
         return spent
 
+    def assert_asked(self, spent, module, multigets, looks):
+        """So often for items and for what changed, and for nothing else."""
+        kinds = {k.rsplit(".", 1)[1]: v for k, v in spent.items() if k.startswith(f"{module}.request.")}
+        self.assertEqual({k: kinds.get(k, 0) for k in ("multiget", "GET", "calendar-query")}, {"multiget": multigets, "GET": 0, "calendar-query": 0}, spent)
+        self.assertEqual(spent[f"{module}.call.changes"], looks, spent)
+
     def test_events(self):
+        """One multiget for each window, each event of it read once; a look before the first window and one before the end is told."""
         self.fill("calendar", EVENTS, self.event)
         spent = self.first_sync(8, EVENTS)
         windows = EVENTS // WINDOW
-        # One for each window; and the mirror needs the date of each event, which it asks for by 200.
-        self.assertEqual(spent["caldav.request.multiget"], windows + 2, spent)
-        self.assertEqual(spent["caldav.call.changes"], 2, spent) # before the first window, and before the end is told
-        self.assertEqual(spent.get("caldav.request.GET", 0) + spent.get("caldav.request.calendar-query", 0), 0, spent)
-        # A second phone finds the mirror: its windows and nothing else.
+        self.assert_asked(spent, "caldav", windows, 2)
+        self.assertEqual(spent["icalendar"], EVENTS, spent)
+        # A second phone finds the mirror, and that somebody has just looked.
         spent = self.first_sync(8, EVENTS)
-        self.assertEqual(spent["caldav.request.multiget"], windows, spent)
-        self.assertEqual(spent["caldav.call.changes"], 1, spent)
+        self.assert_asked(spent, "caldav", windows, 1)
+        self.assertEqual(spent["icalendar"], EVENTS, spent)
+
+    def test_old_events(self):
+        """Behind a filter: what is old is fetched for its date, once, and many together."""
+        self.fill("calendar", EVENTS, lambda i: self.event(i, 2020 if i % 2 else 2040))
+        spent = self.first_sync(8, EVENTS // 2, filter=4)
+        windows = EVENTS // 2 // WINDOW
+        # The first window shows that there are old ones: their dates come by 200, and of what it sends some may be fetched again.
+        self.assertLessEqual(spent["caldav.request.multiget"], windows + 3 + EVENTS // 200, spent)
+        self.assertLessEqual(spent["icalendar"], EVENTS + EVENTS // 2, spent)
+        # A second phone; its filter goes up from what key 0 had, none, and that looks.
+        spent = self.first_sync(8, EVENTS // 2, filter=4)
+        self.assert_asked(spent, "caldav", windows, 2)
 
     def test_contacts(self):
         self.fill("contacts", CONTACTS, self.contact)
-        spent = self.first_sync(9, CONTACTS)
-        self.assertEqual(spent["carddav.request.multiget"], -(-CONTACTS // WINDOW), spent)
-        self.assertEqual(spent.get("carddav.request.GET", 0), 0, spent)
+        self.assert_asked(self.first_sync(9, CONTACTS), "carddav", -(-CONTACTS // WINDOW), 2)
 
 
 class Waiting(Cost):

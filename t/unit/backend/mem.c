@@ -737,7 +737,7 @@ fetch(struct backend_session *s, const struct backend_fetch *what, backend_item_
 	enum err err = ERR_OK;
 
 	BEGIN(s->mem, MEM_FETCH, what->folder, what->n ? what->keys[0] : NULL);
-	for (size_t i = 0; !err && i < what->n && !(given && what->room && what->room(ctx) == 0); i++) {
+	for (size_t i = 0; !err && i < what->n && !(given && what->room && !s->mem->settings.backwards && what->room(ctx) == 0); i++) {
 		struct arena_mark mark = arena_mark(a);
 		struct folder *f = find_folder(s->user, what->folder);
 		struct backend_item item;
@@ -746,7 +746,7 @@ fetch(struct backend_session *s, const struct backend_fetch *what, backend_item_
 			err = ERR_NOFOLDER;
 			break;
 		}
-		show(what, f, what->keys[i], a, &item);
+		show(what, f, what->keys[s->mem->settings.backwards ? what->n - 1 - i : i], a, &item);
 		given = given || item.bytes.len;
 		pthread_mutex_unlock(&s->mem->lock);
 		err = fn(ctx, &item);

@@ -31,6 +31,7 @@ struct mem_settings {
 	bool unknown_keys; /* put and move of mail do not say the new key (no UIDPLUS) */
 	bool unknown_versions; /* put, flag and move say "" */
 	bool rewrites;     /* what put() stores is altered (X-MEM-REWRITTEN is put before its last line), and not vouched for */
+	bool backwards;    /* fetch() gives the last that was asked for first */
 	bool no_fd;        /* watch() gives a poll interval only */
 	size_t part_max;   /* a part of changes() has at most so many entries; 0: what was asked for */
 	unsigned poll;     /* seconds for watch(); 0 with a descriptor */

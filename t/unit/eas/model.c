@@ -501,6 +501,7 @@ set_up(struct run *run)
 
 	set_day(run, FIRST_DAY);
 	mem_settings(run->w->mem)->no_deltas = rng_below(&run->rng, 3) == 0;
+	mem_settings(run->w->mem)->backwards = rng_below(&run->rng, 2);
 	for (unsigned i = 0; i < n; i++)
 		add(run, (struct model_content){ i, 0, run->today - (int64_t)rng_below(&run->rng, 60) });
 	for (unsigned i = 0; i < PHONES; i++) {

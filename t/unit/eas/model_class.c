@@ -59,10 +59,13 @@ model_render(const struct item_view *v, struct arena *a, const struct backend_it
 {
 	struct model_content c = model_parse(item->bytes);
 
-	(void)v;
 	(void)a;
 	(void)server_id;
 	(void)how;
+	if (v->dating)
+		v->dating->date = c.date * MODEL_DAY;
+	if (v->dating && v->dating->date < v->dating->from)
+		return ERR_OK;
 	if (model_unreadable && model_unreadable(item->key))
 		return err_set(e, ERR_INVALID, "unreadable");
 	wbxml_put_int(w, Calendar_Subject, c.x);
