@@ -75,6 +75,17 @@ read_changed(struct round *in, struct state_txn *t)
 	return err;
 }
 
+static bool
+has_undated(const struct state_items *rows)
+{
+	for (size_t i = 0; i < rows->n; i++) {
+		if (rows->list[i].date == ITEM_DATE_UNKNOWN)
+			return true;
+	}
+	return false;
+}
+
+/* A new item without a date may turn out to lie outside: whether it is among those that a wider filter lets in can be read once it is passed. */
 static enum err
 read_rest(struct round *in, struct state_txn *t, int64_t edge_date, int64_t edge_id)
 {
@@ -86,10 +97,12 @@ read_rest(struct round *in, struct state_txn *t, int64_t edge_date, int64_t edge
 		err = state_items_created(t, a, c->folder->id, c->pos.a, c->me, edge_date, edge_id, in->send_limit,
 			&in->created);
 	in->all_created = in->created.n < in->send_limit;
-	if (!err && in->all_created && is_wider(c, edge_date, edge_id))
+	if (err || !in->all_created || has_undated(&in->created))
+		return err;
+	if (is_wider(c, edge_date, edge_id))
 		err = state_items_older(t, a, c->folder->id, in->seq, c->me, c->target, 0, edge_date, edge_id,
 			in->send_limit, &in->wider);
-	in->all_wider = in->all_created && in->wider.n < in->send_limit;
+	in->all_wider = in->wider.n < in->send_limit;
 	return err;
 }
 

@@ -76,6 +76,7 @@ again(struct execute *x, const struct wbxml_node *n, const struct state_done *d,
 	struct execute_edited edited = { .status = 1 };
 	enum err err = ERR_OK;
 	int64_t item = d->item;
+	bool refused;
 
 	if (row && !row->deleted && strcmp(d->hash, hash) != 0 && RULE(EDITED))
 		err = execute_edit(x, n, row, true, &edited, e);
@@ -83,15 +84,19 @@ again(struct execute *x, const struct wbxml_node *n, const struct state_done *d,
 		err = execute_tell(x, n, row, &edited.merged, e);
 	if (err)
 		return err;
+	refused = edited.status != 1; /* what the first try made stays as it is, and takes the place of what the phone has */
 	struct response *response = execute_respond(x, AirSync_Add, n, 1);
-	response->merged = edited.merged;
+	if (!refused)
+		response->merged = edited.merged;
+	if (refused && item > 0)
+		execute_force(x, COMPOSE_CHANGE, item);
 	if (item > 0) {
 		response->item = item;
 		idset_add(&x->told, item);
 	} else { /* made by this very request */
 		response->change = (size_t)(-item - 1);
 	}
-	execute_done(x, 'a', client, item, hash);
+	execute_done(x, 'a', client, item, refused ? d->hash : hash);
 	return ERR_OK;
 }
 

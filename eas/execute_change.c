@@ -202,7 +202,8 @@ send_stored(struct execute *x, const struct state_item *row, const struct item_m
 static enum err
 take_up(struct execute *x, struct state_item *row, int64_t origin, const char **content_r, struct error *e)
 {
-	struct mirror_change change = { .op = MIRROR_UPDATED, .item = row->id, .version = "", .date = row->date };
+	struct mirror_change change = { .op = MIRROR_UPDATED, .item = row->id, .version = "", .was = row->version,
+		.date = row->date };
 	enum err err = execute_draft_follow(x, origin, &row->key, content_r, e);
 
 	if (err)
@@ -281,7 +282,8 @@ static enum err
 write_edit(struct execute *x, const struct trying *t, const struct backend_item *now, struct execute_edited *r, struct error *e)
 {
 	const struct item_merged *m = &r->merged;
-	struct mirror_change change = { .op = MIRROR_UPDATED, .item = t->row.id, .key = t->row.key, .date = t->row.date };
+	struct mirror_change change = { .op = MIRROR_UPDATED, .item = t->row.id, .key = t->row.key, .was = t->row.version,
+		.date = t->row.date };
 	bool unseen = !t->add && !r->origin && is_unseen(x, &t->row, now);
 	enum err err;
 

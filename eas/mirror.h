@@ -31,6 +31,7 @@ struct mirror_change {
 	int64_t item;        /* UPDATED, REMOVED, DISOWNED: which; CREATED: out, the row's id */
 	const char *key;     /* CREATED, UPDATED (a new key where it changed) */
 	const char *version; /* "" unknown */
+	const char *was;     /* UPDATED: the row's version when the command was judged */
 	int64_t date;
 	int64_t by;          /* epoch whose work it is; 0: someone else's */
 	int64_t cut_date, cut_id; /* CREATED: the maker's cut-off, for `outside` */

@@ -114,6 +114,17 @@ take_key(struct applying *in, const struct state_item *row, const char *key)
 	return state_items_save(in->t, other, 1);
 }
 
+/* A look of another request has seen the item between the command's write and this commit, and no later one will tell of it again. Where it
+ * saw just what was written, that is this device's; where it saw something else, or nobody vouches for what was written, the device is told. */
+static enum err
+seen(struct applying *in, struct state_item *row, const struct mirror_change *c)
+{
+	if (!*c->version || strcmp(row->version, c->version) != 0)
+		return ERR_OK;
+	row->changed_by = c->by;
+	return state_items_save(in->t, row, 1);
+}
+
 static enum err
 updated(struct applying *in, struct mirror_change *c)
 {
@@ -126,12 +137,8 @@ updated(struct applying *in, struct mirror_change *c)
 	err = take_key(in, row, c->key);
 	if (err)
 		return err;
-	if (*c->version && strcmp(row->version, c->version) == 0 && row->date == c->date
-		&& strcmp(row->key, c->key) == 0) {
-		/* A look of another request has seen it already, as someone else's. */
-		row->changed_by = c->by;
-		return state_items_save(in->t, row, 1);
-	}
+	if (strcmp(row->version, c->was) != 0 && strcmp(row->key, c->key) == 0)
+		return seen(in, row, c);
 	n = mirror_update_row(row, c->version, c->date, c->by, in->high_date, in->high_id, &in->seq, rows);
 	rows[n - 1].key = c->key;
 	for (size_t i = 0; !err && i < n; i++)

@@ -153,6 +153,31 @@ an_edited_repeat_changes_the_first(void **state)
 	assert_int_equal(stored_at(1).x, 50);
 }
 
+/* The server refuses what the repeat makes of it: the phone gets what is there, however often it asks. */
+static void
+an_edit_of_an_add_that_is_refused_is_put_back(void **state)
+{
+	AUTO(arena_free) struct arena *a = arena_new(0);
+	struct mem_item first;
+	int64_t made;
+
+	(void)state;
+	ask_with_commands(folder, -1);
+	ask_add("c1", 5, 6);
+	send();
+	assert_true(mem_at(kit.mem, a, WORLD_USER, "calendar", 1, &first));
+	mem_item_readonly(kit.mem, WORLD_USER, "calendar", first.key, true);
+	for (unsigned i = 0; i < 2; i++) {
+		ask_with_commands(folder, -1);
+		ask_add("c1", 50, 6);
+		send();
+		assert_int_equal(add_status(folder, "c1", &made), 1);
+		assert_true(is_told(folder, AirSync_Change, made));
+		assert_int_equal(told_x(folder, made), 5);
+	}
+	assert_int_equal(stored_count(), 2);
+}
+
 /* The first try waits somewhere until the second one has been answered: what it then does the phone has to hear of. */
 static void
 a_first_try_that_comes_last_is_told(void **state)
@@ -209,6 +234,47 @@ what_the_server_rewrites_comes_back(void **state)
 	sync_one(folder, -1, -1, -1);
 	assert_true(is_told(folder, AirSync_Change, made));
 	assert_int_equal(told_y(folder, made), 1006);
+}
+
+/* Another phone's look comes between a write that the server does not keep as it was and its commit: no later look tells of that write. */
+static enum err
+another_looks(void *ctx, enum mem_op op, enum mem_when when, const char *f, const char *k)
+{
+	const struct backend_login who = { WORLD_USER, "secret", NULL };
+	struct account *a = NULL;
+	struct error e = { 0 };
+
+	(void)f;
+	(void)k;
+	if (op != MEM_PUT || when != MEM_AFTER)
+		return ERR_OK;
+	*(bool *)ctx = account_login(kit.backends, &who, &a, &e) == ERR_OK
+		&& eas_refresh(&kit.server, a, "mem:calendar", NULL, &e) == ERR_OK;
+	account_release(&a);
+	return ERR_OK;
+}
+
+static void
+a_rewritten_edit_that_another_look_saw_comes_back(void **state)
+{
+	bool looked = false;
+
+	(void)state;
+	mem_settings(kit.mem)->rewrites = true;
+	mem_hook(kit.mem, another_looks, &looked);
+	ask_with_commands(folder, -1);
+	ask_change(folder, item, 'y', 20);
+	send();
+	mem_hook(kit.mem, NULL, NULL);
+	mem_settings(kit.mem)->rewrites = false;
+	assert_true(looked);
+	assert_int_equal(stored("a.ics").y, 1020);
+	if (!is_told(folder, AirSync_Change, item)) {
+		take_key(folder);
+		sync_one(folder, -1, -1, -1);
+	}
+	assert_true(is_told(folder, AirSync_Change, item));
+	assert_int_equal(told_y(folder, item), 1020);
 }
 
 static void
@@ -620,9 +686,11 @@ main(void)
 		TEST(one_client_id_twice_in_one_request_is_one_item),
 		TEST(an_add_of_a_process_that_died_is_found),
 		TEST(an_edited_repeat_changes_the_first),
+		TEST(an_edit_of_an_add_that_is_refused_is_put_back),
 		TEST(a_first_try_that_comes_last_is_told),
 		TEST(an_add_that_the_repeat_lacks_is_told),
 		TEST(what_the_server_rewrites_comes_back),
+		TEST(a_rewritten_edit_that_another_look_saw_comes_back),
 		TEST(a_refused_add_is_6_and_one_without_room_9),
 		TEST(a_change_is_merged_and_has_no_entry),
 		TEST(a_conflict_is_7_and_the_servers_item_follows),
