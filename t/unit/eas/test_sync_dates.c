@@ -127,6 +127,26 @@ nothing_is_told_where_all_is_old(void **state)
 	assert_int_equal(told(folder, AirSync_Add), 250);
 }
 
+/* The phone takes the filter away before it has come to them: they are among what that lets in. */
+static void
+a_wider_filter_lets_in_what_nobody_fetched(void **state)
+{
+	unsigned n;
+
+	(void)state;
+	put_many("old", 20, 1000, 100);
+	put_many("new", WINDOW + 1, 0, 0); /* the newest comes first */
+	sync_one(folder, -1, -1, -1);
+	sync_one(folder, -1, WINDOW, TWO_WEEKS);
+	n = told(folder, AirSync_Add);
+	assert_int_equal(n, WINDOW);
+	do {
+		sync_one(folder, -1, 512, 0);
+		n += told(folder, AirSync_Add);
+	} while (has_more(folder));
+	assert_int_equal(n, 20 + WINDOW + 1);
+}
+
 /* Before the phone comes to it: what counts is how it is then, and what becomes of it later is told as of any other. */
 static void
 an_item_may_change_before_anybody_fetched_it(void **state)
@@ -192,6 +212,7 @@ main(void)
 		TEST(old_items_are_fetched_once_and_not_told),
 		TEST(an_answer_in_another_order_loses_none),
 		TEST(nothing_is_told_where_all_is_old),
+		TEST(a_wider_filter_lets_in_what_nobody_fetched),
 		TEST(an_item_may_change_before_anybody_fetched_it),
 		TEST(an_old_item_that_comes_later_is_no_news),
 	};
