@@ -209,12 +209,13 @@ take_undated(struct batch *b, struct planned *x, const struct backend_item *item
 	struct item_dating dating = { .from = p->edge_date + (x->row.id < p->edge_id), .date = ITEM_DATE_NEVER };
 	enum err err;
 
+	x->err = item->err;
+	if (x->err == ERR_NOTFOUND)
+		return ERR_OK; /* nothing is known of its date either */
 	p->c->view.dating = &dating;
-	if (item->err) {
-		x->err = item->err;
-	} else if (b->kept < b->room) {
+	if (!x->err && b->kept < b->room) {
 		x->err = render(p, x, item);
-	} else {
+	} else if (!x->err) {
 		dating.date = p->c->class->date(p->c->r->arena, item->bytes);
 		x->fetched = false;
 		x->later = true;
@@ -239,6 +240,7 @@ take_item(void *ctx, const struct backend_item *item)
 		if (x->fetched || strcmp(x->row.key, item->key) != 0)
 			continue;
 		x->fetched = true;
+		x->why = item->err == ERR_NOTFOUND ? x->why : NULL;
 		if (x->row.date == ITEM_DATE_UNKNOWN)
 			return take_undated(b, x, item);
 		x->err = item->err ? item->err : render(b->p, x, item);
@@ -322,15 +324,46 @@ fetch_from(struct page *p, size_t i, struct error *e)
 	return fetch_batch(&b, e);
 }
 
-/* A second time where it came behind others, for its date alone. */
+static bool
+is_missing(const struct planned *x)
+{
+	return x->send && x->fetched && x->err == ERR_NOTFOUND && !x->why;
+}
+
+/* What is not there is gone since somebody looked, or new and not to be had yet. A look tells; what it does not take away is fetched once more. */
+static enum err
+look_for_missing(struct page *p, size_t i, struct error *e)
+{
+	struct compose *c = p->c;
+	struct state_items rows;
+	enum err err = mirror_refresh(c->r->server, c->r->account, c->folder, &c->r->log, e);
+
+	p->looked = true;
+	for (; !err && i < p->n; i++) {
+		struct planned *x = &p->list[i];
+
+		if (!is_missing(x))
+			continue;
+		err = page_read_row(c, x->row.id, &rows, e);
+		if (err || !rows.n || rows.list[0].deleted)
+			continue;
+		x->fetched = false;
+		x->err = ERR_OK;
+		x->why = "its server lists it, and does not give it";
+	}
+	return err;
+}
+
+/* More than once where it came behind others, for its date alone, or was missing. */
 static enum err
 fetch_entry(struct page *p, size_t i, struct error *e)
 {
+	struct planned *x = &p->list[i];
 	enum err err = ERR_OK;
 
-	while (!err && needs_fetch(&p->list[i])) {
-		err = fetch_from(p, i, e);
-		if (err != ERR_BUSY && err != ERR_NOMEM && p->list[i].fetched)
+	while (!err && (needs_fetch(x) || (is_missing(x) && !p->looked))) {
+		err = needs_fetch(x) ? fetch_from(p, i, e) : look_for_missing(p, i, e);
+		if (err != ERR_BUSY && err != ERR_NOMEM && x->fetched && !is_missing(x))
 			err = ERR_OK;
 	}
 	return err;
@@ -442,10 +475,8 @@ set_aside(struct compose *c, struct planned *x)
 	struct aside in = { c, x };
 	struct error e = { 0 };
 
-	if (x->err == ERR_NOTFOUND) { /* gone before it was fetched: the next look says so */
-		mirror_doubt(c->folder);
-		return;
-	}
+	if (x->err == ERR_NOTFOUND && !x->why)
+		return; /* gone before it was fetched */
 	if (!x->why)
 		tell_why(x, c->r->arena, x->err, "");
 	if (x->row.id == c->aside)

@@ -43,6 +43,7 @@ struct page {
 	bool outside;           /* some lay outside */
 	struct mirror_date *dates; /* of those since the last flush */
 	size_t n_dates, dates_room;
+	bool looked;            /* at the backend, as an item was not there */
 	bool failed;            /* memory */
 };
 

@@ -33,7 +33,6 @@ struct fetching {
 	uint64_t max;
 	uint64_t given;       /* bytes handed on */
 	bool bytes;           /* the texts are being fetched, not the sizes */
-	bool untold;          /* the connection may not have been told yet of what another one knows */
 };
 
 static int
@@ -136,8 +135,6 @@ ask(struct fetching *f, struct wish *const *list, size_t n, struct imap_done *do
 {
 	struct imap_run run = { .fn = on_item, .ctx = f, .body_max = f->max };
 	struct imap_cmd cmd AUTO(imap_cmd_finish) = { .c = f->c };
-	if (f->untold)
-		imap_cmd_begin(&cmd, f->c, "NOOP");
 	imap_cmd_begin(&cmd, f->c, "UID FETCH");
 	for (size_t i = 0; i < n; i++) {
 		if (i == 0 || list[i]->uid != list[i - 1]->uid)
@@ -145,9 +142,7 @@ ask(struct fetching *f, struct wish *const *list, size_t n, struct imap_done *do
 	}
 	imap_cmd_printf(&cmd, " (UID FLAGS INTERNALDATE%s %s)", f->c->box.modseq ? " MODSEQ" : "",
 		f->bytes ? "BODY.PEEK[]" : "RFC822.SIZE");
-	enum err err = imap_cmd_run(&cmd, &run, done_r, e);
-	f->untold = f->untold && err;
-	return err;
+	return imap_cmd_run(&cmd, &run, done_r, e);
 }
 
 /* The connection, with the folder selected: again after it was lost to a literal that is too large. */
@@ -239,7 +234,8 @@ ask_all(struct fetching *f, size_t *at, size_t to, struct error *e)
 	return ERR_OK;
 }
 
-/* What another connection has seen already, and asks for therefore, this one may have still to be told, if it has the folder open. */
+/* What another connection has seen already, and asks for therefore, this one may have still to be told, if it has the folder open. The NOOP
+ * is a step of its own: of commands that are sent together a server may tell of the news after the last (RFC 3501 5.5; Dovecot does). */
 static enum err
 select_fresh(struct fetching *f, struct error *e)
 {
@@ -247,8 +243,9 @@ select_fresh(struct fetching *f, struct error *e)
 	if (err)
 		return err;
 	const struct imap_box *box = &f->c->box;
-	f->untold = box->name && strcmp(box->name, f->what->folder) == 0 && !box->doubted;
-	return imap_session_select(f->s, f->what->folder, &f->c, e);
+	bool untold = box->name && strcmp(box->name, f->what->folder) == 0 && !box->doubted;
+	err = imap_session_select(f->s, f->what->folder, &f->c, e);
+	return err || !untold ? err : imap_run(f->c, "NOOP", NULL, NULL, e);
 }
 
 static enum err

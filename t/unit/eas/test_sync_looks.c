@@ -161,15 +161,52 @@ a_last_look_that_fails_leaves_more(void **state)
 }
 
 static void
-an_item_that_is_gone_has_the_next_window_look(void **state)
+an_item_that_is_gone_is_looked_for_once(void **state)
 {
 	(void)state;
 	mem_delete(kit.mem, WORLD_USER, FOLDER, "item-10.ics");
+	mem_delete(kit.mem, WORLD_USER, FOLDER, "item-11.ics");
 	looked();
 	page(WINDOW, true);
-	assert_int_equal(looked(), 0);
-	page(ITEMS - 2 * WINDOW - 1, false);
 	assert_int_equal(looked(), 1);
+	page(ITEMS - 2 * WINDOW - 2, false);
+	assert_int_equal(looked(), 1);
+}
+
+/* Another session made it, and this one has not been told yet: a look brings that. */
+static enum err
+there_after_a_look(void *ctx, enum mem_op op, enum mem_when when, const char *f, const char *k)
+{
+	(void)ctx;
+	(void)f;
+	(void)k;
+	if (op == MEM_CHANGES && when == MEM_AFTER)
+		mem_item_broken(kit.mem, WORLD_USER, FOLDER, "item-10.ics", ERR_OK);
+	return ERR_OK;
+}
+
+static void
+an_item_that_is_not_to_be_had_yet_is_told_all_the_same(void **state)
+{
+	(void)state;
+	mem_item_broken(kit.mem, WORLD_USER, FOLDER, "item-10.ics", ERR_NOTFOUND);
+	mem_hook(kit.mem, there_after_a_look, NULL);
+	page(WINDOW, true);
+	page(ITEMS - 2 * WINDOW, false);
+	mem_hook(kit.mem, NULL, NULL);
+}
+
+/* It comes when it changes, as everything that was left out. */
+static void
+an_item_that_is_listed_and_not_given_is_left_out(void **state)
+{
+	(void)state;
+	mem_item_broken(kit.mem, WORLD_USER, FOLDER, "item-10.ics", ERR_NOTFOUND);
+	page(WINDOW, true);
+	page(ITEMS - 2 * WINDOW - 1, false);
+	mem_item_broken(kit.mem, WORLD_USER, FOLDER, "item-10.ics", ERR_OK);
+	other_puts("item-10.ics", 100, 0, 0);
+	page(1, false);
 }
 
 static void
@@ -197,7 +234,9 @@ main(void)
 		TEST(a_look_is_good_for_a_minute),
 		TEST(commands_look_first),
 		TEST(a_last_look_that_fails_leaves_more),
-		TEST(an_item_that_is_gone_has_the_next_window_look),
+		TEST(an_item_that_is_gone_is_looked_for_once),
+		TEST(an_item_that_is_not_to_be_had_yet_is_told_all_the_same),
+		TEST(an_item_that_is_listed_and_not_given_is_left_out),
 		TEST(a_fetch_that_fails_has_the_next_window_look),
 	};
 
