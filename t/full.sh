@@ -37,8 +37,8 @@ if [ "$(id -u)" = 0 ]; then # it mounts a small file system
 fi
 torture asan sqlite 1 lost,repeat,twice "${TORTURE_RUNS:-2000}" 0 0
 torture asan mariadb 2 lost,repeat,twice "${TORTURE_RUNS:-2000}" 0 0
-torture tsan sqlite 1 lost,repeat,twice,backend 200 0 0
-torture tsan mariadb 2 lost,repeat,twice,kill 200 0 0
+torture tsan sqlite 1 lost,repeat,twice,backend "$((${TORTURE_RUNS:-2000} / 10))" 0 0
+torture tsan mariadb 2 lost,repeat,twice,kill "$((${TORTURE_RUNS:-2000} / 10))" 0 0
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz --parallel "$(nproc)" >/dev/null
 for fuzzer in build/fuzz/bin/fuzz_*; do
