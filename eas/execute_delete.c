@@ -24,14 +24,36 @@ goes_to_trash(const struct execute *x)
 	return x->class->class == BACKEND_MAIL && x->trash && x->trash != x->folder->id;
 }
 
+struct twin {
+	const struct execute *x;
+	const struct state_item *row;
+	bool lives;
+};
+
+static enum err
+find_twin(struct state_txn *t, void *arg, struct error *e)
+{
+	struct twin *in = arg;
+	struct state_items rows;
+	enum err err = state_items_by_key(t, in->x->r->arena, in->x->folder->id, &in->row->key, 1, &rows);
+
+	(void)e;
+	in->lives = !err && rows.n > 0;
+	return err;
+}
+
 /* Gone already is as good. But a mail may be gone to us alone: an earlier try was cut after it had been marked and before it
- * was expunged. */
+ * was expunged. One with the same key that is there is another to the phone: a mark that was taken off, an edited draft. */
 static enum err
 delete_again(struct execute *x, const struct state_item *row, struct error *e)
 {
-	enum err err = ERR_OK;
+	struct twin twin = { x, row, false };
+	enum err err;
 
-	if (x->class->class == BACKEND_MAIL && !goes_to_trash(x) && !x->folder->readonly)
+	if (x->class->class != BACKEND_MAIL || goes_to_trash(x) || x->folder->readonly || row->changed_by == x->col->now.epoch)
+		return ERR_OK;
+	err = state_run(x->r->server->state, STATE_READ, find_twin, &twin, e);
+	if (!err && !twin.lives)
 		err = account_remove(x->r->account, x->folder->key, row->key, NULL, e);
 	return err_is_temporary(err) ? err : ERR_OK;
 }

@@ -121,6 +121,21 @@ class Mail(Case):
         self.assertEqual(answer.status, 200)
         self.assertEqual(self.subjects(), [])
 
+    def test_a_late_delete_spares_what_was_taken_back(self):
+        """A mark that another client sets and takes off makes another item of the mail; the phone deletes the one that it knew."""
+        p, inbox, id = self.one()
+        other = self.phone()
+        seen = other.folder(type=2)
+        other.sync(seen)
+        for change, left in (("+FLAGS", 0), ("-FLAGS", 1)):
+            self.mailbox().store("1", change, "\\Deleted")
+            other.sync(seen)
+            self.assertEqual(len(seen.items), left)
+        subjects = self.subjects()
+        self.assertEqual(p.post("Sync", p.sync_tree(p.collection(inbox, [p.delete(id)], moves=False))).status, 200)
+        self.assertEqual(self.subjects(), subjects)
+        self.assertEqual(len(subjects), 1)
+
     def test_deleted_in_imap_goes_from_the_phone(self):
         p, inbox, id = self.one()
         c = self.mailbox()
