@@ -15,14 +15,17 @@ struct news {
 	char what[80]; /* of the stored text: to whom and up to where; "" nothing is new */
 };
 
+/* The newest: what the phone has, or will have when it is told again. Of its first answers it may have any, so that which tells least. */
 static const struct state_hierarchy_key *
-newest(const struct state_hierarchy *h)
+held(const struct state_hierarchy *h)
 {
 	const struct state_hierarchy_key *best = NULL;
 
 	for (unsigned i = 0; i < h->n_keys; i++) {
-		if (!best || h->keys[i].n > best->n)
-			best = &h->keys[i];
+		const struct state_hierarchy_key *key = &h->keys[i];
+
+		if (!best || (h->base == 0 ? key->seq < best->seq : key->n > best->n))
+			best = key;
 	}
 	return best;
 }
@@ -38,7 +41,7 @@ find(struct state_txn *t, struct eas_request *r, struct news *in)
 	enum err err = state_hierarchy(t, r->device.id, &h);
 
 	*in->what = '\0';
-	key = err ? NULL : newest(&h);
+	key = err ? NULL : held(&h);
 	if (!key)
 		return err;
 	err = state_folders(t, r->arena, r->device.user, key->seq, &list, &n, &seq);
