@@ -120,7 +120,7 @@ stop() {
 	[ -f "$1/pid" ] || return 0
 	pid=$(cat "$1/pid")
 	kill "$pid" 2>/dev/null || true
-	for _ in $(seq 100); do
+	for _ in $(seq 20); do
 		kill -0 "$pid" 2>/dev/null || break
 		sleep 0.1
 	done
