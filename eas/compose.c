@@ -157,11 +157,12 @@ plan_narrower(struct round *in, struct page *page)
 	return !page->failed;
 }
 
+/* Has the answer begun with it, as it is? */
 static bool
-is_forced(const struct compose *c, int64_t id)
+is_forced(const struct compose *c, const struct state_item *row)
 {
 	for (size_t i = 0; i < c->n_forced; i++) {
-		if (c->forced[i].item == id)
+		if (c->forced[i].item == row->id && row->seq <= c->forced[i].seq)
 			return true;
 	}
 	return false;
@@ -187,7 +188,7 @@ plan_change(struct round *in, struct page *page, const struct state_item *row, e
 			page_add(page, COMPOSE_ADD, row, after | PAGE_FILLS);
 			return;
 		}
-	} else if (has(in, row) && !mine && !is_forced(c, row->id) && in_edge) {
+	} else if (has(in, row) && !mine && !is_forced(c, row) && in_edge) {
 		page_add(page, row->deleted ? COMPOSE_DELETE : COMPOSE_CHANGE, row, after);
 		return;
 	}
@@ -308,12 +309,18 @@ send_forced(struct compose *c, struct page *page, struct error *e)
 
 	for (size_t i = 0; !err && i < c->n_forced; i++) {
 		err = page_read_row(c, c->forced[i].item, &rows, e);
-		if (!err && rows.n && !rows.list[0].deleted)
-			page_add(page, c->forced[i].kind, &rows.list[0],
-				PAGE_FORCED | (c->forced[i].kind == COMPOSE_ADD ? PAGE_HOLE : 0));
+		if (err || !rows.n || rows.list[0].deleted)
+			continue;
+		page_add(page, c->forced[i].kind, &rows.list[0],
+			PAGE_FORCED | (c->forced[i].kind == COMPOSE_ADD ? PAGE_HOLE : 0));
+		c->forced[i].seq = rows.list[0].seq;
 	}
 	if (!err)
 		err = page_flush(page, e);
+	for (size_t i = 0; i < c->n_forced; i++) {
+		if (!idset_has(&page->sent, c->forced[i].item))
+			c->forced[i].seq = -1; /* gone meanwhile, or not to be told */
+	}
 	return err;
 }
 

@@ -14,6 +14,7 @@ enum compose_kind { COMPOSE_ADD, COMPOSE_CHANGE, COMPOSE_DELETE, COMPOSE_SOFT };
 struct compose_forced {
 	enum compose_kind kind; /* ADD or CHANGE */
 	int64_t item;
+	int64_t seq;            /* out: of the row as it was told; -1: it was not */
 };
 
 struct compose {
@@ -29,7 +30,7 @@ struct compose {
 	bool fresh;                 /* the first key of an epoch, and nothing was done from it: the device has nothing */
 	unsigned window;
 	size_t bytes;               /* the answer's body may grow to this, but for one item */
-	const struct compose_forced *forced;
+	struct compose_forced *forced;
 	size_t n_forced;
 	const struct idset *added;  /* made from the base by this or an earlier try */
 	const struct idset *touched;
@@ -48,7 +49,7 @@ struct compose {
 	unsigned n_adds, n_changes; /* dry: what kinds (changes: and deletes) */
 	int64_t last;               /* item of the last Add or Change */
 	bool more;
-	bool moved;                 /* holes were found or filled */
+	bool moved;                 /* holes were found or filled, or something could not be sent */
 	bool raised;                /* the cut-off went up: the mirror must still stand at `seq` when this is committed */
 	int64_t seq;
 	bool left_aside;            /* `aside` would have gone out */

@@ -7,12 +7,14 @@
 
 #define MAILS_AT_ONCE 512 /* or as many as the answer has room for: they can be large */
 #define ITEMS_AT_ONCE 200
+#define LOOKS_MAX 3       /* in one answer, for what is missing */
 #define SPARE 16          /* rows read beyond the window, most of which are sent */
 
 void
 page_init(struct page *p, struct compose *c)
 {
 	*p = (struct page){ .c = c, .edge_date = INT64_MIN };
+	idset_init(&p->sent, c->r->arena);
 }
 
 static struct planned *
@@ -240,7 +242,6 @@ take_item(void *ctx, const struct backend_item *item)
 		if (x->fetched || strcmp(x->row.key, item->key) != 0)
 			continue;
 		x->fetched = true;
-		x->why = item->err == ERR_NOTFOUND ? x->why : NULL;
 		if (x->row.date == ITEM_DATE_UNKNOWN)
 			return take_undated(b, x, item);
 		x->err = item->err ? item->err : render(b->p, x, item);
@@ -327,7 +328,7 @@ fetch_from(struct page *p, size_t i, struct error *e)
 static bool
 is_missing(const struct planned *x)
 {
-	return x->send && x->fetched && x->err == ERR_NOTFOUND && !x->why;
+	return x->send && x->fetched && x->err == ERR_NOTFOUND && !x->listed && !x->gone;
 }
 
 /* What is not there is gone since somebody looked, or new and not to be had yet. A look tells; what it does not take away is fetched once more. */
@@ -338,18 +339,19 @@ look_for_missing(struct page *p, size_t i, struct error *e)
 	struct state_items rows;
 	enum err err = mirror_refresh(c->r->server, c->r->account, c->folder, &c->r->log, e);
 
-	p->looked = true;
+	p->looks++;
 	for (; !err && i < p->n; i++) {
 		struct planned *x = &p->list[i];
 
 		if (!is_missing(x))
 			continue;
 		err = page_read_row(c, x->row.id, &rows, e);
-		if (err || !rows.n || rows.list[0].deleted)
-			continue;
-		x->fetched = false;
-		x->err = ERR_OK;
-		x->why = "its server lists it, and does not give it";
+		x->listed = !err && rows.n && !rows.list[0].deleted;
+		x->gone = !x->listed;
+		if (x->listed) {
+			x->fetched = false;
+			x->err = ERR_OK;
+		}
 	}
 	return err;
 }
@@ -361,7 +363,7 @@ fetch_entry(struct page *p, size_t i, struct error *e)
 	struct planned *x = &p->list[i];
 	enum err err = ERR_OK;
 
-	while (!err && (needs_fetch(x) || (is_missing(x) && !p->looked))) {
+	while (!err && (needs_fetch(x) || (is_missing(x) && p->looks < LOOKS_MAX))) {
 		err = needs_fetch(x) ? fetch_from(p, i, e) : look_for_missing(p, i, e);
 		if (err != ERR_BUSY && err != ERR_NOMEM && x->fetched && !is_missing(x))
 			err = ERR_OK;
@@ -433,8 +435,9 @@ move_position(struct compose *c, const struct planned *x, bool sent)
 		idset_remove(&p->again, row->id);
 		idset_add(&c->told, row->id);
 	}
-	if (x->send && !sent && (x->after & PAGE_HOLE) && RULE(HOLES)) {
-		idset_add(&p->holes, row->id);
+	if (x->send && !sent && RULE(HOLES)) { /* and is not to be met again: a Ping would name the folder for it each time */
+		if (x->after & PAGE_HOLE)
+			idset_add(&p->holes, row->id);
 		c->moved = true;
 	}
 	if (sent && (x->after & (PAGE_FILLS | PAGE_HOLE)) && idset_has(&p->holes, row->id)) {
@@ -475,8 +478,10 @@ set_aside(struct compose *c, struct planned *x)
 	struct aside in = { c, x };
 	struct error e = { 0 };
 
-	if (x->err == ERR_NOTFOUND && !x->why)
+	if (x->err == ERR_NOTFOUND && !x->listed)
 		return; /* gone before it was fetched */
+	if (x->err == ERR_NOTFOUND)
+		x->why = "its server lists it, and does not give it";
 	if (!x->why)
 		tell_why(x, c->r->arena, x->err, "");
 	if (x->row.id == c->aside)
@@ -547,6 +552,14 @@ is_full(const struct compose *c, const struct planned *x)
 	return c->n >= c->window || (c->n > 0 && c->out->len >= c->bytes);
 }
 
+/* What became of an item since its Add or Change was written, in this very answer, goes into the next one: phones look the id up when they
+ * read a Delete or a Change, and store an Add once they have read all. */
+static bool
+ends_before(const struct page *p, const struct planned *x)
+{
+	return x->send && (is_full(p->c, x) || (!(x->after & PAGE_FORCED) && idset_has(&p->sent, x->row.id)));
+}
+
 static enum err
 count_dry(struct page *p)
 {
@@ -579,7 +592,7 @@ page_flush(struct page *p, struct error *e)
 		struct planned *x = &p->list[i];
 		bool sent = false;
 
-		if (x->send && is_full(c, x)) {
+		if (ends_before(p, x)) {
 			c->more = true;
 			break;
 		}
@@ -596,6 +609,8 @@ page_flush(struct page *p, struct error *e)
 		if (x->send) {
 			sent = write_entry(c, x);
 			x->went = sent && x->fetched;
+			if (x->went)
+				idset_add(&p->sent, x->row.id);
 			if (!sent)
 				set_aside(c, x);
 		}
@@ -609,5 +624,5 @@ page_flush(struct page *p, struct error *e)
 			return err;
 	}
 	p->n = p->n_dates = 0;
-	return buf_ok(c->out) ? ERR_OK : ERR_NOMEM;
+	return buf_ok(c->out) && !p->sent.failed ? ERR_OK : ERR_NOMEM;
 }

@@ -30,6 +30,7 @@ struct planned {
 	enum err err;           /* of fetching or rendering */
 	const char *why;        /* it cannot be sent, for the admin; NULL: not asked yet */
 	bool fetched, went;     /* went: it is in the answer, with what was fetched */
+	bool listed, gone;      /* it was missing, and a look says that it is there, or not */
 	bool later;             /* it was fetched for its date alone, as the window seemed to be full */
 	struct slice rendered;
 	unsigned page_after;    /* code page */
@@ -39,11 +40,12 @@ struct page {
 	struct compose *c;
 	struct planned *list;
 	size_t n, room;
+	struct idset sent;      /* items whose Add or Change is in the answer */
 	int64_t edge_date, edge_id; /* the cut-off that an item without a date is held against once it was fetched */
 	bool outside;           /* some lay outside */
 	struct mirror_date *dates; /* of those since the last flush */
 	size_t n_dates, dates_room;
-	bool looked;            /* at the backend, as an item was not there */
+	unsigned looks;         /* at the backend, as an item was not there */
 	bool failed;            /* memory */
 };
 

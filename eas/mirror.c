@@ -421,12 +421,35 @@ read_seq(struct state_txn *t, void *arg, struct error *e)
 	return err == ERR_NOTFOUND ? ERR_NOFOLDER : err;
 }
 
+/* A key that a server names twice in one part counts as it was named last. */
+static enum err
+keep_last(struct backend_changes *part)
+{
+	struct seen named = { 0 };
+	size_t to = part->n;
+	enum err err = ERR_OK;
+
+	for (size_t i = part->n; !err && i-- > 0;) {
+		if (seen_has(&named, part->list[i].key))
+			continue;
+		part->list[--to] = part->list[i];
+		if (!seen_add(&named, part->list[to].key))
+			err = ERR_NOMEM;
+	}
+	free(named.slot);
+	part->n -= to;
+	memmove(part->list, part->list + to, part->n * sizeof *part->list);
+	return err;
+}
+
 static enum err
 take_part(struct flight *in, struct error *e)
 {
 	unsigned tries = 0;
-	enum err err;
+	enum err err = keep_last(&in->part);
 
+	if (err)
+		return err_set(e, err, "out of memory");
 	if (in->part.listing && !in->listing) {
 		in->listing = true;
 		in->filling = !*in->f->cursor;

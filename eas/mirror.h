@@ -20,7 +20,7 @@ enum err mirror_refresh(const struct eas_server *server, struct account *account
 /* Has this process looked at the folder within the last minute? Then the mirror is good for what it holds: a phone that pages through it need
  * not look for each window, but before it is told that there is no more. */
 bool mirror_is_fresh(const struct state_folder *f);
-/* The mirror turned out to be behind: mirror_is_fresh() is false until the next look. */
+/* The backend is in trouble: mirror_is_fresh() is false until the next look. */
 void mirror_doubt(const struct state_folder *f);
 
 /* What a phone's command did at the backend, to be written into the mirror in one transaction. */

@@ -114,8 +114,8 @@ take_key(struct applying *in, const struct state_item *row, const char *key)
 	return state_items_save(in->t, other, 1);
 }
 
-/* A look of another request has seen the item between the command's write and this commit, and no later one will tell of it again. Where it
- * saw just what was written, that is this device's; where it saw something else, or nobody vouches for what was written, the device is told. */
+/* The row has moved on since the command was judged: a look of another request may have seen the item after it was written, and then no
+ * later one tells of that again. Where it saw just what was written, that is this device's; else what it saw stands, and the device is told. */
 static enum err
 seen(struct applying *in, struct state_item *row, const struct mirror_change *c)
 {

@@ -431,6 +431,17 @@ change(struct phone *p, const struct phone_change *c)
 	}
 }
 
+/* Phones look an id up as they read, and store what they read at the end. */
+static bool
+named_before(const struct phone_answer *a, size_t i)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (a->changes[k].item == a->changes[i].item)
+			return true;
+	}
+	return false;
+}
+
 bool
 phone_take(struct phone *p, const struct phone_answer *a)
 {
@@ -444,8 +455,11 @@ phone_take(struct phone *p, const struct phone_answer *a)
 		phone_fail(p, "MoreAvailable with the old key", 0);
 	for (size_t i = 0; i < p->n_pending; i++)
 		done(p, a, &p->pending[i]);
-	for (size_t i = 0; i < a->n_changes; i++)
+	for (size_t i = 0; i < a->n_changes; i++) {
+		if (named_before(a, i))
+			phone_fail(p, "an item twice in one answer", a->changes[i].item);
 		change(p, &a->changes[i]);
+	}
 	p->n_pending = 0;
 	snprintf(p->key, sizeof p->key, "%s", a->key);
 	return a->more || moved;

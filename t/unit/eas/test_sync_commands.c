@@ -236,6 +236,20 @@ what_the_server_rewrites_comes_back(void **state)
 	assert_int_equal(told_y(folder, made), 1006);
 }
 
+static enum err
+delete_before_fetch(void *ctx, enum mem_op op, enum mem_when when, const char *f, const char *k)
+{
+	const char **item_key = ctx;
+
+	(void)f;
+	(void)k;
+	if (op == MEM_FETCH && when == MEM_BEFORE && *item_key) {
+		mem_delete(kit.mem, WORLD_USER, "calendar", *item_key);
+		*item_key = NULL;
+	}
+	return ERR_OK;
+}
+
 /* Another phone's look comes between a write that the server does not keep as it was and its commit: no later look tells of that write. */
 static enum err
 another_looks(void *ctx, enum mem_op op, enum mem_when when, const char *f, const char *k)
@@ -275,6 +289,55 @@ a_rewritten_edit_that_another_look_saw_comes_back(void **state)
 	}
 	assert_true(is_told(folder, AirSync_Change, item));
 	assert_int_equal(told_y(folder, item), 1020);
+}
+
+/* It is not told as it is, for it went: so it is told that. */
+static void
+an_edited_add_that_somebody_deleted_goes(void **state)
+{
+	AUTO(arena_free) struct arena *a = arena_new(0);
+	struct mem_item first;
+	int64_t made;
+
+	(void)state;
+	ask_with_commands(folder, -1);
+	ask_add("c1", 5, 6);
+	send();
+	assert_true(mem_at(kit.mem, a, WORLD_USER, "calendar", 1, &first));
+	mem_hook(kit.mem, delete_before_fetch, &first.key); /* after the request's look */
+	ask_with_commands(folder, 1);
+	ask_add("c1", 50, 6);
+	send();
+	mem_hook(kit.mem, NULL, NULL);
+	assert_int_equal(add_status(folder, "c1", &made), 1);
+	for (unsigned i = 0; i < 2 && !is_told(folder, AirSync_Delete, made); i++) {
+		assert_true(take_key(folder));
+		sync_one(folder, -1, -1, -1);
+	}
+	assert_true(is_told(folder, AirSync_Delete, made));
+}
+
+/* Made, deleted and made again under one name since the last look: some servers tell of each. */
+static void
+a_key_that_comes_twice_in_a_look_is_as_it_came_last(void **state)
+{
+	(void)state;
+	other_puts("b.ics", 3, 4, 0);
+	sync_one(folder, -1, -1, -1);
+	for (unsigned i = 0; i < 2; i++) {
+		mem_delete(kit.mem, WORLD_USER, "calendar", "b.ics");
+		other_puts("b.ics", 5, 6, 0);
+	}
+	mem_delete(kit.mem, WORLD_USER, "calendar", "a.ics");
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(status_of(folder), 1);
+	assert_true(is_told(folder, AirSync_Delete, item));
+	mem_delete(kit.mem, WORLD_USER, "calendar", "b.ics");
+	other_puts("b.ics", 7, 8, 0);
+	mem_delete(kit.mem, WORLD_USER, "calendar", "b.ics");
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(status_of(folder), 1);
+	assert_int_equal(told(folder, AirSync_Delete), 1);
 }
 
 static void
@@ -691,6 +754,8 @@ main(void)
 		TEST(an_add_that_the_repeat_lacks_is_told),
 		TEST(what_the_server_rewrites_comes_back),
 		TEST(a_rewritten_edit_that_another_look_saw_comes_back),
+		TEST(an_edited_add_that_somebody_deleted_goes),
+		TEST(a_key_that_comes_twice_in_a_look_is_as_it_came_last),
 		TEST(a_refused_add_is_6_and_one_without_room_9),
 		TEST(a_change_is_merged_and_has_no_entry),
 		TEST(a_conflict_is_7_and_the_servers_item_follows),

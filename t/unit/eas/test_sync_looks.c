@@ -106,6 +106,41 @@ what_changed_or_went_meanwhile_is_told_before_the_end(void **state)
 	assert_true(is_told(folder, AirSync_Delete, gone));
 }
 
+/* In the answer that adds it phones do not find it yet: what becomes of it meanwhile comes in the next one. */
+static enum err
+changes_as_it_is_fetched(void *ctx, enum mem_op op, enum mem_when when, const char *f, const char *k)
+{
+	bool *once = ctx;
+
+	(void)f;
+	(void)k;
+	if (op == MEM_FETCH && when == MEM_AFTER && *once) {
+		*once = false;
+		other_puts("item-01.ics", 100, 0, 0);
+		mem_delete(kit.mem, WORLD_USER, FOLDER, "item-02.ics");
+	}
+	return ERR_OK;
+}
+
+static void
+no_item_is_named_twice_in_one_answer(void **state)
+{
+	bool once = true;
+
+	(void)state;
+	page(WINDOW, true);
+	mem_hook(kit.mem, changes_as_it_is_fetched, &once);
+	page(ITEMS - 2 * WINDOW, true);
+	mem_hook(kit.mem, NULL, NULL);
+	assert_false(once);
+	int64_t changed = item_with(1), gone = item_with(2);
+	assert_int_equal(told(folder, 0), ITEMS - 2 * WINDOW);
+	page(0, false);
+	assert_int_equal(told(folder, 0), 2);
+	assert_int_equal(told_x(folder, changed), 100);
+	assert_true(is_told(folder, AirSync_Delete, gone));
+}
+
 static void
 no_end_is_told_where_the_last_look_fills_the_window(void **state)
 {
@@ -230,6 +265,7 @@ main(void)
 		TEST(the_first_and_the_last_window_look),
 		TEST(what_came_meanwhile_is_in_the_last_window),
 		TEST(what_changed_or_went_meanwhile_is_told_before_the_end),
+		TEST(no_item_is_named_twice_in_one_answer),
 		TEST(no_end_is_told_where_the_last_look_fills_the_window),
 		TEST(a_look_is_good_for_a_minute),
 		TEST(commands_look_first),

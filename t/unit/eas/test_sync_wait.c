@@ -194,6 +194,24 @@ a_change_wakes_it_and_is_told(void **state)
 	assert_true(take_key(folder));
 }
 
+/* A change that cannot be told, and one of an item that was left out: the phone is not called for them again and again. */
+static void
+what_cannot_be_told_is_passed(void **state)
+{
+	(void)state;
+	other_puts("big.ics", 1, 2, 0);
+	mem_item_broken(kit.mem, WORLD_USER, "calendar", "big.ics", ERR_LIMIT);
+	sync_one(folder, -1, -1, -1);
+	for (unsigned i = 0; i < 2; i++) {
+		other_puts(i ? "a.ics" : "big.ics", 3, 4, 0);
+		mem_item_broken(kit.mem, WORLD_USER, "calendar", i ? "a.ics" : "big.ics", ERR_LIMIT);
+		sync_one(folder, -1, -1, -1);
+		assert_int_equal(told(folder, 0), 0);
+		wait_with(AirSync_HeartbeatInterval, 600, NULL);
+		assert_true(eas_due(&kit.server, waiting.r.park, NULL) == INT64_MAX);
+	}
+}
+
 /* What it was woken for is gone again. */
 static void
 what_came_and_went_does_not_end_the_wait(void **state)
@@ -372,6 +390,7 @@ main(void)
 		TEST(out_of_range_keeps_no_command_waiting),
 		TEST(a_waiting_sync_ends_ping_and_sync_a_plain_one_sync_only),
 		TEST(a_change_wakes_it_and_is_told),
+		TEST(what_cannot_be_told_is_passed),
 		TEST(what_came_and_went_does_not_end_the_wait),
 		TEST(the_end_of_a_quiet_wait_is_empty),
 		TEST(one_that_is_ended_is_empty_and_commits_nothing),
