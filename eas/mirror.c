@@ -438,7 +438,8 @@ keep_last(struct backend_changes *part)
 	}
 	free(named.slot);
 	part->n -= to;
-	memmove(part->list, part->list + to, part->n * sizeof *part->list);
+	if (to)
+		memmove(part->list, part->list + to, part->n * sizeof *part->list);
 	return err;
 }
 
