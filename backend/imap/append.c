@@ -40,7 +40,7 @@ upload(struct imap_conn *c, struct slice bytes, struct error *e)
 static uint32_t
 append_uid(const struct imap_done *d)
 {
-	return imap_code_is(d->code, "APPENDUID") ? imap_uid(strrchr(d->code, ' ') + 1) : 0;
+	return imap_code_is(d->code, "APPENDUID") ? imap_uid(imap_code_last(d->code)) : 0;
 }
 
 static enum err

@@ -92,7 +92,7 @@ take_copyuid(struct moving *m, const char *code)
 {
 	if (!imap_code_is(code, "COPYUID"))
 		return;
-	const char *last = strrchr(code, ' ') + 1;
+	const char *last = imap_code_last(code);
 	size_t n = strlen(last);
 	if (imap_uid(last) && n < sizeof m->target)
 		memcpy(m->target, last, n + 1);

@@ -17,6 +17,13 @@ imap_code_is(const char *code, const char *word)
 	return text_ncasecmp(code, word, n) == 0 && (code[n] == '\0' || code[n] == ' ');
 }
 
+const char *
+imap_code_last(const char *code)
+{
+	const char *space = strrchr(code, ' ');
+	return space ? space + 1 : "";
+}
+
 static const struct {
 	const char *word;
 	enum imap_status status;

@@ -106,6 +106,8 @@ void imap_response_finish(struct imap_response *r);
 void imap_response_state(const char *line, struct imap_response *r);
 /* Does the code begin with this word? */
 bool imap_code_is(const char *code, const char *word);
+/* The last word behind the code's name, within code; "" where there is none. */
+const char *imap_code_last(const char *code);
 /* INTERNALDATE ("17-Jul-1996 02:44:25 -0700"); BACKEND_NO_DATE where malformed. */
 int64_t imap_date_parse(const char *text);
 

@@ -116,6 +116,21 @@ appending_without_uidplus(void **state)
 	assert_string_equal(k->stored.version, "");
 }
 
+/* A code that says where the mail went, and then does not. */
+static void
+codes_without_arguments(void **state)
+{
+	static const struct fake_rule rules[] = { CAPS("UIDPLUS MOVE"), REPLY("SELECT", BOX), REPLY("APPEND", "$ OK [APPENDUID] done\r\n"),
+		REPLY("UID FETCH 7", "* 2 FETCH (UID 7 FLAGS (\\Seen))\r\n$ OK done\r\n"),
+		REPLY("UID MOVE 7", "* OK [COPYUID] x\r\n$ OK [COPYUID] done\r\n"), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(put(k, NULL, NULL, "A: b\r\n\r\n"), ERR_OK);
+	assert_string_equal(k->stored.key, "");
+	assert_int_equal(backend_module.move(k->s, k->a, "INBOX", "7", "Trash", &k->stored, &k->e), ERR_OK);
+	assert_string_equal(k->stored.key, "");
+}
+
 static void
 refused_appends(void **state)
 {
@@ -443,6 +458,7 @@ main(void)
 		TEST(flagging_what_is_gone),
 		TEST(a_mail_is_appended_byte_by_byte),
 		TEST(appending_without_uidplus),
+		TEST(codes_without_arguments),
 		TEST(refused_appends),
 		TEST(replacing_takes_the_old_one_away_last),
 		TEST(removing),
