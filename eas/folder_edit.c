@@ -32,23 +32,30 @@ forget_below(struct state_txn *t, struct storing *s)
 	return err;
 }
 
+/* A key that begins with the old key of what was renamed, as it is now; another stays. */
+static const char *
+rekey(const struct storing *s, const char *key, const char *old)
+{
+	size_t n = strlen(old);
+
+	return strncmp(key, old, n) == 0 ? arena_printf(s->r->arena, "%s%s", s->f->key, key + n) : key;
+}
+
 /* Folders below a renamed one get other keys where the key holds the path; the backend tells at the next look, and a
  * folder that is gone and comes under another key would be synced anew. So they are given their new keys here. */
 static enum err
 rename_below(struct state_txn *t, const struct storing *s, const char *old_key)
 {
-	size_t n = strlen(old_key);
 	enum err err = ERR_OK;
 
 	for (size_t i = 0; !err && i < s->h->n_folders; i++) {
 		struct state_folder f = s->h->folders[i];
-		bool below = !f.deleted && strncmp(f.key, old_key, n) == 0 && f.key[n] != '\0'
-			&& strncmp(f.parent, old_key, n) == 0;
 
-		if (!below)
+		/* By the parents: a folder beside it may be called the same and more. */
+		if (f.deleted || !hierarchy_is_below(s->h, &f, old_key))
 			continue;
-		f.key = arena_printf(s->r->arena, "%s%s", s->f->key, f.key + n);
-		f.parent = arena_printf(s->r->arena, "%s%s", s->f->key, f.parent + n);
+		f.key = rekey(s, f.key, old_key);
+		f.parent = rekey(s, f.parent, old_key);
 		if (!f.key || !f.parent)
 			return ERR_NOMEM;
 		err = state_folder_save(t, &f);

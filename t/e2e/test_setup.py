@@ -116,6 +116,22 @@ class Setup(Case):
             self.assertEqual([text(m, "Email:Subject") for m in kept.items.values()], ["Kept"])
         self.assertEqual(text(p.change_folder("FolderDelete", ServerId=outer), "FolderHierarchy:Status"), "4")
 
+    def test_what_stands_in_a_renamed_folder_stays_known(self):
+        """And what stands in another, whose name only begins so, too."""
+        p = self.phone()
+        made = {}
+        for name, parent in (("Work", None), ("Inner", "Work"), ("Work2", None), ("Other", "Work2")):
+            tree = p.change_folder("FolderCreate", ParentId=made.get(parent, "0"), DisplayName=name, Type="12")
+            made[name] = text(tree, "FolderHierarchy:ServerId")
+        separator = self.imap.client(self.user).list()[1][0].decode().split('"')[1]
+        tree = p.change_folder("FolderUpdate", ServerId=made["Work"], ParentId="0", DisplayName="Job")
+        self.assertEqual(text(tree, "FolderHierarchy:Status"), "1")
+        for name, box in (("Inner", f"Job{separator}Inner"), ("Other", f"Work2{separator}Other")):
+            self.deliver(f"In {name}", folder=box)
+            folder = p.folders[made[name]] = Folder(made[name], "0", name, 12)
+            p.sync(folder)
+            self.assertEqual([text(m, "Email:Subject") for m in folder.items.values()], [f"In {name}"])
+
     def test_repeated_folder_create_gets_the_same_folder(self):
         p = self.phone()
         key = p.hierarchy_key
