@@ -251,6 +251,7 @@ add_user(struct hub *h, const char *user)
 		return NULL;
 	}
 	TAILQ_INIT(&u->parked);
+	SLIST_INIT(&u->missed);
 	u->generation = server_generation(h->server);
 	u->look_at = 0;
 	u->folders_at = now_s() + FOLDERS_EVERY;
@@ -277,6 +278,7 @@ free_user(struct hub *h, struct watched *u)
 	unwatch_fds(h, u);
 	LIST_REMOVE(u, link);
 	generation_unref(&u->generation);
+	missed_free(&u->missed);
 	free(u->user);
 	free(u);
 	count_sub(COUNT_WATCHED, 1);
@@ -362,8 +364,8 @@ job_done(struct hub *h, struct watch_job *job)
 		free_user(h, u);
 	} else {
 		watch_fds(h, u);
-		if (job->retry && u->look_at > now_s() + 1)
-			u->look_at = now_s() + 1;
+		if (job->again_in && u->look_at > now_s() + job->again_in)
+			u->look_at = now_s() + job->again_in;
 		if (u->again)
 			start_job(h, u, JOB_LOOK);
 	}

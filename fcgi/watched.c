@@ -9,6 +9,11 @@
 
 #define ARENA_MAX (8u << 20)
 
+/* After how many seconds it is looked again, where that was not possible: */
+#define AGAIN_BUSY 1    /* no session, no slot, no memory */
+#define AGAIN_FAILED 15 /* a server or the store is down */
+#define AGAIN_BROKEN 60 /* anything else, which is likely to happen again */
+
 /* ---- the job ---- */
 
 struct watch_job *
@@ -129,15 +134,86 @@ tend(struct watch_job *job, const struct keys *keys, const struct log_ctx *log)
 }
 
 static void
+look_again(struct watch_job *job, int64_t seconds)
+{
+	if (!job->again_in || seconds < job->again_in)
+		job->again_in = seconds;
+}
+
+/* A watch tells of a change once: what cannot be looked at now is kept for later. */
+static void
+miss(struct watch_job *job, const char *key, enum err why)
+{
+	struct watched *u = job->user;
+	size_t n = strlen(key) + 1;
+	struct missed *m;
+
+	look_again(job, why == ERR_BUSY ? AGAIN_BUSY : why == ERR_UNAVAILABLE ? AGAIN_FAILED : AGAIN_BROKEN);
+	SLIST_FOREACH(m, &u->missed, link)
+	{
+		if (strcmp(m->key, key) == 0)
+			return;
+	}
+	m = malloc(sizeof *m + n);
+	if (!m) {
+		u->opened_anew = true; /* it is found by looking at all */
+		return;
+	}
+	memcpy(m->key, key, n);
+	SLIST_INSERT_HEAD(&u->missed, m, link);
+}
+
+void
+missed_free(struct missed_list *missed)
+{
+	struct missed *m;
+
+	while ((m = SLIST_FIRST(missed)) != NULL) {
+		SLIST_REMOVE_HEAD(missed, link);
+		free(m);
+	}
+}
+
+static void
 refresh(struct watch_job *job, struct account *account, const char *key, const struct log_ctx *log)
 {
 	struct error e = { 0 };
 	enum err err = eas_refresh(&job->user->generation->eas, account, key, log, &e);
 
-	if (err == ERR_BUSY)
-		job->retry = true;
-	else if (err)
+	if (err && err != ERR_NOFOLDER)
+		miss(job, key, err);
+	if (err && err != ERR_BUSY)
 		log_debug(log, "%s was not looked at: %s", key, e.text);
+}
+
+/* Where nobody waits, that is left to the next who does. */
+static bool
+look_at_all(const struct watched *u, const struct keys *keys)
+{
+	return u->opened_anew && keys->n > 0;
+}
+
+/* All that is waited for where anything may have happened; else what was noticed, now or earlier. */
+static void
+refresh_each(struct watch_job *job, struct account *account, const struct keys *keys, const struct backend_keys *noticed,
+	const struct log_ctx *log)
+{
+	struct watched *u = job->user;
+	struct missed_list missed = u->missed;
+	struct missed *m;
+
+	SLIST_INIT(&u->missed);
+	if (look_at_all(u, keys)) {
+		u->opened_anew = false;
+		for (size_t i = 0; i < keys->n; i++)
+			refresh(job, account, keys->list[i], log);
+	} else {
+		for (size_t i = 0; i < noticed->n; i++)
+			refresh(job, account, noticed->list[i], log);
+		SLIST_FOREACH(m, &missed, link)
+			refresh(job, account, m->key, log);
+	}
+	missed_free(&missed);
 }
 
 static void
@@ -150,20 +226,14 @@ look(struct watch_job *job, struct arena *a, const struct keys *keys, const stru
 
 	if (job->look && watch_noticed(u->watch, a, &noticed, &e))
 		log_debug(log, "watch: %s", e.text);
-	if (!u->opened_anew && noticed.n == 0 && !job->hierarchy)
+	if (!look_at_all(u, keys) && noticed.n == 0 && SLIST_EMPTY(&u->missed) && !job->hierarchy)
 		return;
 	if (watch_account(u->watch, log, &account, &e)) {
-		job->retry = true;
+		u->opened_anew = true;
+		look_again(job, AGAIN_BUSY);
 		return;
 	}
-	if (u->opened_anew) {
-		for (size_t i = 0; i < keys->n; i++)
-			refresh(job, account, keys->list[i], log);
-	} else {
-		for (size_t i = 0; i < noticed.n; i++)
-			refresh(job, account, noticed.list[i], log);
-	}
-	u->opened_anew = false;
+	refresh_each(job, account, keys, &noticed, log);
 	if (job->hierarchy && eas_refresh_folders(&u->generation->eas, account, log, &e))
 		log_debug(log, "the folders were not looked at: %s", e.text);
 	account_release(&account);
@@ -187,7 +257,7 @@ work(struct watch_job *job)
 	struct keys keys;
 
 	if (!a || !collect(a, job, &keys)) {
-		job->retry = true;
+		look_again(job, AGAIN_BUSY);
 		arena_free(&a);
 		return;
 	}
@@ -196,8 +266,6 @@ work(struct watch_job *job)
 		look(job, a, &keys, &log);
 	for (size_t i = 0; i < job->n; i++)
 		ask(&job->wishes[i], &u->generation->eas);
-	/* what was noticed and not looked at is found by looking at all */
-	u->opened_anew = u->opened_anew || job->retry;
 	u->n_waits = u->watch ? watch_waits(u->watch, u->waits, WATCH_WAITS) : 0;
 	arena_free(&a);
 }

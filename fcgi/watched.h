@@ -13,6 +13,13 @@ struct hub;
 
 #define WATCH_WAITS 4
 
+/* A folder that changed and could not be looked at yet. */
+struct missed {
+	SLIST_ENTRY(missed) link;
+	char key[];
+};
+SLIST_HEAD(missed_list, missed);
+
 struct watched {
 	char *user;
 	struct generation *generation; /* whose backends the watch uses */
@@ -29,6 +36,7 @@ struct watched {
 	bool working;                  /* a job is at it */
 	bool again;                    /* something happened meanwhile: one more job */
 	bool opened_anew;              /* the job compares all folders, since anything may have happened */
+	struct missed_list missed;     /* each once; the job's, as the watch is */
 	LIST_ENTRY(watched) link;
 };
 
@@ -40,7 +48,7 @@ struct watch_job {
 	bool close;                    /* close the watch and nothing else */
 	bool look;                     /* a descriptor was readable or a poll is due */
 	bool hierarchy;                /* the hierarchy is due */
-	bool retry;                    /* out: no session or slot was free: once more, a little later */
+	int64_t again_in;              /* out: not all could be looked at: once more in so many seconds; 0: all was */
 	size_t n;
 	struct watch_wish {
 		struct eas_park *park; /* a reference */
@@ -51,6 +59,7 @@ struct watch_job {
 /* For the hub's thread, while no job of this user works. NULL: no memory. */
 struct watch_job *watch_job_new(struct hub *hub, struct watched *user);
 void watch_job_free(struct watch_job **job);
+void missed_free(struct missed_list *missed);
 /* Runs in a job thread; ends with hub_job_done(). */
 void watched_work(void *watch_job);
 void hub_job_done(struct hub *hub, struct watch_job *job);

@@ -6,6 +6,7 @@ import unittest
 import wbxml
 from bench import wait_for
 from case import VERSIONS, Case, both
+from test_calendar import EVENT
 from wbxml import children, find, text
 
 QUIET = 4       # seconds
@@ -149,6 +150,63 @@ class Quiet(Case):
             wait_for(lambda: f"goes on waiting user={self.user}" in self.bench.log_text(), QUIET + 3)
         self.deliver("Newer", folder="Archive")
         self.assertEqual(text(one.receive(ping).tree, "Ping:Status"), "2")
+
+
+class Missed(Case):
+    """What was noticed while it could not be looked at."""
+    backends = ("imap", "caldav")
+    more = {"behind": True, "extra": "[backends]\nuser_sessions = 1\n"}
+
+    @property
+    def web(self):
+        return self.bench.parts["caldav"].web
+
+    def put_event(self, name):
+        ics = EVENT.format(uid=name, start="20260310T090000Z", end="20260310T100000Z", summary=name, more="").replace("\n", "\r\n")
+        status, _, _ = self.bench.parts["caldav"].request("PUT", f"/{self.user}/calendar/{name}.ics", ics, self.user)
+        self.assertEqual(status, 201)
+
+    def asked(self, method, name, since):
+        return (method, f"/{self.user}/{name}/") in self.web.seen[since:]
+
+    def ready(self):
+        """A phone whose calendar is watched, and the Ping that waits for it."""
+        p = self.phone()
+        calendar = p.folder(type=8)
+        p.sync(calendar)
+        seen = len(self.web.seen)
+        ping = p.start_ping([calendar], 120)
+        wait_for(lambda: self.asked("REPORT", "calendar", seen) and self.bench.stats()["jobs.now"] == 0)
+        return p, calendar, ping
+
+    def test_the_look_fails(self):
+        p, calendar, ping = self.ready()
+        since = self.bench.log_size()
+        with self.web.failing(lambda method, path: 503 if method == "REPORT" else None):
+            self.put_event("missed")
+            wait_for(lambda: re.search(rf"was not looked at.* user={self.user}\b", self.bench.log_text(since)))
+        self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "2")
+        p.sync(calendar)
+        self.assertEqual(len(calendar.items), 1)
+
+    def test_no_session_is_free_and_then_nobody_waits(self):
+        p, calendar, ping = self.ready()
+        other = self.phone()
+        tasks = other.folder(type=7)
+        other.sync(tasks)
+        seen, busy = len(self.web.seen), self.bench.stats()["sessions.busy"]
+        with self.web.failing(lambda method, path: "hang" if method == "REPORT" and path.endswith("/tasks/") else None):
+            hanging = other.send("Sync", wbxml.encode(other.sync_tree(other.collection(tasks))))
+            wait_for(lambda: self.asked("REPORT", "tasks", seen))
+            self.put_event("missed")
+            wait_for(lambda: self.bench.stats()["sessions.busy"] > busy)
+            ping.close()
+            wait_for(lambda: self.bench.stats()["parked.now"] == 0)
+            seen = len(self.web.seen)
+            wait_for(lambda: len(self.web.seen) > seen and self.bench.stats()["jobs.now"] == 0)
+        self.assertEqual(other.receive(hanging).status, 200)
+        ping = p.start_ping([calendar], 120)
+        self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "2")
 
 
 PushMariaDB = both(Push)
