@@ -23,18 +23,31 @@ account_new(struct backends *b, const struct credentials *who, const struct log_
 	return a;
 }
 
-void
-account_release(struct account **ap)
+static void
+release(struct account **ap, bool tell)
 {
 	struct account *a = *ap;
 
 	*ap = NULL;
 	if (!a)
 		return;
-	pool_give(a);
+	if (pool_give(a) && tell)
+		pool_tell_free(a->b);
 	credentials_free(&a->who);
 	backends_unref(&a->b);
 	free(a);
+}
+
+void
+account_release(struct account **a)
+{
+	release(a, true);
+}
+
+void
+account_yield(struct account **a)
+{
+	release(a, false);
 }
 
 const char *

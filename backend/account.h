@@ -44,6 +44,8 @@ void backends_tidy(struct backends *b);
 enum err account_login(struct backends *b, const struct backend_login *who, struct account **a_r, struct error *e) NODISCARD;
 /* Gives the sessions back; stores NULL. */
 void account_release(struct account **a);
+/* The same after BUSY: those who wait as well are not told of what is given back, or they would wake each other for ever. */
+void account_yield(struct account **a);
 /* The same user again, for a job of the hub: from what a watch keeps. */
 const char *account_user(const struct account *a);
 /* A password was changed or a user removed: forgets what is remembered and logs the idle sessions out. */

@@ -149,8 +149,8 @@ struct pool_user *pool_user(struct backends *b, const char *user);
 enum err pool_take(struct account *a, size_t module, bool fresh, struct error *e) NODISCARD;
 /* The account holds a session of the module, or an idle one is there that pool_take() would find. */
 bool pool_at_hand(struct account *a, size_t module);
-/* Gives back all that the account holds. */
-void pool_give(struct account *a);
+/* Gives back all that the account holds. False: it held nothing. */
+bool pool_give(struct account *a);
 /* Locked: takes idle sessions that fn picks out of the pool, to be given to pool_logout() without the lock. */
 void pool_pick(struct backends *b, const char *user, const struct tag *tag, int64_t unused_since, struct pooled_list *out);
 void pool_logout(struct backends *b, struct pooled_list *list);

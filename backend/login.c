@@ -108,7 +108,8 @@ prove(struct account *a, struct error *e)
 		return err;
 	err = pool_take(a, b->auth, true, e);
 	settle(b, a->who, err);
-	pool_tell_free(b);
+	if (err != ERR_BUSY)
+		pool_tell_free(b);
 	return err == ERR_PEER || err == ERR_INTERNAL || err == ERR_LIMIT ? ERR_UNAVAILABLE : err;
 }
 

@@ -396,7 +396,7 @@ pool_at_hand(struct account *a, size_t module)
 	return found;
 }
 
-void
+bool
 pool_give(struct account *a)
 {
 	struct pooled_list out = TAILQ_HEAD_INITIALIZER(out);
@@ -412,6 +412,5 @@ pool_give(struct account *a)
 	}
 	pthread_mutex_unlock(&b->lock);
 	pool_logout(b, &out);
-	if (any)
-		pool_tell_free(b);
+	return any;
 }

@@ -17,7 +17,7 @@
 struct mime;
 
 #define ITEM_DATE_NEVER INT64_MAX /* never leaves a filter: tasks to be done, what cannot be read */
-/* In a mirror's row: the item was never fetched, so no device has it. Until it is, it lies inside every filter. */
+/* In a mirror's row: nobody has been given the item yet, so no device has it. Until somebody is, it lies inside every filter. */
 #define ITEM_DATE_UNKNOWN (INT64_MAX - 1)
 
 /* One BodyPreference [MS-ASAIRS 2.2.2.12] */

@@ -103,8 +103,8 @@ seen_has(const struct seen *s, const char *key)
 
 /* ---- dates of calendar items and tasks: they are in the bytes ----
  *
- * At its first filling a folder gets none: each item is fetched, and dated, when the first phone comes to it. Of what comes later, and of what
- * changes and phones may have, it is known at once whether it lies inside their filters. */
+ * At its first filling a folder gets none: each item is fetched, and dated, when the first phone comes to it. Of what comes later (or, where
+ * others wrote while it was filled, after the next look), and of what changes and phones may have, it is known at once whether it lies inside their filters. */
 
 struct dating {
 	struct flight *in;

@@ -1,4 +1,5 @@
-/* eas/mirror_flight.h - looks at folders: one at a time for each, and when the last one was. Private to eas/mirror.c.
+/* eas/mirror_flight.h - looks at folders: one at a time for each, and when the last one was (what mirror.h asks of that is here, too).
+ * Private to eas/mirror.c.
  *
  * Of this process only: another responder's looks are not known here.
  */

@@ -32,8 +32,8 @@ split(struct arena *a, const unsigned char *p, size_t n, char **user_r, char **p
 	}
 	*user_r = strdup(user);
 	*password_r = strdup(colon + 1);
-	OPENSSL_cleanse(s, strlen(user) + strlen(colon + 1));
 	OPENSSL_cleanse(colon + 1, strlen(colon + 1));
+	OPENSSL_cleanse(s, (size_t)(colon - s));
 	if (*user_r && *password_r)
 		return true;
 	basic_free(user_r);

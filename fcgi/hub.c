@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/count.h"
@@ -656,6 +657,19 @@ take_signals(struct hub *h)
 	}
 }
 
+/* nginx says nothing more on a connection but goodbye. The end of the request itself may still be on its way: libfcgi reads no further than
+ * it must. */
+static bool
+says_goodbye(const struct epoll_event *ev, const struct request *r)
+{
+	char rest[4096];
+	ssize_t n = 0;
+
+	if (!(ev->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
+		n = recv(request_fd(r), rest, sizeof rest, MSG_DONTWAIT);
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 static void
 handle(struct hub *h, const struct epoll_event *ev)
 {
@@ -667,8 +681,8 @@ handle(struct hub *h, const struct epoll_event *ev)
 		struct watched *u = TO_USER(ev->data.ptr);
 
 		start_job(h, u, JOB_LOOK);
-	} else {
-		drop(h, ev->data.ptr); /* nginx says nothing more on a connection but goodbye */
+	} else if (says_goodbye(ev, ev->data.ptr)) {
+		drop(h, ev->data.ptr);
 	}
 }
 

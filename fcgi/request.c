@@ -187,9 +187,9 @@ request_accept(int fd, struct generation *g)
 	r->started = r->run_since = now_ms();
 	r->generation = generation_ref(g);
 	set_timeouts(fd, g->server.io_seconds);
-	FCGX_InitRequest(&r->fcgx, STDIN_FILENO, 0);
+	FCGX_InitRequest(&r->fcgx, -1, 0); /* no socket: where this connection says nothing, FCGX_Accept_r has none to take another from */
 	r->fcgx.ipcFd = fd;
-	r->fcgx.keepConnection = 1; /* so that FCGX_Accept_r reads from this connection and does not look for another */
+	r->fcgx.keepConnection = 1; /* so that FCGX_Accept_r reads from this connection */
 	if (FCGX_Accept_r(&r->fcgx) < 0) {
 		request_drop(&r);
 		return NULL;

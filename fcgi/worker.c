@@ -75,7 +75,7 @@ busy(struct server *s, struct request *r)
 {
 	int64_t now = now_ms();
 
-	account_release(&r->eas.account);
+	account_yield(&r->eas.account);
 	if (r->busy_since == 0)
 		r->busy_since = now;
 	if (now - r->busy_since > (int64_t)r->generation->server.busy_seconds * 1000) {

@@ -153,6 +153,21 @@ class Parked(Pressure):
         wait_for(lambda: self.bench.stats()["parked.now"] == 0)
         wait_for(lambda: self.connections() == before)
 
+    def test_the_end_of_a_request_may_come_late(self):
+        """The last record of its body, once it waits: that is no hang-up."""
+        p = self.phone()
+        inbox = p.folder(type=2)
+        p.sync(inbox)
+        body = wbxml.encode(p.ping_tree([inbox], 600))
+        c = fastcgi.Connection(self.bench.socket)
+        self.addCleanup(c.close)
+        c.begin(p, "Ping", body, len(body))
+        wait_for(lambda: self.bench.stats()["parked.now"] == 1)
+        c.send(fastcgi.record(fastcgi.STDIN))
+        self.deliver("News")
+        status, answer = c.receive()
+        self.assertEqual((status, text(wbxml.decode(answer), "Ping:Status")), (200, "2"))
+
     def test_too_few_descriptors(self):
         """What waits stays and is answered; what comes queues until there are some again."""
         p = self.phone()

@@ -44,8 +44,9 @@ class People:
         return self.imap.uid("search", None, "ALL")[1][0].split()
 
     def subject(self, uid):
-        head = self.imap.uid("fetch", uid, "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1][0]
-        return head[1].decode().split(":", 1)[1].strip() if head else None
+        told = self.imap.uid("fetch", uid, "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
+        head = next((part[1] for part in told if isinstance(part, tuple)), None)  # beside it, what nobody asked for
+        return head.decode().split(":", 1)[1].strip() if head else None
 
     def touch_mail(self):
         folder = self.rng.choice(FOLDERS[:3] + FOLDERS[:1])

@@ -103,6 +103,46 @@ a_user_has_so_many_and_no_more(void **state)
 		account_release(&a[i]);
 }
 
+/* Two that each hold what the other needs would wake each other for ever. */
+static void
+who_found_no_session_wakes_nobody(void **state)
+{
+	struct account *a, *b, *none;
+
+	(void)state;
+	mem = mem_world(&mem_ops);
+	rig_open("mem", "[backends]\nuser_sessions = 1\nhost_calls = 100\n");
+	a = rig_account("alice", "x");
+	b = rig_account("alice", "x");
+	assert_int_equal(use(a, "mem:inbox"), ERR_OK);
+	assert_int_equal(use(b, "mem:inbox"), ERR_BUSY);
+	rig_freed = 0;
+	account_yield(&b);
+	account_yield(&a);
+	assert_int_equal(rig_freed, 0);
+	assert_int_equal(mem_sessions(mem), 1);
+	none = rig_account("alice", "x");
+	assert_int_equal(use(none, "mem:inbox"), ERR_OK);
+	account_release(&none);
+	assert_int_equal(rig_freed, 1);
+}
+
+static void
+a_login_that_found_no_session_wakes_nobody(void **state)
+{
+	struct account *a;
+
+	(void)state;
+	mem = mem_world(&mem_ops);
+	rig_open("mem", "[backends]\nhost_calls = 1\n");
+	a = rig_account("alice", "x");
+	assert_int_equal(use(a, "mem:inbox"), ERR_OK);
+	rig_freed = 0;
+	assert_int_equal(rig_login("bob", "x"), ERR_BUSY);
+	assert_int_equal(rig_freed, 0);
+	account_release(&a);
+}
+
 /* Each device may have a password of its own: an idle session of another one makes room. */
 static void
 another_password_makes_room(void **state)
@@ -243,6 +283,8 @@ main(void)
 		RIG(a_remembered_login_opens_nothing),
 		RIG(the_unused_are_logged_out),
 		RIG(a_user_has_so_many_and_no_more),
+		RIG(who_found_no_session_wakes_nobody),
+		RIG(a_login_that_found_no_session_wakes_nobody),
 		RIG(another_password_makes_room),
 		RIG(a_host_has_so_many_and_no_more),
 		RIG(a_failed_login_leaves_nothing_behind),
