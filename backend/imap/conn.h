@@ -105,6 +105,8 @@ struct imap_dial {
 	CURL *curl;
 	int64_t until;
 };
+/* It is too late, and not connected yet. */
+bool imap_dial_late(const struct imap_dial *dial);
 /* Options that both the IMAP and the SMTP side have: TLS, time-outs, no proxy, no signals. dial lives as long as the
  * transfer. */
 bool imap_curl_common(CURL *curl, const struct backend *b, int tls, struct imap_dial *dial);

@@ -97,16 +97,21 @@ hear(CURL *curl, curl_infotype type, char *data, size_t size, void *ctx)
 	return 0;
 }
 
+bool
+imap_dial_late(const struct imap_dial *dial)
+{
+	curl_off_t connected = 0;
+	if (imap_now() < dial->until)
+		return false;
+	return curl_easy_getinfo(dial->curl, CURLINFO_CONNECT_TIME_T, &connected) == CURLE_OK && connected == 0;
+}
+
 /* Called about once a second. */
 static int
 give_up(void *ctx, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow)
 {
-	const struct imap_dial *dial = ctx;
 	(void)dltotal, (void)dlnow, (void)ultotal, (void)ulnow;
-	curl_off_t connected = 0;
-	if (imap_now() < dial->until)
-		return 0;
-	return curl_easy_getinfo(dial->curl, CURLINFO_CONNECT_TIME_T, &connected) == CURLE_OK && connected == 0;
+	return imap_dial_late(ctx);
 }
 
 bool

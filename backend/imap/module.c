@@ -35,6 +35,7 @@ static const struct conf_row rows[] = {
 	ROW(archive, CONF_STRING, NULL, 0, 0, NULL, "the same for the archive"),
 	ROW(connect, CONF_SECONDS, "5", 1, 300, NULL, "time to connect"),
 	ROW(answer, CONF_SECONDS, "25", 1, 600, NULL, "time for the server to answer"),
+	ROW(accept, CONF_SECONDS, "600", 1, 3600, NULL, "time to take a mail that was sent whole"),
 	ROW(poll, CONF_SECONDS, "60", 5, 3600, NULL, "seconds between looks at folders that IDLE does not watch"),
 	ROW(message_max, CONF_SIZE, "256M", 65536, 0, NULL, "larger mails are left out"),
 	ROW(temp_dir, CONF_STRING, "/tmp", 0, 0, NULL, "where mails above 1 MB are put while they are worked on"),

@@ -23,7 +23,7 @@ struct imap_settings {
 	const char *ca_file, *auth_mechanism, *helo, *temp_dir;
 	const char *sent, *drafts, *trash, *junk, *archive;
 	int tls, smtp_tls, folders;
-	uint64_t connect, answer, poll, message_max;
+	uint64_t connect, answer, accept, poll, message_max;
 };
 
 struct backend {

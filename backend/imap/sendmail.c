@@ -132,6 +132,7 @@ imap_sendmail(const struct backend *b, const struct backend_mail *mail, enum err
 	if (!fed)
 		kill(pid, SIGKILL);
 	close(pair[0]);
-	int status = reap(pid, until);
+	/* A program that passes it on has to wait for the server's answer (RFC 5321 4.5.3.2.6). */
+	int status = reap(pid, fed ? imap_now() + (int64_t)b->set.accept * 1000 : until);
 	return judge(b, fed ? status : status > 0 ? status : -1, e);
 }

@@ -10,7 +10,10 @@
 
 struct sending {
 	struct imap_dial dial;
+	const struct imap_settings *set;
 	struct imap_crlf crlf;
+	size_t left;          /* bytes that libcurl has not asked for yet */
+	int64_t moved, until; /* when anything last went over the line; when libcurl must have asked for all */
 	enum err (*sending)(void *ctx);
 	void *ctx;
 	bool told;
@@ -41,7 +44,24 @@ give(char *to, size_t size, size_t n, void *ctx)
 		s->told = true;
 		s->stopped = s->sending ? s->sending(s->ctx) : ERR_OK;
 	}
-	return s->stopped ? CURL_READFUNC_ABORT : imap_crlf_next(&s->crlf, to, size * n);
+	if (s->stopped)
+		return CURL_READFUNC_ABORT;
+	size_t got = imap_crlf_next(&s->crlf, to, size * n);
+	s->left -= got;
+	return got;
+}
+
+/* Called about once a second. Whoever has the whole mail may look through it for long before he answers (RFC 5321
+ * 4.5.3.2.6): he will deliver it, so whoever gives up then sends it once more. Before that nothing is lost by it. */
+static int
+give_up(void *ctx, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow)
+{
+	const struct sending *s = ctx;
+	(void)dltotal, (void)dlnow, (void)ultotal, (void)ulnow;
+	int64_t now = imap_now();
+	uint64_t silence = s->left > 0 ? s->set->answer : s->set->accept;
+	return imap_dial_late(&s->dial) || (s->left > 0 && now >= s->until) ||
+		now - s->moved >= (int64_t)silence * 1000;
 }
 
 /* Servers name whom they refuse; that is nothing for a log. */
@@ -70,6 +90,8 @@ hear(CURL *curl, curl_infotype type, char *data, size_t size, void *ctx)
 {
 	(void)curl;
 	struct sending *s = ctx;
+	if (type != CURLINFO_TEXT)
+		s->moved = imap_now();
 	/* What comes after a refusal is the answer to our QUIT. */
 	bool refused = s->reply[0] == '4' || s->reply[0] == '5';
 	if (type == CURLINFO_HEADER_IN && size > 3 && !refused) {
@@ -115,6 +137,14 @@ set_up(CURL *curl, struct backend_session *s, struct sending *state, char *error
 	struct arena *a AUTO(arena_free) = arena_new(16384);
 	const struct backend *b = s->b;
 	bool ok = a && imap_curl_common(curl, b, b->smtp_tls, &state->dial) && credentials(curl, s, a);
+	state->set = &b->set;
+	state->moved = state->dial.until; /* connecting has its own time */
+	state->until = state->dial.until + 5 * (int64_t)b->set.answer * 1000;
+	/* One limit for all answers, the last one too: give_up() knows them apart. */
+	ok = ok && curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)(b->set.answer + b->set.accept)) ==
+		CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, give_up) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_XFERINFODATA, state) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_URL, b->smtp_url) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps") == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L) == CURLE_OK;
@@ -131,7 +161,8 @@ judge(const struct backend *b, CURLcode code, const struct sending *state, const
 	if (state->stopped)
 		return err_set(e, state->stopped, "sending was given up");
 	if (code == CURLE_ABORTED_BY_CALLBACK)
-		return err_set(e, ERR_UNAVAILABLE, "cannot connect to %s in time", b->smtp_url);
+		return err_set(e, ERR_UNAVAILABLE, imap_dial_late(&state->dial) ? "cannot connect to %s in time" :
+			"%s does not answer in time", b->smtp_url);
 	if (code == CURLE_OUT_OF_MEMORY)
 		return err_set(e, ERR_NOMEM, "no memory to send mail");
 	/* The mail server let the user in: refused here is a fault of the configuration, and the mail must not be
@@ -175,17 +206,13 @@ upload(struct backend_session *s, CURL *curl, const struct backend_mail *mail, s
 		ok = more != NULL;
 		to = more ? more : to;
 	}
-	size_t size = imap_crlf_size(mail->bytes);
-	uint64_t limit = s->b->set.connect + 5 * s->b->set.answer;
+	uint64_t limit = s->b->set.connect + 5 * s->b->set.answer + s->b->set.accept;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_MAIL_FROM, mail->from) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, to) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L) == CURLE_OK;
-	ok = ok && curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)size) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)state->left) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_READFUNCTION, give) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_READDATA, state) == CURLE_OK;
-	/* Too slow is less than 100 bytes a second for as long as an answer may take. */
-	ok = ok && curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 100L) == CURLE_OK;
-	ok = ok && curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)s->b->set.answer) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(limit * 1000)) == CURLE_OK;
 	if (!ok)
 		return err_set(e, ERR_NOMEM, "no memory to send mail");
@@ -210,7 +237,8 @@ imap_send(struct backend_session *s, const struct backend_mail *mail, enum err (
 	if (!s->b->smtp_url)
 		return err_set(e, ERR_UNSUPPORTED, "neither smtp nor sendmail is set in [imap]: mail cannot be sent");
 	CURL *curl AUTO(curl_done) = curl_easy_init();
-	struct sending state = { .crlf = { .in = mail->bytes }, .sending = sending, .ctx = ctx };
+	struct sending state = { .crlf = { .in = mail->bytes }, .left = imap_crlf_size(mail->bytes), .sending = sending,
+		.ctx = ctx };
 	return curl ? upload(s, curl, mail, &state, e) : err_set(e, ERR_NOMEM, "no memory to send mail");
 }
 

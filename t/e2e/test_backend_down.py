@@ -12,7 +12,7 @@ from case import Case
 from test_calendar import EVENT
 from wbxml import children, find, text
 
-QUICK = "[imap]\nconnect = 1\nanswer = 2\n" + "".join(f"[{s}]\nconnect = 1\nanswer = 2\n" for s in ("caldav", "carddav"))
+QUICK = "[imap]\nconnect = 1\nanswer = 2\naccept = 2\n" + "".join(f"[{s}]\nconnect = 1\nanswer = 2\n" for s in ("caldav", "carddav"))
 # One bench for all: what is refused or down is asked again after a second.
 BENCH = {"behind": True, "extra": QUICK + "[backends]\nprobe = 1\nrefused_first = 1\nrefused_most = 1\n"}
 

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,6 +180,14 @@ rule_for(struct fake *f, const char *command)
 	return *r;
 }
 
+/* Until the peer or the test closes the connection, or the time is over. */
+static void
+await_close(struct conn *c, int ms)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
+	poll(&p, 1, ms);
+}
+
 static bool
 serve_one(struct conn *c, char *line)
 {
@@ -197,12 +206,18 @@ serve_one(struct conn *c, char *line)
 	if (strncasecmp(command, "IDLE", 4) == 0)
 		f->idle = c->fd;
 	pthread_mutex_unlock(&f->lock);
+	if (r.then == FAKE_LATE)
+		await_close(c, FAKE_LATE_MS);
 	reply(c, r.reply, tag);
+	if (r.then == FAKE_DEAF) {
+		await_close(c, -1);
+		return false;
+	}
 	if (f->smtp && strncmp(r.reply, "354", 3) == 0) {
 		char *text = read_text(c);
 		bool on = serve_one(c, text);
 		free(text);
-		return on && r.then == FAKE_GO_ON;
+		return on && (r.then == FAKE_GO_ON || r.then == FAKE_LATE);
 	}
 	if (!f->smtp && strncasecmp(command, "IDLE", 4) == 0 && strstr(r.reply, "+ ")) {
 		char *done = read_command(c);
@@ -214,7 +229,7 @@ serve_one(struct conn *c, char *line)
 	}
 	while (r.then == FAKE_HANG && next_byte(c) >= 0)
 		;
-	return r.then == FAKE_GO_ON;
+	return r.then == FAKE_GO_ON || r.then == FAKE_LATE;
 }
 
 static void *

@@ -9,7 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum fake_then { FAKE_GO_ON, FAKE_CLOSE, FAKE_HANG };
+/* FAKE_LATE: the reply comes after FAKE_LATE_MS only. FAKE_DEAF: as HANG, but nothing is read any more, DATA's text neither. */
+enum fake_then { FAKE_GO_ON, FAKE_CLOSE, FAKE_HANG, FAKE_LATE, FAKE_DEAF };
+#define FAKE_LATE_MS 2500
 
 struct fake_rule {
 	const char *command; /* what the command begins with, tag left out */

@@ -222,21 +222,33 @@ sending(void *ctx)
 }
 
 static enum err
-send_mail(struct kit *k, const char *to, enum err answer)
+send_text(struct kit *k, struct slice text, const char *to, enum err answer)
 {
 	const char *recipients[] = { "bob@example.org", to };
-	struct backend_mail mail = { .bytes = slice_str("A: b\r\n\r\n.dot\n.\nend\r\n"), .from = "alice@example.org", .to = recipients, .n = 2 };
+	struct backend_mail mail = { .bytes = text, .from = "alice@example.org", .to = recipients, .n = 2 };
 	told = 0;
 	return backend_module.send(k->s, &mail, sending, &answer, &k->e);
+}
+
+static enum err
+send_mail(struct kit *k, const char *to, enum err answer)
+{
+	return send_text(k, slice_str("A: b\r\n\r\n.dot\n.\nend\r\n"), to, answer);
+}
+
+static void
+open_smtp_with(struct kit *k, const struct fake_rule *rules, const char *settings)
+{
+	char more[128];
+	k->smtp = fake_start_smtp(rules);
+	snprintf(more, sizeof more, "smtp = smtp://127.0.0.1:%d/\nhelo = here\n%s", fake_port(k->smtp), settings);
+	kit_login(k, NULL, 0, more);
 }
 
 static void
 open_smtp(struct kit *k, const struct fake_rule *rules)
 {
-	char more[128];
-	k->smtp = fake_start_smtp(rules);
-	snprintf(more, sizeof more, "smtp = smtp://127.0.0.1:%d/\nhelo = here", fake_port(k->smtp));
-	kit_login(k, NULL, 0, more);
+	open_smtp_with(k, rules, "accept = 2");
 }
 
 static void
@@ -283,6 +295,50 @@ refused_mail(void **state)
 		if (err != rows[i].err || told != rows[i].told)
 			fail_msg("%s %s gives %s (%s), sending %u", rows[i].command, rows[i].reply, err_name(err), k->e.text, told);
 	}
+}
+
+/* Scanners work on a mail before it is taken: who gives up before that sends it twice. */
+static void
+a_server_that_has_the_mail_may_take_its_time(void **state)
+{
+	static const struct fake_rule rules[] = { { "TEXT", "250 taken\r\n", FAKE_LATE, 0 }, END };
+	struct kit *k = *state;
+	open_smtp_with(k, rules, "answer = 1");
+	if (send_mail(k, "carol@example.org", ERR_OK))
+		fail_msg("%s", k->e.text);
+	assert_int_equal(told, 1);
+}
+
+/* That a mail, once sent, may take 10 minutes is no reason to wait so long for anything before. */
+static void
+a_server_that_has_not_got_the_mail_may_not(void **state)
+{
+	static const struct {
+		const char *command, *reply;
+		enum fake_then then;
+		unsigned told;
+	} rows[] = {
+		{ "HELLO", "", FAKE_HANG, 0 },
+		{ "EHLO", "", FAKE_HANG, 0 },
+		{ "MAIL", "", FAKE_HANG, 0 },
+		{ "RCPT TO:<carol", "", FAKE_HANG, 0 },
+		{ "DATA", "", FAKE_HANG, 0 },
+		{ "DATA", "354 go ahead\r\n", FAKE_DEAF, 1 },
+	};
+	size_t size = (size_t)32 << 20; /* more than the kernel takes for a peer that does not read */
+	struct kit *k = *state;
+	unsigned char *text = malloc(size);
+	assert_non_null(text);
+	memset(text, 'x', size);
+	open_smtp_with(k, NULL, "connect = 1\nanswer = 1");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fake_rule rules[] = { { rows[i].command, rows[i].reply, rows[i].then, 0 }, END };
+		fake_rules(k->smtp, rules);
+		enum err err = send_text(k, (struct slice){ text, size }, "carol@example.org", ERR_OK);
+		if (err != ERR_UNAVAILABLE || told != rows[i].told)
+			fail_msg("%s %s gives %s (%s), sending %u", rows[i].command, rows[i].reply, err_name(err), k->e.text, told);
+	}
+	free(text);
 }
 
 static const char *
@@ -446,6 +502,8 @@ main(void)
 		TEST(idle_that_is_refused_is_the_poll_too),
 		TEST(mail_is_sent),
 		TEST(refused_mail),
+		TEST(a_server_that_has_the_mail_may_take_its_time),
+		TEST(a_server_that_has_not_got_the_mail_may_not),
 		TEST(answers_without_end_are_given_up),
 		TEST(refused_smtp_logins_lose_no_mail),
 		TEST(sending_can_be_given_up),
