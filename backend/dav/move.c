@@ -80,13 +80,22 @@ delete_item(struct copying *c, const char *path, const char *etag, struct error 
 	return err;
 }
 
-/* Where what was copied is no more, or is another version by now, the copy is taken back. An answer that is lost leaves both,
- * and a repeat finds the copy. */
+/* Where the original is another version by now, or has to stay, the copy is taken back. Where there is none any more the copy
+ * is all that is left: libcurl sends a request again whose answer was cut off, and the first one may have been heard. An
+ * answer that is lost for good leaves both, and a repeat finds the copy. */
 static enum err
 delete_original(struct copying *c, struct error *e)
 {
+	const char *version;
 	enum err err = delete_item(c, c->from, c->etag, e);
-	if (c->made && (err == ERR_NOTFOUND || err == ERR_CONFLICT || err == ERR_DENIED)) {
+	if (err == ERR_CONFLICT) {
+		/* So say some of what is not there, too. */
+		enum err there = dav_version_now(c->s, c->a, c->from, &version, e);
+		err = there ? there : ERR_CONFLICT;
+	}
+	if (err == ERR_NOTFOUND)
+		return ERR_OK;
+	if (c->made && (err == ERR_CONFLICT || err == ERR_DENIED)) {
 		struct error ignored;
 		(void)delete_item(c, c->to, NULL, &ignored);
 	}

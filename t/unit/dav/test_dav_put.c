@@ -382,7 +382,7 @@ a_copy_that_cannot_be_whole_is_taken_back(void **state)
 	static const struct {
 		int status;
 		enum err err;
-	} rows[] = { { 412, ERR_CONFLICT }, { 404, ERR_NOTFOUND }, { 403, ERR_DENIED } };
+	} rows[] = { { 412, ERR_CONFLICT }, { 403, ERR_DENIED } };
 	struct kit *k = *state;
 	struct backend_stored stored;
 	kit_ready(k, "caldav", kit_calendars, "");
@@ -391,6 +391,8 @@ a_copy_that_cannot_be_whole_is_taken_back(void **state)
 		queue(k, 200, "ETag: \"1\"\r\n", "ITEM");
 		queue(k, 201, NULL, "");
 		queue(k, rows[i].status, NULL, "");
+		if (rows[i].status == 412)
+			queue(k, 207, NULL, NOW("2"));
 		queue(k, 204, NULL, "");
 		kit_expect(k, move(k, &stored), rows[i].err);
 		kit_asked(k, -1, "DELETE", THINGS "1.ics");
@@ -417,6 +419,30 @@ a_copy_that_cannot_be_whole_is_taken_back(void **state)
 	kit_expect(k, move(k, &stored), ERR_NOFOLDER);
 }
 
+/* A DELETE whose answer was cut off is sent again: the second finds nothing. */
+static void
+a_copy_stays_where_the_original_is_gone(void **state)
+{
+	static const struct {
+		int status, version;
+		enum err err;
+	} rows[] = { { 404, 0, ERR_OK }, { 410, 0, ERR_OK }, { 412, 404, ERR_OK }, { 412, 503, ERR_UNAVAILABLE } };
+	struct kit *k = *state;
+	struct backend_stored stored;
+	kit_ready(k, "caldav", kit_calendars, "");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		queue(k, 405, NULL, "");
+		queue(k, 200, "ETag: \"1\"\r\n", "ITEM");
+		queue(k, 201, NULL, "");
+		queue(k, rows[i].status, NULL, "");
+		if (rows[i].version)
+			queue(k, rows[i].version, NULL, "");
+		kit_expect(k, move(k, &stored), rows[i].err);
+		kit_asked(k, -1, rows[i].version ? "PROPFIND" : "DELETE", WORK "1.ics");
+		assert_string_equal(stored.key, rows[i].err ? "" : "1.ics");
+	}
+}
+
 int
 main(void)
 {
@@ -436,6 +462,7 @@ main(void)
 		KIT_TEST(moves_without_overwriting),
 		KIT_TEST(a_server_without_move_gets_a_copy),
 		KIT_TEST(a_copy_that_cannot_be_whole_is_taken_back),
+		KIT_TEST(a_copy_stays_where_the_original_is_gone),
 		KIT_TEST(a_move_that_fails_says_what_is_missing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
