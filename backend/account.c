@@ -127,6 +127,14 @@ struct call {
 	int64_t began;
 };
 
+static enum err
+refused(struct account *a, size_t module, struct error *e)
+{
+	if (a->refused)
+		*a->refused = true;
+	return module_refused(a->b, module, a->who, a->log, e);
+}
+
 /* A session, and the host's leave; counted as a call of that kind. After OK the operation is called and its result given to call_end(). */
 static enum err
 call_begin(struct account *a, size_t module, const char *kind, struct call *c, struct error *e)
@@ -139,7 +147,7 @@ call_begin(struct account *a, size_t module, const char *kind, struct call *c, s
 		if (!err)
 			err = pool_take(a, module, false, e);
 		if (err == ERR_AUTH)
-			err = module_refused(a->b, module, a->who, a->log, e);
+			err = refused(a, module, e);
 	}
 	if (err)
 		return err;
@@ -162,7 +170,7 @@ call_end(struct call *c, enum err err, struct error *e)
 	if (err == ERR_AUTH)
 		a->held[c->module]->drop = true;
 	pthread_mutex_unlock(&a->b->lock);
-	return err == ERR_AUTH ? module_refused(a->b, c->module, a->who, a->log, e) : err;
+	return err == ERR_AUTH ? refused(a, c->module, e) : err;
 }
 
 void

@@ -109,8 +109,10 @@ size_t watch_waits(const struct watch *w, struct watch_wait *waits, size_t room)
 /* After a descriptor became readable or a deadline passed; blocking, for a job thread. Routed keys of folders that may have
  * changed. Modules that are neither readable nor due are left alone. */
 enum err watch_noticed(struct watch *w, struct arena *arena, struct backend_keys *folders_r, struct error *e);
-/* An account for the watch's user, to refresh mirrors and ask for changes; release it as any other. */
+/* An account for the watch's user, to refresh mirrors and ask for changes; release it as any other, before the watch is closed. */
 enum err watch_account(struct watch *w, const struct log_ctx *log, struct account **a_r, struct error *e) NODISCARD;
+/* A server refused what the watch logs in with, and this is another password of the user: time to open it anew. */
+bool watch_outdated(const struct watch *w, const char *password);
 void watch_close(struct watch **w);
 
 /* ---- for tests ---- */

@@ -90,6 +90,7 @@ struct account {
 	struct pooled *held[MODULES_MAX];
 	struct credentials *who;
 	const char *known_folder, *known_cursor; /* account_known(); borrowed */
+	bool *refused;         /* set where a server refuses the credentials; NULL: nobody asks. Borrowed from a watch */
 };
 
 /* A copy of name and password, cleansed at its end. */

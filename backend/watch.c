@@ -25,6 +25,7 @@ struct watch {
 	struct backends *b;      /* a reference */
 	struct credentials *who;
 	struct watched modules[MODULES_MAX];
+	bool refused;            /* a server refused the credentials, here or to an account of watch_account() */
 };
 
 static int64_t
@@ -163,6 +164,7 @@ failed(struct watch *w, size_t module, enum err err, const struct log_ctx *log, 
 		return;
 	}
 	if (err == ERR_AUTH) {
+		w->refused = true;
 		(void)module_refused(w->b, module, w->who, log, e);
 		end_session(w, module);
 		again = REFUSED_AGAIN;
@@ -397,7 +399,16 @@ enum err
 watch_account(struct watch *w, const struct log_ctx *log, struct account **a_r, struct error *e)
 {
 	*a_r = account_new(w->b, w->who, log);
-	return *a_r ? ERR_OK : err_set(e, ERR_NOMEM, "out of memory");
+	if (!*a_r)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	(*a_r)->refused = &w->refused;
+	return ERR_OK;
+}
+
+bool
+watch_outdated(const struct watch *w, const char *password)
+{
+	return w->refused && strcmp(w->who->password, password) != 0;
 }
 
 void

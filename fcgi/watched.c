@@ -11,6 +11,7 @@
 
 /* After how many seconds it is looked again, where that was not possible: */
 #define AGAIN_BUSY 1    /* no session, no slot, no memory */
+#define AGAIN_OUTDATED 1 /* with another password */
 #define AGAIN_FAILED 15 /* a server or the store is down */
 #define AGAIN_BROKEN 60 /* anything else, which is likely to happen again */
 
@@ -20,18 +21,23 @@ struct watch_job *
 watch_job_new(struct hub *hub, struct watched *u)
 {
 	struct watch_job *job = calloc(1, sizeof *job + u->n_parked * sizeof job->wishes[0]);
-	struct request *r = TAILQ_LAST(&u->parked, request_queue);
+	struct request *r;
+	bool whole = true;
 
 	if (!job)
 		return NULL;
-	if (r && !u->watch && !(job->password = strdup(r->password))) {
-		free(job);
-		return NULL;
-	}
 	job->hub = hub;
 	job->user = u;
 	TAILQ_FOREACH(r, &u->parked, link)
-		job->wishes[job->n++].park = eas_park_ref(r->park);
+	{
+		struct watch_wish *w = &job->wishes[job->n++];
+
+		w->park = eas_park_ref(r->park);
+		w->password = strdup(r->password);
+		whole = whole && w->password;
+	}
+	if (!whole)
+		watch_job_free(&job);
 	return job;
 }
 
@@ -43,9 +49,10 @@ watch_job_free(struct watch_job **jp)
 	*jp = NULL;
 	if (!job)
 		return;
-	basic_free(&job->password);
-	for (size_t i = 0; i < job->n; i++)
+	for (size_t i = 0; i < job->n; i++) {
 		eas_park_unref(&job->wishes[i].park);
+		basic_free(&job->wishes[i].password);
+	}
 	free(job);
 }
 
@@ -101,9 +108,9 @@ hash_keys(const struct keys *keys)
 /* ---- the watch ---- */
 
 static enum err
-open_watch(struct watch_job *job, const struct keys *keys, const struct log_ctx *log, struct error *e)
+open_with(struct watch_job *job, const char *password, const struct keys *keys, const struct log_ctx *log, struct error *e)
 {
-	struct backend_login who = { .user = job->user->user, .password = job->password, .log = log };
+	struct backend_login who = { .user = job->user->user, .password = password, .log = log };
 	struct account *account = NULL;
 	enum err err = account_login(job->user->generation->backends, &who, &account, e);
 
@@ -111,6 +118,28 @@ open_watch(struct watch_job *job, const struct keys *keys, const struct log_ctx 
 		err = watch_open(account, keys->list, keys->n, &job->user->watch, e);
 	account_release(&account);
 	return err;
+}
+
+/* A request may wait longer than its password is good for: the newest one that is not refused. */
+static enum err
+open_watch(struct watch_job *job, const struct keys *keys, const struct log_ctx *log, struct error *e)
+{
+	enum err err = ERR_AUTH;
+
+	for (size_t i = job->n; err == ERR_AUTH && i-- > 0;)
+		err = open_with(job, job->wishes[i].password, keys, log, e);
+	return err;
+}
+
+/* The watch's password is of no use any more, and somebody waits with another. */
+static bool
+is_outdated(const struct watch_job *job)
+{
+	for (size_t i = 0; job->user->watch && i < job->n; i++) {
+		if (watch_outdated(job->user->watch, job->wishes[i].password))
+			return true;
+	}
+	return false;
 }
 
 /* Opens the watch, or gives it the folders that are waited for now; after either, anything may have changed unseen. */
@@ -122,6 +151,8 @@ tend(struct watch_job *job, const struct keys *keys, const struct log_ctx *log)
 	uint64_t hash = hash_keys(keys);
 	enum err err;
 
+	if (is_outdated(job))
+		watch_close(&u->watch);
 	if (keys->n == 0 || (u->watch && u->folders == hash))
 		return;
 	err = u->watch ? watch_folders(u->watch, keys->list, keys->n, &e) : open_watch(job, keys, log, &e);
@@ -264,6 +295,8 @@ work(struct watch_job *job)
 	tend(job, &keys, &log);
 	if (u->watch)
 		look(job, a, &keys, &log);
+	if (is_outdated(job))
+		look_again(job, AGAIN_OUTDATED);
 	for (size_t i = 0; i < job->n; i++)
 		ask(&job->wishes[i], &u->generation->eas);
 	u->n_waits = u->watch ? watch_waits(u->watch, u->waits, WATCH_WAITS) : 0;

@@ -44,7 +44,6 @@ struct watched {
 struct watch_job {
 	struct hub *hub;
 	struct watched *user;
-	char *password;                /* opens the watch; cleansed; NULL: it is open, or nobody waits */
 	bool close;                    /* close the watch and nothing else */
 	bool look;                     /* a descriptor was readable or a poll is due */
 	bool hierarchy;                /* the hierarchy is due */
@@ -52,6 +51,7 @@ struct watch_job {
 	size_t n;
 	struct watch_wish {
 		struct eas_park *park; /* a reference */
+		char *password;        /* to open the watch with; cleansed */
 		int64_t due;           /* out: when it is to be answered */
 	} wishes[];                    /* of the requests that are parked when the job begins, in their order */
 };

@@ -124,7 +124,7 @@ class Imap:
     wire = None
 
     def __init__(self, dir):
-        self.dir = dir
+        self.dir, self.passwords = dir, {}
 
     def put_behind(self):
         self.wire = proxy.Wire(int(self.values["IMAP_PORT"]))
@@ -157,8 +157,19 @@ class Imap:
 
     def client(self, user="alice"):
         c = imaplib.IMAP4("127.0.0.1", int(self.values["IMAP_PORT"]))
-        c.login(user, "secret")
+        c.login(user, self.passwords.get(user, "secret"))
         return c
+
+    def change_password(self, user, password):
+        """From now on this one is right, and only this one; who is logged in stays so."""
+        users = self.dir / "dovecot/users"
+        users.write_text(re.sub(rf"^{user}:.*$", f"{user}:{{PLAIN}}{password}", users.read_text(), flags=re.M))
+        self.passwords[user] = password
+
+        def is_right():
+            with contextlib.suppress(imaplib.IMAP4.error):
+                return bool(self.client(user).logout())
+        wait_for(is_right, every=0.2)
 
     def deliver(self, message, user="alice", folder="INBOX", flags=None):
         c = self.client(user)

@@ -209,6 +209,29 @@ class Missed(Case):
         self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "2")
 
 
+class NewPassword(Case):
+    backends = ("imap",)
+    more = {"extra": "[backends]\nuser_sessions = 1\n"}     # none that is logged in with the old one is left over
+
+    def test_changed_while_the_mailbox_is_watched(self):
+        """The connection that tells of mail outlives the password that it was opened with."""
+        old, new = self.phone(), self.phone(password="changed", folders=False)
+        inbox = old.folder(type=2)
+        old.sync(inbox)
+        ping = old.start_ping([inbox], 120)
+        self.deliver("First")
+        self.assertEqual(text(old.receive(ping).tree, "Ping:Status"), "2")
+        self.imap.change_password(self.user, "changed")
+        self.assertEqual(new.folder_sync(), "1")
+        inbox = new.folder(type=2)
+        new.sync(inbox)
+        ping = new.start_ping([inbox], 120)
+        self.deliver("Second")
+        self.assertEqual(text(new.receive(ping).tree, "Ping:Status"), "2")
+        new.sync(inbox)
+        self.assertEqual(sorted(text(d, "Email:Subject") for d in inbox.items.values()), ["First", "Second"])
+
+
 PushMariaDB = both(Push)
 
 if __name__ == "__main__":

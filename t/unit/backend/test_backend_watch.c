@@ -229,6 +229,31 @@ an_account_for_its_user(void **state)
 	assert_int_equal(count_get(COUNT_WATCHES), watches);
 }
 
+/* Only of another password than the one that was refused, to an account of the watch or to the watch itself. */
+static void
+is_outdated_once_it_is_refused(void **state)
+{
+	struct account *a;
+	struct backend_changes c;
+
+	(void)state;
+	open_watch(both, 3);
+	assert_false(watch_outdated(watch, "new"));
+	assert_int_equal(watch_account(watch, NULL, &a, &rig_error), ERR_OK);
+	mem_fail(mem, MEM_CHANGES, 1, MEM_BEFORE, ERR_AUTH);
+	assert_int_equal(account_changes(a, rig_arena, "mem:inbox", NULL, 10, &c, &rig_error), ERR_UNAVAILABLE);
+	account_release(&a);
+	assert_true(watch_outdated(watch, "new"));
+	assert_false(watch_outdated(watch, "x"));
+	watch_close(&watch);
+	open_watch(both, 3);
+	assert_false(watch_outdated(watch, "new"));
+	mem_fail(mem2, MEM_NOTICED, 1, MEM_BEFORE, ERR_AUTH);
+	rig_now += 60000;
+	noticed(0, NULL);
+	assert_true(watch_outdated(watch, "new"));
+}
+
 #define WATCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
@@ -243,6 +268,7 @@ main(void)
 		WATCH(a_refused_login_is_down_too),
 		WATCH(no_slot_now_means_a_moment_later),
 		WATCH(an_account_for_its_user),
+		WATCH(is_outdated_once_it_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
