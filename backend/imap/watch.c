@@ -8,6 +8,8 @@
 #define RENEW_IDLE ((int64_t)20 * 60 * 1000)
 /* A connection that was silent for so long is probed by ending and beginning IDLE. */
 #define PROBE_IDLE ((int64_t)5 * 60 * 1000)
+/* The core counts whole seconds: it asks up to one earlier than it was told to. */
+#define POLL_EARLY 1500
 #define CLOSE_UNUSED ((int64_t)60 * 1000)
 #define BATCH 50
 
@@ -368,7 +370,7 @@ notice(struct backend_session *s, struct error *e)
 		return reconnect(s, e);
 	int64_t now = imap_now();
 	bool others = (w->n > 1 && !w->notified) || !c->idling;
-	bool due = others && now - w->looked >= (int64_t)s->b->set.poll * 1000 - 500;
+	bool due = others && now - w->looked >= (int64_t)s->b->set.poll * 1000 - POLL_EARLY;
 	bool renew = c->idling && (now - w->idle_since >= RENEW_IDLE || now - c->last_heard >= PROBE_IDLE - 1000);
 	if (!due && !renew)
 		return ERR_OK;

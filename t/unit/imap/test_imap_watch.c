@@ -11,6 +11,18 @@
 #define CAPS(words) REPLY("CAPABILITY", "* CAPABILITY IMAP4rev1 " words "\r\n$ OK done\r\n")
 #define STATUS_SENT(uidnext) "* STATUS Sent (MESSAGES 0 UIDNEXT " #uidnext " UIDVALIDITY 3 UNSEEN 0)\r\n$ OK done\r\n"
 
+/* The module's clock (the linker puts this one in its place). */
+int64_t __real_imap_now(void);
+int64_t __wrap_imap_now(void);
+
+static int64_t clock_ahead; /* milliseconds */
+
+int64_t
+__wrap_imap_now(void)
+{
+	return __real_imap_now() + clock_ahead;
+}
+
 static enum err
 watch(struct kit *k, const char *const *folders, size_t n)
 {
@@ -197,6 +209,25 @@ without_idle_there_is_the_poll(void **state)
 	assert_int_equal(k->watch.poll, 30);
 	assert_int_equal(fake_count(k->f, "STATUS"), 2);
 	assert_int_equal(fake_count(k->f, "CLOSE"), 1);
+}
+
+/* The core counts whole seconds, and so comes up to one early: a look that is put off then comes a whole poll later. */
+static void
+a_poll_that_comes_early_counts(void **state)
+{
+	static const struct fake_rule rules[] = { CAPS("IDLE"), REPLY("STATUS \"Sent\"", STATUS_SENT(1)), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(watch(k, inbox_sent, 2), ERR_OK);
+	assert_int_equal(k->watch.poll, 60);
+	unsigned looks = fake_count(k->f, "STATUS");
+	clock_ahead = 30000;
+	assert_int_equal(noticed(k), ERR_OK);
+	assert_int_equal(fake_count(k->f, "STATUS"), looks);
+	clock_ahead = 59000;
+	assert_int_equal(noticed(k), ERR_OK);
+	assert_int_equal(fake_count(k->f, "STATUS"), looks + 1);
+	clock_ahead = 0;
 }
 
 static void
@@ -499,6 +530,7 @@ main(void)
 		TEST(notify_tells_of_the_other_folders),
 		TEST(a_server_that_will_not_notify_is_polled),
 		TEST(without_idle_there_is_the_poll),
+		TEST(a_poll_that_comes_early_counts),
 		TEST(idle_that_is_refused_is_the_poll_too),
 		TEST(mail_is_sent),
 		TEST(refused_mail),
