@@ -13,6 +13,7 @@ struct request {
 	const char *folder_id, *item_id, *long_id, *instance_id;
 	bool replace;
 	bool people;            /* Forwardees: what goes out is of our making */
+	bool gone;              /* the source: only its ids are known, by which an earlier try is found */
 	struct lookup source;
 };
 
@@ -133,9 +134,10 @@ find_source(struct request *q, unsigned *status_r, struct error *e)
 		return ERR_OK;
 	}
 	err = lookup_item(q->r, folder, item, &q->source, e);
-	if (err == ERR_NOTFOUND) {
-		*status_r = SEND_NO_SOURCE;
-		return ERR_OK;
+	q->gone = err == ERR_NOTFOUND;
+	if (q->gone) {
+		q->source = (struct lookup){ .folder.id = folder, .item.id = item };
+		err = ERR_OK;
 	}
 	q->send.source = &q->source;
 	q->send.instance = q->instance_id;
@@ -246,7 +248,7 @@ compose(struct send_mail *s, const struct mime *phone, struct mime_node **node_r
 	struct mime *original = NULL;
 	struct slice bytes;
 
-	*err_r = lookup_bytes(q->r, &q->source, &bytes, e);
+	*err_r = q->gone ? ERR_NOTFOUND : lookup_bytes(q->r, &q->source, &bytes, e);
 	if (*err_r == ERR_NOTFOUND || *err_r == ERR_NOFOLDER) {
 		*err_r = ERR_OK;
 		return SEND_NO_SOURCE;

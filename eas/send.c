@@ -24,6 +24,7 @@ struct sending {
 	char hash[65];
 	const char *client;         /* of command, source and ClientId; "" where the phone named none */
 	const char *date_field;     /* of the phone's mail; "" none */
+	const char *own_id;         /* its Message-ID; NULL none */
 	struct state_intent intent; /* id 0: none yet */
 	bool finished;              /* copy and flag are done, too */
 	bool repeat;                /* an earlier try got somewhere */
@@ -64,6 +65,17 @@ find_intent(struct state_txn *t, void *arg, struct error *e)
 	return state_intent(t, x->a, x->s->r->device.id, "send", x->hash, x->client, &x->intent);
 }
 
+/* The same mail, asked for otherwise: where the source is gone or was moved, phones turn a reply into a mail of its own,
+ * or name the source by its new id. */
+static enum err
+find_by_message_id(struct state_txn *t, void *arg, struct error *e)
+{
+	struct sending *x = arg;
+
+	(void)e;
+	return state_intent_by_message_id(t, x->a, x->s->r->device.id, "send", x->own_id, &x->intent);
+}
+
 static enum err
 save_intent(struct state_txn *t, void *arg, struct error *e)
 {
@@ -94,10 +106,10 @@ is_repeat(const struct sending *x, const char *date)
 }
 
 static enum err
-look(struct sending *x, struct error *e)
+look_by(struct sending *x, state_fn find, struct error *e)
 {
 	const char *date = "";
-	enum err err = state_run(x->s->r->server->state, STATE_READ, find_intent, x, e);
+	enum err err = state_run(x->s->r->server->state, STATE_READ, find, x, e);
 
 	if (err == ERR_NOTFOUND) {
 		x->intent = (struct state_intent){ 0 };
@@ -113,6 +125,16 @@ look(struct sending *x, struct error *e)
 	x->intent = (struct state_intent){ 0 };
 	x->finished = false;
 	return ERR_OK;
+}
+
+static enum err
+look(struct sending *x, struct error *e)
+{
+	enum err err = look_by(x, find_intent, e);
+
+	if (err || x->intent.id || x->s->draft || !x->own_id || !*x->date_field)
+		return err;
+	return look_by(x, find_by_message_id, e);
 }
 
 /* The id of a mail that has none: the same on each try, another one for the same words next week. */
@@ -150,7 +172,6 @@ note_mark(struct sending *x, struct error *e)
 static enum err
 begin(struct sending *x, struct error *e)
 {
-	const char *own = mime_message_id(x->a, x->phone->root->header);
 	enum err err;
 
 	if (x->intent.id) {
@@ -161,7 +182,7 @@ begin(struct sending *x, struct error *e)
 		.client = x->client,
 		.mark = "", .result = "", .created = eas_now() };
 	x->stamp.date = x->intent.created;
-	x->stamp.message_id = own ? own : derive_id(x);
+	x->stamp.message_id = x->own_id ? x->own_id : derive_id(x);
 	if (!x->stamp.message_id)
 		return ERR_NOMEM;
 	x->intent.message_id = x->stamp.message_id;
@@ -392,6 +413,7 @@ prepare(struct sending *x, unsigned *status_r, struct error *e)
 	x->date_field = x->s->draft ? NULL : mime_field(x->a, x->phone->root->header, "Date");
 	if (!x->date_field)
 		x->date_field = "";
+	x->own_id = mime_message_id(x->a, x->phone->root->header);
 	x->stamp.redate = x->s->draft;
 	return ERR_OK;
 }
@@ -407,6 +429,21 @@ compose(struct sending *x, unsigned *status_r, struct error *e)
 	x->stamp.references = x->s->references;
 	x->stamp.subject = x->s->subject;
 	return err;
+}
+
+/* It went out before, and its copy was not kept then. Its source may be gone since: the copy has the phone's own words
+ * at least. */
+static enum err
+finish_late(struct sending *x, enum err composed, unsigned *status_r, struct error *e)
+{
+	if (composed || *status_r) {
+		log_warn(&x->s->r->log, "the mail was sent before, and its source cannot be read now: the copy lacks it");
+		*e = (struct error){ 0 };
+		*status_r = SEND_OK;
+		x->node = NULL;
+	}
+	x->stamp.message_id = x->intent.message_id;
+	return finish(x);
 }
 
 static enum err
@@ -425,12 +462,10 @@ run_held(struct sending *x, unsigned *status_r, struct error *e)
 		return finish(x);
 	}
 	err = compose(x, status_r, e);
+	if (done && err != ERR_BUSY)
+		return finish_late(x, err, status_r, e);
 	if (err || *status_r)
 		return err;
-	if (done) {
-		x->stamp.message_id = x->intent.message_id;
-		return finish(x);
-	}
 	err = begin(x, e);
 	if (!err)
 		err = hand_over(x, status_r, e);

@@ -1,9 +1,10 @@
 /* eas/send.h - the way of a mail out: who sends it to whom, that it goes once, the copy in Sent. Private to eas/.
  *
  * A mail is known by (device, command, source, hash of its MIME without boundaries), its ClientId being a second way
- * in. The intent is committed before the server is spoken to, `sending` before DATA, `done` behind its 250. A repeat of
- * what is done is a success and sends nothing; a repeat of what died on the way is sent again under the same Message-ID
- * and Date.
+ * in, and its own Message-ID with its Date a third: there command and source may be others. The intent is committed
+ * before the server is spoken to, `sending` before DATA, `done` behind its 250. A repeat of what is done is a success
+ * and sends nothing, also where its source is gone; a repeat of what died on the way is sent again under the same
+ * Message-ID and Date.
  */
 #ifndef EAS_SEND_H
 #define EAS_SEND_H
@@ -40,7 +41,7 @@ struct send_mail {
 	struct slice mime;      /* as the phone wrote it */
 	bool save;              /* SaveInSentItems */
 	bool draft;             /* a stored message: known by its Message-ID alone, and dated when it goes */
-	const struct lookup *source; /* what is replied to or forwarded; NULL: none */
+	const struct lookup *source; /* what is replied to or forwarded: ids alone where it is gone; NULL: none */
 	const char *instance;   /* which one of a series that is the source: as the phone says it; "" or NULL: all */
 	unsigned verb;          /* FLAG_ANSWERED, FLAG_FORWARDED: what its source becomes; 0 */
 	/* Makes the message's content out of the phone's and the source's. Called only where the mail is really sent.

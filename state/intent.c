@@ -52,6 +52,19 @@ state_intent(struct state_txn *t, struct arena *a, int64_t device, const char *k
 	return read_intent(&r, a, i_r);
 }
 
+/* Seldom asked, and a device has few: without an index. */
+enum err
+state_intent_by_message_id(struct state_txn *t, struct arena *a, int64_t device, const char *kind,
+	const char *message_id, struct state_intent *i_r)
+{
+	struct db_rows r;
+
+	db_query(t, &r,
+		"select " COLUMNS " from intent where device = ? and message_id = ? and kind = ? order by id desc limit 1",
+		ARGS(I(device), S(message_id), S(kind)));
+	return read_intent(&r, a, i_r);
+}
+
 enum err
 state_intent_save(struct state_txn *t, struct state_intent *i)
 {

@@ -297,6 +297,9 @@ struct state_intent {
 /* The newest with this hash, else with this client id (where not ""), of the device and kind. NOTFOUND. */
 enum err state_intent(struct state_txn *t, struct arena *a, int64_t device, const char *kind, const char *hash,
 	const char *client, struct state_intent *i_r) NODISCARD;
+/* The newest with this message_id of the device and kind. Looks at each intent of the device. NOTFOUND. */
+enum err state_intent_by_message_id(struct state_txn *t, struct arena *a, int64_t device, const char *kind,
+	const char *message_id, struct state_intent *i_r) NODISCARD;
 /* id 0: inserts and sets it. Else writes message_id, mark, result, step. */
 enum err state_intent_save(struct state_txn *t, struct state_intent *i) NODISCARD;
 

@@ -110,6 +110,23 @@ class Send(Case):
                 files = [part.get_payload(decode=True) for part in message.walk() if part.get_filename() == "a.pdf"]
                 self.assertEqual(files, [b"PDF data"])
 
+    def test_repeat_of_a_reply_whose_source_is_gone(self):
+        """Neither refused nor, as a mail of its own (what phones try then), sent again."""
+        for version in VERSIONS:
+            with self.subTest(version):
+                p = self.phone(version)
+                source, mime = self.source(p), self.mime(f"Gone {version}")
+                self.assertEqual(self.send(p, "SmartReply", mime, source=source).status, 200)
+                c = self.mailbox()
+                c.store("1:*", "+FLAGS", "(\\Deleted)")
+                c.expunge()
+                p.sync(source[0])
+                self.assertNotIn(source[1], source[0].items)
+                for answer in (self.send(p, "SmartReply", mime, source=source),
+                               self.send(p, "SendMail", mime + b"> Original text\r\n")):
+                    self.assertEqual((answer.status, answer.body), (200, b""))
+                self.assertEqual(len(self.sent(f"Gone {version}")), 1)
+
     def test_attachment_is_fetched(self):
         p = self.phone("14.1")
         inbox, id = self.source(p)

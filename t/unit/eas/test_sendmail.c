@@ -621,6 +621,99 @@ test_sources_that_are_not(void **state)
 	assert_int_equal(send(mw, &(struct request){ EAS_SMARTREPLY, .mime = ANSWER, .source = id }), 111);
 }
 
+/* ---- repeats of them, when the source is gone or another command is used ---- */
+
+#define LETTER(id, date, text) "To: bob@example.com\r\nSubject: Re: Question\r\nDate: " date " Nov 2026 10:00:00 +0000\r\n" \
+	"Message-ID: <" id "@phone>\r\n\r\n" text "\r\n"
+
+/* The original; its key at the backend into key_r. */
+static const char *
+add_original(struct mail_world *mw, const char **key_r)
+{
+	*key_r = mem_add(mw->w.mem, WORLD_USER, "inbox", NULL, ORIGINAL, 0, 1795461508);
+	return arena_strdup(mw->a, mail_world_id(mw, "inbox", *key_r));
+}
+
+/* It is deleted, and the store knows. */
+static void
+drop_original(struct mail_world *mw, const char *key)
+{
+	mem_delete(mw->w.mem, WORLD_USER, "inbox", key);
+	mail_world_add(mw, "inbox", "Subject: another\r\n\r\nx\r\n");
+}
+
+static void
+test_repeat_without_source(void **state)
+{
+	static const enum eas_command commands[] = { EAS_SMARTREPLY, EAS_SMARTFORWARD };
+	struct mail_world *mw = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		const char *key, *id = add_original(mw, &key); /* ANSWER has no Message-ID */
+
+		assert_int_equal(send(mw, &(struct request){ commands[i], .mime = ANSWER, .source = id, .save = true }), 0);
+		drop_original(mw, key);
+		assert_int_equal(send(mw, &(struct request){ commands[i], .mime = ANSWER, .source = id, .save = true }), 0);
+		assert_int_equal(
+			send(mw, &(struct request){ commands[i], .mime = ANSWER, .source = id, .save = true, .client = "c2" }), 0);
+		assert_int_equal(sent_count(mw), i + 1);
+		assert_int_equal(mem_count(mw->w.mem, WORLD_USER, "sent"), i + 1);
+		assert_int_equal(send(mw, &(struct request){ commands[i], .mime = DATELESS, .source = id, .client = "c3" }), 150);
+		assert_int_equal(sent_count(mw), i + 1);
+	}
+}
+
+static void
+test_repeat_asked_otherwise(void **state)
+{
+	struct mail_world *mw = *state;
+	const char *key, *id = add_original(mw, &key), *moved = add_original(mw, &key);
+	const char *mime = LETTER("a", "Mon, 23", "Because.");
+
+	assert_int_equal(send(mw, &(struct request){ EAS_SMARTREPLY, .mime = mime, .source = id }), 0);
+	assert_int_equal(send(mw, &(struct request){ EAS_SMARTREPLY, .mime = mime, .source = moved, .client = "c2" }), 0);
+	assert_int_equal(send(mw, &(struct request){ EAS_SENDMAIL, .client = "c3",
+		.mime = LETTER("a", "Mon, 23", "Because.\r\n> Why not?") }), 0);
+	assert_int_equal(sent_count(mw), 1);
+	/* The ClientId of another mail does not hide it. */
+	assert_int_equal(send(mw, &(struct request){ EAS_SENDMAIL, .client = "c4", .mime = LETTER("b", "Tue, 24", "Because.") }), 0);
+	assert_int_equal(sent_count(mw), 2);
+	assert_int_equal(send(mw, &(struct request){ EAS_SENDMAIL, .client = "c4", .mime = LETTER("a", "Mon, 23", "Because!") }), 0);
+	assert_int_equal(sent_count(mw), 2);
+	/* The same id is not enough. */
+	assert_int_equal(send(mw, &(struct request){ EAS_SENDMAIL, .client = "c5", .mime = LETTER("a", "Wed, 25", "Because.") }), 0);
+	assert_int_equal(send(mw, &(struct request){ EAS_SENDMAIL, .client = "c6",
+		.mime = "To: bob@example.com\r\nMessage-ID: <a@phone>\r\n\r\nBecause.\r\n" }), 0);
+	assert_int_equal(sent_count(mw), 4);
+}
+
+/* Killed between the 250 and the copy, and then the source cannot be had: nobody may hear that the mail was not sent. */
+static void
+test_copy_without_source(void **state)
+{
+	struct mail_world *mw = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *key, *id = add_original(mw, &key);
+		const char *mime = i ? LETTER("b", "Tue, 24", "Because.") : LETTER("a", "Mon, 23", "Because.");
+		struct request q = { EAS_SMARTREPLY, .mime = mime, .source = id, .save = true, .client = i ? "c1" : "c2" };
+		struct mem_item copy;
+
+		mem_fail(mw->w.mem, MEM_PUT, 1, MEM_BEFORE, ERR_BUSY);
+		assert_int_equal(send(mw, &q), 999);
+		if (i)
+			mem_fail(mw->w.mem, MEM_FETCH, 1, MEM_BEFORE, ERR_UNAVAILABLE);
+		else
+			drop_original(mw, key);
+		assert_int_equal(send(mw, &q), 0);
+		assert_int_equal(send(mw, &q), 0);
+		assert_int_equal(sent_count(mw), i + 1);
+		assert_int_equal(mem_count(mw->w.mem, WORLD_USER, "sent"), i + 1);
+		assert_true(mem_at(mw->w.mem, mw->a, WORLD_USER, "sent", i, &copy));
+		assert_non_null(memmem(copy.bytes.ptr, copy.bytes.len, "Because.", 8));
+	}
+}
+
 static void
 test_smart_in_old_versions(void **state)
 {
@@ -798,6 +891,7 @@ main(void)
 	const struct CMUnitTest tests[] = { CASE(test_sends), CASE(test_without_copy),
 		cmocka_unit_test_setup_teardown(test_never_copied, setup_never, teardown),
 		cmocka_unit_test_setup_teardown(test_always_copied, setup_always, teardown), CASE(test_fields_that_lack), CASE(test_refused_mails),
+		CASE(test_repeat_without_source), CASE(test_repeat_asked_otherwise), CASE(test_copy_without_source),
 		CASE(test_nothing_is_smuggled), CASE(test_old_versions), CASE(test_repeats), CASE(test_repeat_with_other_boundary),
 		CASE(test_repeat_without_date), CASE(test_died_before_data), CASE(test_died_in_data), CASE(test_refused_by_server),
 		CASE(test_intent_first), CASE(test_copy_fails), CASE(test_copy_again),

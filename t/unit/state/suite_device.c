@@ -283,6 +283,11 @@ intents_are_found_by_both_ways(void **unused)
 	fails(ERR_NOTFOUND, state_intent(T, arena, in.device, "send", "HASH-1", "", &found));
 	fails(ERR_NOTFOUND, state_intent(T, arena, in.device, "send", "HASH-1", "CLIENT-1", &found));
 	fails(ERR_NOTFOUND, state_intent(T, arena, in.device + 1, "send", "hash-1", "client-1", &found));
+	ok(state_intent_by_message_id(T, arena, in.device, "send", "<1@x>", &found));
+	assert_int_equal(found.id, in.id);
+	fails(ERR_NOTFOUND, state_intent_by_message_id(T, arena, in.device, "append", "<1@x>", &found));
+	fails(ERR_NOTFOUND, state_intent_by_message_id(T, arena, in.device, "send", "<1@X>", &found));
+	fails(ERR_NOTFOUND, state_intent_by_message_id(T, arena, in.device + 1, "send", "<1@x>", &found));
 	ok(state_intent(T, arena, in.device, "send", "other", "client-1", &found));
 	assert_int_equal(found.id, in.id);
 
@@ -292,6 +297,8 @@ intents_are_found_by_both_ways(void **unused)
 	newer.client = "";
 	ok(state_intent_save(T, &newer));
 	ok(state_intent(T, arena, in.device, "send", "hash-1", "client-1", &found));
+	assert_int_equal(found.id, newer.id);
+	ok(state_intent_by_message_id(T, arena, in.device, "send", "<1@x>", &found));
 	assert_int_equal(found.id, newer.id);
 	/* One without a client id is not found by none. */
 	fails(ERR_NOTFOUND, state_intent(T, arena, in.device, "send", "other", "", &found));
