@@ -125,6 +125,23 @@ run_on_target(struct imap_conn *c, const char *word, uint32_t uid, const char *t
 	return imap_done_folder(c, &done, word, target, e);
 }
 
+/* The copy is there. Where the connection is cut now, a repeat of the move would make another one: so this is tried again. */
+static enum err
+remove_copied(struct backend_session *s, struct arena *a, const char *folder, uint32_t uid, uint64_t validity,
+	struct error *e)
+{
+	enum err err = ERR_UNAVAILABLE;
+	for (int tries = 0; tries < 2 && err == ERR_UNAVAILABLE; tries++) {
+		struct imap_conn *c;
+		err = imap_session_select(s, folder, &c, e);
+		if (!err && c->box.validity != validity)
+			return err_set(e, ERR_UNAVAILABLE, "%s: the folder has got a new UIDVALIDITY", s->b->host);
+		err = err ? err : imap_expunge(c, a, uid, NULL, e);
+	}
+	/* Gone meanwhile is what was wanted. */
+	return err == ERR_NOTFOUND ? ERR_OK : err;
+}
+
 enum err
 imap_move(struct backend_session *s, struct arena *a, const char *folder, const char *key, const char *target,
 	struct backend_stored *stored_r, struct error *e)
@@ -147,10 +164,9 @@ imap_move(struct backend_session *s, struct arena *a, const char *folder, const 
 	if (c->caps & CAP_MOVE) {
 		err = run_on_target(c, "UID MOVE", uid, target, &m, e);
 	} else {
+		uint64_t validity = c->box.validity;
 		err = run_on_target(c, "UID COPY", uid, target, &m, e);
-		/* Gone meanwhile: the copy is there, and that is what was wanted. */
-		if (!err && (err = imap_expunge(c, a, uid, NULL, e)) == ERR_NOTFOUND)
-			err = ERR_OK;
+		err = err ? err : remove_copied(s, a, folder, uid, validity, e);
 	}
 	if (err)
 		return err;

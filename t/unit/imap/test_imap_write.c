@@ -284,6 +284,21 @@ moving_without_move(void **state)
 	assert_int_equal(fake_count(k->f, "UID EXPUNGE 7"), 1);
 }
 
+/* The copy is there already: a repeat of the whole would make a second one. */
+static void
+a_cut_after_the_copy_makes_no_second_one(void **state)
+{
+	static const struct fake_rule rules[] = { CAPS("UIDPLUS"), REPLY("SELECT", BOX),
+		REPLY("UID FETCH 7", "* 2 FETCH (UID 7 FLAGS (\\Seen))\r\n$ OK done\r\n"), REPLY("UID COPY 7", "$ OK [COPYUID 5 7 33] x\r\n"),
+		{ "UID STORE 7", "", FAKE_CLOSE, 1 }, END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(move(k, "Trash"), ERR_OK);
+	assert_string_equal(k->stored.key, "33");
+	assert_int_equal(fake_count(k->f, "UID COPY"), 1);
+	assert_int_equal(fake_count(k->f, "UID EXPUNGE 7"), 1);
+}
+
 static void
 read_only_folders_are_left_alone(void **state)
 {
@@ -468,6 +483,7 @@ main(void)
 		TEST(without_uidplus_nobody_elses_mail_is_expunged),
 		TEST(moving),
 		TEST(moving_without_move),
+		TEST(a_cut_after_the_copy_makes_no_second_one),
 		TEST(read_only_folders_are_left_alone),
 		TEST(folders_by_special_use),
 		TEST(folders_by_name_below_a_prefix),
