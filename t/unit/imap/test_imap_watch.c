@@ -454,12 +454,13 @@ mail_by_a_program(void **state)
 	snprintf(path, sizeof path, "%s/sendmail", dir);
 	FILE *f = fopen(path, "w");
 	assert_non_null(f);
-	fprintf(f, "#!/bin/sh\n[ -e %s/status ] && exit $(cat %s/status)\n{ echo \"$@\"; cat; } >%s/out\n", dir, dir, dir);
+	fprintf(f, "#!/bin/sh\n[ -e %s/status ] && exit $(cat %s/status)\n{ echo \"$@\"; cat; } >%s/out\n"
+		"[ ! -e %s/slow ] || sleep 2\n", dir, dir, dir, dir);
 	fclose(f);
 	assert_int_equal(system("true"), 0);
 	snprintf(text, sizeof text, "chmod +x %s", path);
 	assert_int_equal(system(text), 0);
-	snprintf(more, sizeof more, "sendmail = %s", path);
+	snprintf(more, sizeof more, "answer = 1\nsendmail = %s", path);
 	kit_login(k, NULL, 0, more);
 	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_OK);
 	snprintf(text, sizeof text, "%s/out", dir);
@@ -469,6 +470,10 @@ mail_by_a_program(void **state)
 	text[n] = '\0';
 	fclose(f);
 	assert_string_equal(text, "-i -f alice@example.org -- bob@example.org carol@example.org\nA: b\r\n\r\n.dot\r\n.\r\nend\r\n");
+	/* It has read all, and passes it on to a server that takes its time. */
+	snprintf(text, sizeof text, "touch %s/slow", dir);
+	assert_int_equal(system(text), 0);
+	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_OK);
 	snprintf(text, sizeof text, "echo 67 >%s/status", dir);
 	assert_int_equal(system(text), 0);
 	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_DENIED);
