@@ -9,6 +9,7 @@
 #include "eas/hierarchy.h"
 
 #define ARENA_MAX (32u << 20)
+#define LOOKS 2 /* at once; what is stale then is looked at with the next request */
 
 /* One folder as it should stand in the store. */
 struct wanted {
@@ -25,6 +26,8 @@ struct look {
 	const char *down;         /* modules that could not be asked */
 	struct wanted *list;
 	size_t n;
+	int64_t before;           /* the user's hierarchy_seq when the listing began */
+	bool stale;               /* folders changed since: the listing may lack a new one, and have an old name */
 	bool changed;
 	const struct log_ctx *log;
 };
@@ -284,6 +287,9 @@ merge(struct state_txn *t, void *arg, struct error *e)
 	l->changed = false;
 	if (!err)
 		err = state_folders(t, l->arena, user, 0, &stored, &n, &seq);
+	l->stale = !err && seq != l->before;
+	if (l->stale)
+		return ERR_OK;
 	if (!err)
 		err = arrange(l, stored, n);
 	for (size_t i = 0; !err && i < l->n; i++) {
@@ -304,6 +310,23 @@ merge(struct state_txn *t, void *arg, struct error *e)
 			err = save_gone(l, t, &stored[k]);
 	}
 	return err;
+}
+
+/* Backends take their time: what a phone makes, renames or deletes meanwhile must not be undone by what they listed. */
+static enum err
+note_seq(struct state_txn *t, void *arg, struct error *e)
+{
+	struct look *l = arg;
+	struct state_folder *stored;
+	int64_t user;
+	size_t n;
+	enum err err = state_user(t, l->user, &user);
+
+	(void)e;
+	l->before = 0;
+	if (err)
+		return err == ERR_NOTFOUND ? ERR_OK : err;
+	return state_folders(t, l->arena, user, 0, &stored, &n, &l->before);
 }
 
 /* Drafts, Sent and Trash are made where the mail server lacks them and can. */
@@ -343,12 +366,26 @@ make_missing(struct look *l, struct account *account)
 	return made;
 }
 
+static enum err
+look_once(struct look *l, const struct eas_server *server, struct account *account, struct error *e)
+{
+	enum err err = state_run(server->state, STATE_READ, note_seq, l, e);
+
+	if (!err)
+		err = account_folders(account, l->arena, &l->found, &l->down, e);
+	if (!err && make_missing(l, account))
+		err = account_folders(account, l->arena, &l->found, &l->down, e);
+	if (!err && l->found.n == 0 && *l->down)
+		err = err_set(e, ERR_UNAVAILABLE, "no backend can be reached: %s", l->down);
+	return err ? err : state_run(server->state, STATE_WRITE, merge, l, e);
+}
+
 enum err
 hierarchy_refresh(const struct eas_server *server, struct account *account, const struct log_ctx *log, int64_t age,
 	bool *changed_r, struct error *e)
 {
 	struct look l = { .user = account_user(account), .log = log };
-	enum err err;
+	enum err err = ERR_OK;
 
 	*changed_r = false;
 	if (!due(l.user, age))
@@ -356,14 +393,10 @@ hierarchy_refresh(const struct eas_server *server, struct account *account, cons
 	l.arena = arena_new(ARENA_MAX);
 	if (!l.arena)
 		return err_set(e, ERR_NOMEM, "out of memory");
-	err = account_folders(account, l.arena, &l.found, &l.down, e);
-	if (!err && make_missing(&l, account))
-		err = account_folders(account, l.arena, &l.found, &l.down, e);
-	if (!err && l.found.n == 0 && *l.down)
-		err = err_set(e, ERR_UNAVAILABLE, "no backend can be reached: %s", l.down);
-	if (!err)
-		err = state_run(server->state, STATE_WRITE, merge, &l, e);
-	if (err)
+	l.stale = true;
+	for (unsigned i = 0; !err && l.stale && i < LOOKS; i++)
+		err = look_once(&l, server, account, e);
+	if (err || l.stale)
 		hierarchy_doubt(l.user);
 	*changed_r = !err && l.changed;
 	arena_free(&l.arena);

@@ -126,6 +126,53 @@ a_row_that_is_written_late_leaves_the_keys_good(void **state)
 	arena_free(&arena);
 }
 
+/* ---- folders that change while they are listed ---- */
+
+static unsigned listings;
+
+static enum err
+make_row(struct state_txn *t, void *arg, struct error *e)
+{
+	int64_t user;
+	enum err err = state_user(t, WORLD_USER, &user);
+
+	(void)e;
+	if (err)
+		return err;
+	*(struct state_folder *)arg = (struct state_folder){ .user = user, .key = "mem:late", .parent = "", .name = "Late",
+		.class = BACKEND_MAIL, .type = 12 };
+	return state_folder_save(t, arg);
+}
+
+/* Another device makes a folder once the list is written, and its row is there first. */
+static enum err
+make_meanwhile(void *ctx, enum mem_op op, enum mem_when when, const char *folder, const char *key)
+{
+	struct error e = { 0 };
+
+	(void)folder;
+	(void)key;
+	if (op != MEM_FOLDERS || when != MEM_AFTER || listings++)
+		return ERR_OK;
+	mem_folder_add(w.mem, WORLD_USER, "late", NULL, "Late", BACKEND_MAIL, ROLE_NONE);
+	assert_int_equal(state_run(w.state, STATE_WRITE, make_row, ctx, &e), ERR_OK);
+	return ERR_OK;
+}
+
+static void
+a_folder_made_during_a_look_stays(void **state)
+{
+	struct state_folder made = { 0 };
+
+	(void)state;
+	listings = 0;
+	mem_hook(w.mem, make_meanwhile, &made);
+	assert_int_equal(folder_sync("0", NULL, NULL), 1);
+	mem_hook(w.mem, NULL, NULL);
+	assert_int_not_equal(made.id, 0);
+	assert_int_equal(world_folder(&w, "other", 141, "Late"), made.id);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
 
 int
@@ -135,6 +182,7 @@ main(void)
 		TEST(each_beginning_is_good_until_one_comes_back),
 		TEST(a_phone_that_begins_anew_ends_what_it_had),
 		TEST(a_row_that_is_written_late_leaves_the_keys_good),
+		TEST(a_folder_made_during_a_look_stays),
 	};
 
 	if (log_open("stderr", LEVEL_ERROR))
