@@ -124,6 +124,7 @@ struct call {
 	size_t module;
 	const struct backend_ops *ops;
 	struct backend_session *s;
+	struct host *host;
 	int64_t began;
 };
 
@@ -135,9 +136,10 @@ refused(struct account *a, size_t module, struct error *e)
 	return module_refused(a->b, module, a->who, a->log, e);
 }
 
-/* A session, and the host's leave; counted as a call of that kind. After OK the operation is called and its result given to call_end(). */
+/* A session, and the leave of the host that the call goes to; counted as a call of that kind. After OK the operation is called and its result
+ * given to call_end(). */
 static enum err
-call_begin(struct account *a, size_t module, const char *kind, struct call *c, struct error *e)
+call_host(struct account *a, size_t module, struct host *host, const char *kind, struct call *c, struct error *e)
 {
 	struct module *m = &a->b->modules[module];
 	enum err err = ERR_OK;
@@ -151,13 +153,20 @@ call_begin(struct account *a, size_t module, const char *kind, struct call *c, s
 	}
 	if (err)
 		return err;
-	*c = (struct call){ .a = a, .module = module, .ops = m->ops, .s = a->held[module]->session, .began = clock_ms() };
+	*c = (struct call){ .a = a, .module = module, .ops = m->ops, .s = a->held[module]->session, .host = host,
+		.began = clock_ms() };
 	pthread_mutex_lock(&a->b->lock);
-	err = host_claim(a->b, m->host, c->began, e);
+	err = host_claim(a->b, host, c->began, e);
 	pthread_mutex_unlock(&a->b->lock);
 	if (!err)
 		count_one(m->ops->name, "call", kind);
 	return err;
+}
+
+static enum err
+call_begin(struct account *a, size_t module, const char *kind, struct call *c, struct error *e)
+{
+	return call_host(a, module, a->b->modules[module].host, kind, c, e);
 }
 
 static enum err
@@ -166,7 +175,7 @@ call_end(struct call *c, enum err err, struct error *e)
 	struct account *a = c->a;
 
 	pthread_mutex_lock(&a->b->lock);
-	host_result(a->b, a->b->modules[c->module].host, user_hash(a->who->user), c->began, clock_ms(), err);
+	host_result(a->b, c->host, user_hash(a->who->user), c->began, clock_ms(), err);
 	if (err == ERR_AUTH)
 		a->held[c->module]->drop = true;
 	pthread_mutex_unlock(&a->b->lock);
@@ -474,6 +483,33 @@ account_flag(struct account *a, struct arena *arena, const struct backend_flaggi
 	return err ? err : call_end(&c, WRITE("flag", c.ops->flag(c.s, arena, &routed, stored_r, e)), e);
 }
 
+/* While mail is handed over the session holds a slot of the server that takes it, and none of its own: many that hang there keep nobody from
+ * his mailbox. */
+static enum err
+lend_slot(struct account *a, const struct module *m, struct error *e)
+{
+	enum err err = ERR_OK;
+
+	pthread_mutex_lock(&a->b->lock);
+	if (m->send_host != m->host)
+		err = host_enter(a->b, m->send_host, e);
+	if (!err && m->send_host != m->host)
+		host_leave(m->host);
+	pthread_mutex_unlock(&a->b->lock);
+	return err;
+}
+
+static void
+take_slot_back(struct account *a, const struct module *m)
+{
+	pthread_mutex_lock(&a->b->lock);
+	if (m->send_host != m->host) {
+		host_leave(m->send_host);
+		m->host->held++; /* whether there is room or not: it ends soon */
+	}
+	pthread_mutex_unlock(&a->b->lock);
+}
+
 enum err
 account_send(struct account *a, const struct backend_mail *mail, enum err (*sending)(void *ctx), void *ctx, struct error *e)
 {
@@ -481,10 +517,19 @@ account_send(struct account *a, const struct backend_mail *mail, enum err (*send
 	enum err err;
 
 	for (size_t i = 0; i < a->b->n; i++) {
-		if (!can(a->b->modules[i].ops, CAN_SEND))
+		const struct module *m = &a->b->modules[i];
+
+		if (!can(m->ops, CAN_SEND))
 			continue;
-		err = call_begin(a, i, "send", &c, e);
-		return err ? err : call_end(&c, WRITE("send", c.ops->send(c.s, mail, sending, ctx, e)), e);
+		err = call_host(a, i, m->send_host, "send", &c, e);
+		if (err)
+			return err;
+		err = lend_slot(a, m, e);
+		if (err)
+			return call_end(&c, err, e);
+		err = WRITE("send", c.ops->send(c.s, mail, sending, ctx, e));
+		take_slot_back(a, m);
+		return call_end(&c, err, e);
 	}
 	return err_set(e, ERR_UNSUPPORTED, "no backend can send mail");
 }

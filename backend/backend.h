@@ -33,7 +33,7 @@
 #include "base/error.h"
 #include "base/log.h"
 
-#define BACKEND_ABI 1
+#define BACKEND_ABI 2
 #define BACKEND_KEY_MAX 1024
 #define BACKEND_VERSION_MAX 255
 #define BACKEND_NO_DATE INT64_MIN
@@ -212,6 +212,9 @@ struct backend_ops {
 	void (*close)(struct backend **b);
 	/* "https://cloud.example.org" of this configuration: what limits and breakers are counted by. Valid until close. */
 	const char *(*host)(const struct backend *b);
+	/* Optional, for modules that send: the server (or program) that mail is handed to, where that is another. Limits and breaker of its own:
+	 * a send may take minutes. Valid until close. */
+	const char *(*send_host)(const struct backend *b);
 
 	/* Connects and proves user and password to the server. */
 	enum err (*login)(struct backend *b, const struct backend_login *who, struct backend_session **s_r, struct error *e);

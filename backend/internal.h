@@ -42,7 +42,7 @@ struct host {
 struct module {
 	const struct backend_ops *ops;
 	struct backend *backend;
-	struct host *host;
+	struct host *host, *send_host; /* often two */
 };
 
 /* One login at one module; in the list of its user. */
@@ -74,7 +74,7 @@ struct backends {
 	const char *domain;    /* borrowed from conf; may be NULL */
 	struct module modules[MODULES_MAX];
 	size_t n, auth;
-	struct host hosts[MODULES_MAX];
+	struct host hosts[2 * MODULES_MAX];
 	size_t n_hosts;
 
 	pthread_mutex_t lock;

@@ -177,7 +177,7 @@ open_module(struct backends *b, const char *name, struct error *e)
 {
 	const char *dir = conf_get(b->conf, "server", "module_dir");
 	struct module *m = &b->modules[b->n];
-	const char *host;
+	const char *host, *send_host;
 	enum err err;
 
 	for (size_t i = 0; i < b->n; i++) {
@@ -193,6 +193,8 @@ open_module(struct backends *b, const char *name, struct error *e)
 		return err;
 	host = m->ops->host(m->backend);
 	m->host = share_host(b, host ? host : name);
+	send_host = m->ops->send_host ? m->ops->send_host(m->backend) : NULL;
+	m->send_host = send_host ? share_host(b, send_host) : m->host;
 	b->n++;
 	return ERR_OK;
 }

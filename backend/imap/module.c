@@ -223,6 +223,12 @@ backend_login(struct backend *b, const struct backend_login *who, struct backend
 }
 
 EXPORT extern const struct backend_ops backend_module;
+static const char *
+backend_send_host(const struct backend *b)
+{
+	return b->set.smtp ? b->set.smtp : b->set.sendmail;
+}
+
 const struct backend_ops backend_module = {
 	.abi = BACKEND_ABI,
 	.name = "imap",
@@ -230,6 +236,7 @@ const struct backend_ops backend_module = {
 	.open = backend_open,
 	.close = backend_close,
 	.host = backend_host,
+	.send_host = backend_send_host,
 	.login = backend_login,
 	.logout = backend_logout,
 	.folders = imap_folders,

@@ -496,6 +496,13 @@ host(const struct backend *b)
 	return b->mem->name;
 }
 
+static const char *
+send_host(const struct backend *b)
+{
+	(void)b;
+	return "smtp";
+}
+
 static void
 forget_watched(struct backend_session *s)
 {
@@ -1257,6 +1264,7 @@ const struct backend_ops mem_ops = {
 	.open = open_mem,
 	.close = close_mem,
 	.host = host,
+	.send_host = send_host,
 	.login = login,
 	.logout = logout,
 	.folders = folders,

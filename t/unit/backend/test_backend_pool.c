@@ -275,6 +275,75 @@ threads_share_it(void **state)
 	assert_int_equal(mem_sessions(mem), 0);
 }
 
+/* ---- the server that takes mail ---- */
+
+static enum err
+send_one(struct account *a)
+{
+	const char *to[] = { "bob@example.org" };
+	struct backend_mail mail = { .bytes = slice_str("Subject: x\r\n\r\n"), .from = "alice@example.org", .to = to, .n = 1 };
+
+	return account_send(a, &mail, NULL, NULL, &rig_error);
+}
+
+static enum err
+others_meanwhile(void *ctx, enum mem_op op, enum mem_when when, const char *folder, const char *key)
+{
+	enum err *err = ctx;
+
+	(void)folder, (void)key;
+	if (op == MEM_SEND && when == MEM_BEFORE) {
+		struct account *bob = rig_account("bob", "x");
+
+		err[0] = use(bob, "mem:inbox");
+		err[1] = send_one(bob);
+		account_release(&bob);
+	}
+	return ERR_OK;
+}
+
+static void
+a_send_keeps_nobody_from_his_mailbox(void **state)
+{
+	enum err err[2] = { ERR_INTERNAL, ERR_INTERNAL };
+	struct account *a;
+
+	(void)state;
+	mem = mem_world(&mem_ops);
+	rig_open("mem", "[backends]\nhost_calls = 1\n");
+	a = rig_account("alice", "x");
+	mem_hook(mem, others_meanwhile, err);
+	assert_int_equal(send_one(a), ERR_OK);
+	mem_hook(mem, NULL, NULL);
+	assert_int_equal(err[0], ERR_OK);
+	assert_int_equal(err[1], ERR_BUSY);
+	assert_int_equal(use(a, "mem:inbox"), ERR_OK);
+	account_release(&a);
+	a = rig_account("carol", "x"); /* all slots are back */
+	assert_int_equal(use(a, "mem:inbox"), ERR_OK);
+	assert_int_equal(send_one(a), ERR_OK);
+	account_release(&a);
+}
+
+static void
+mailboxes_are_there_while_no_mail_is_taken(void **state)
+{
+	struct account *a;
+
+	(void)state;
+	mem = mem_world(&mem_ops);
+	rig_open("mem", "[backends]\nbreaker = 2\n");
+	a = rig_account("alice", "x");
+	for (unsigned i = 0; i < 3; i++)
+		mem_fail(mem, MEM_SEND, i + 1, MEM_BEFORE, ERR_UNAVAILABLE);
+	for (unsigned i = 0; i < 3; i++) {
+		rig_now += 10000;
+		assert_int_equal(send_one(a), ERR_UNAVAILABLE);
+		assert_int_equal(use(a, "mem:inbox"), ERR_OK);
+	}
+	account_release(&a);
+}
+
 int
 main(void)
 {
@@ -283,6 +352,8 @@ main(void)
 		RIG(a_remembered_login_opens_nothing),
 		RIG(the_unused_are_logged_out),
 		RIG(a_user_has_so_many_and_no_more),
+		RIG(a_send_keeps_nobody_from_his_mailbox),
+		RIG(mailboxes_are_there_while_no_mail_is_taken),
 		RIG(who_found_no_session_wakes_nobody),
 		RIG(a_login_that_found_no_session_wakes_nobody),
 		RIG(another_password_makes_room),
