@@ -406,6 +406,12 @@ watch_account(struct watch *w, const struct log_ctx *log, struct account **a_r, 
 }
 
 bool
+watch_uses(const struct watch *w, const struct backends *b)
+{
+	return w->b == b;
+}
+
+bool
 watch_outdated(const struct watch *w, const char *password)
 {
 	return w->refused && strcmp(w->who->password, password) != 0;

@@ -304,6 +304,14 @@ watch_fds(struct hub *h, struct watched *u)
 	}
 }
 
+/* The configuration that holds now. The job drops the one before: its end may log sessions out. */
+static void
+take_generation(struct hub *h, struct watched *u, struct watch_job *job)
+{
+	job->was = u->generation;
+	u->generation = server_generation(h->server);
+}
+
 enum job_kind { JOB_ASK, JOB_LOOK, JOB_CLOSE };
 
 /* Lends the user's watch to a job: only to ask what is due, to look at the backends first, or to stop watching. */
@@ -325,6 +333,7 @@ start_job(struct hub *h, struct watched *u, enum job_kind kind)
 	}
 	job->look = kind == JOB_LOOK;
 	job->close = kind == JOB_CLOSE;
+	take_generation(h, u, job);
 	job->hierarchy = now_s() >= u->folders_at;
 	if (job->hierarchy)
 		u->folders_at = now_s() + FOLDERS_EVERY;

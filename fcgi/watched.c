@@ -53,6 +53,7 @@ watch_job_free(struct watch_job **jp)
 		eas_park_unref(&job->wishes[i].park);
 		basic_free(&job->wishes[i].password);
 	}
+	generation_unref(&job->was);
 	free(job);
 }
 
@@ -131,15 +132,17 @@ open_watch(struct watch_job *job, const struct keys *keys, const struct log_ctx 
 	return err;
 }
 
-/* The watch's password is of no use any more, and somebody waits with another. */
+/* The configuration was read again since the watch was opened; or its password is of no use any more, and somebody
+ * waits with another. */
 static bool
 is_outdated(const struct watch_job *job)
 {
-	for (size_t i = 0; job->user->watch && i < job->n; i++) {
-		if (watch_outdated(job->user->watch, job->wishes[i].password))
-			return true;
-	}
-	return false;
+	const struct watch *w = job->user->watch;
+	bool outdated = w && !watch_uses(w, job->user->generation->backends);
+
+	for (size_t i = 0; w && !outdated && i < job->n; i++)
+		outdated = watch_outdated(w, job->wishes[i].password);
+	return outdated;
 }
 
 /* Opens the watch, or gives it the folders that are waited for now; after either, anything may have changed unseen. */
@@ -312,5 +315,6 @@ watched_work(void *arg)
 		watch_close(&job->user->watch);
 	else
 		work(job);
+	generation_unref(&job->was);
 	hub_job_done(job->hub, job);
 }

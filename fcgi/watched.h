@@ -22,7 +22,7 @@ SLIST_HEAD(missed_list, missed);
 
 struct watched {
 	char *user;
-	struct generation *generation; /* whose backends the watch uses */
+	struct generation *generation; /* as of the latest job */
 	struct watch *watch;           /* NULL until a job opened it; belongs to the job while `working` */
 	struct request_queue parked;
 	size_t n_parked;
@@ -45,6 +45,7 @@ struct watch_job {
 	struct hub *hub;
 	struct watched *user;
 	bool close;                    /* close the watch and nothing else */
+	struct generation *was;        /* a reference: the user's before this job */
 	bool look;                     /* a descriptor was readable or a poll is due */
 	bool hierarchy;                /* the hierarchy is due */
 	int64_t again_in;              /* out: not all could be looked at: once more in so many seconds; 0: all was */

@@ -1,10 +1,11 @@
 """Push: a parked Ping and a parked Sync."""
 import contextlib
 import re
+import signal
 import unittest
 
 import wbxml
-from bench import wait_for
+from bench import Bench, Imap, wait_for
 from case import VERSIONS, Case, both
 from test_calendar import EVENT
 from wbxml import children, find, text
@@ -230,6 +231,49 @@ class NewPassword(Case):
         self.assertEqual(text(new.receive(ping).tree, "Ping:Status"), "2")
         new.sync(inbox)
         self.assertEqual(sorted(text(d, "Email:Subject") for d in inbox.items.values()), ["First", "Second"])
+
+
+class AnotherServer(Case):
+    def find_bench(self):
+        return self.own
+
+    def setUp(self):
+        self.own = Bench("sqlite", ("imap",)).start()
+        self.addCleanup(self.own.stop)
+        super().setUp()
+
+    def move(self):
+        """The mailboxes are elsewhere from now on, and cpush is told; the old server stays up."""
+        place = self.bench.dir / "second"
+        place.mkdir()
+        place.chmod(0o755)
+        second = Imap(place)
+        second.start()
+        self.addCleanup(self.imap.stop)
+        self.bench.parts["imap"] = second
+        self.bench.write_config()
+        self.bench.cpush.send_signal(signal.SIGHUP)
+        wait_for(lambda: "configuration read again" in self.bench.log_text())
+
+    def test_reload_reaches_who_is_watched(self):
+        p = self.phone()
+        inbox = p.folder(type=2)
+        p.sync(inbox)
+        ping = p.start_ping([inbox], 120)
+        self.deliver("First")
+        self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "2")
+        p.sync(inbox)
+        self.move()
+        for n in range(2):
+            self.deliver(f"There {n}")
+        p.post("Sync", p.sync_tree(p.collection(inbox)))
+        inbox.key, inbox.items = "0", {}        # all is numbered anew
+        p.sync(inbox)
+        ping = p.start_ping([inbox], 60)
+        self.deliver("Second")
+        self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "2")
+        p.sync(inbox)
+        self.assertIn("Second", [text(d, "Email:Subject") for d in inbox.items.values()])
 
 
 PushMariaDB = both(Push)
