@@ -16,7 +16,9 @@ class Poll:
 
     def __init__(self, phone, command, folders, seconds=LONG):
         self.phone, self.command, self.folders = phone, command, folders
-        self.promised = phone.session.quiet() and not phone.session.may("clock")     # then it is woken for something that is there
+        # Then it is woken for something that is there. Of a request that came twice at once the later answer may have told less, and it is by
+        # that one that a wait is judged.
+        self.promised = phone.session.quiet() and not phone.session.may("clock") and not phone.session.may("twice")
         self.how = phone.session.trouble()
         if command == "Ping":
             phone.say("Ping " + ", ".join(f.name for f in folders))
