@@ -47,17 +47,16 @@ static enum err
 count(struct eas_request *r, struct state_folder *f, const struct item_class *class, const struct collection *col,
 	const struct item_options *o, unsigned *n_r)
 {
-	struct idset none;
+	struct idset added, touched;
 	struct buf nothing;
 	struct error e = { 0 };
 	struct compose k = { .r = r, .folder = f, .class = class, .view = { .options = o }, .me = col->was.epoch,
 		.target = sync_filter_date(class->class, o->filter), .get_changes = true, .looked = true,
-		.fresh = col->now.base == 1 && col->now.n_done == 0, .window = UINT32_MAX, .dry = true, .added = &none,
-		.touched = &none,
-		.out = &nothing, .pos = col->base };
+		.fresh = col->now.base == 1 && col->now.n_done == 0, .window = UINT32_MAX, .dry = true, .added = &added,
+		.touched = &touched, .out = &nothing, .pos = col->base };
 	enum err err;
 
-	idset_init(&none, r->arena);
+	compose_tries(r->arena, col->now.done, col->now.n_done, &added, &touched);
 	idset_init(&k.told, r->arena);
 	buf_init(&nothing, 1);
 	err = compose(&k, &e);

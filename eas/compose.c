@@ -324,6 +324,15 @@ send_forced(struct compose *c, struct page *page, struct error *e)
 	return err;
 }
 
+void
+compose_tries(struct arena *a, const struct state_done *done, size_t n, struct idset *added, struct idset *touched)
+{
+	idset_init(added, a);
+	idset_init(touched, a);
+	for (size_t i = 0; i < n; i++)
+		idset_add(done[i].kind == 'a' ? added : touched, done[i].item);
+}
+
 /* `again` grows by what an earlier try of this request did and this one lacks; the adds that nobody confirmed yet. */
 static enum err
 note_tries(struct compose *c, struct idset *unconfirmed, struct idset *extra, struct error *e)

@@ -61,6 +61,9 @@ struct compose {
  * cut-off went up: begin again. */
 enum err compose(struct compose *c, struct error *e) NODISCARD;
 
+/* What the tries from the base did, as compose() asks for it; both sets are begun here. */
+void compose_tries(struct arena *a, const struct state_done *done, size_t n, struct idset *added, struct idset *touched);
+
 /* Asks who the user is, once. BUSY; other failures leave it unknown. */
 enum err compose_identify(struct eas_request *r, struct item_view *view, struct error *e) NODISCARD;
 

@@ -184,10 +184,7 @@ run_compose(struct eas_request *r, const struct sync_collection *c, unsigned win
 
 	if (!added || !touched || !retry)
 		return ERR_NOMEM;
-	idset_init(added, r->arena);
-	idset_init(touched, r->arena);
-	for (size_t i = 0; i < s->x.n_done; i++)
-		idset_add(s->x.done[i].kind == 'a' ? added : touched, s->x.done[i].item);
+	compose_tries(r->arena, s->x.done, s->x.n_done, added, touched);
 	buf_init(&s->commands, r->reply.body.max);
 	if (stuck_is_suspect(&s->stuck)) {
 		enum err err = arrival_last(r, &s->stuck.answered, e);

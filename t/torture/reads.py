@@ -84,8 +84,7 @@ def nothing_left(phone):
     """Once all is said, nothing is estimated, and what the phone holds can be fetched as it holds it."""
     folder = phone.rng.choice(list(phone.synced.values()))
     number = insist(phone, lambda: estimate(phone, folder))
-    # Of Adds that it does not know of, as their answers were lost and somebody deleted the items since, it is estimated that they go.
-    phone.refuse(number and folder.cls == "Email", f"{folder.name}: {number} are estimated, and nothing comes")
+    phone.refuse(number, f"{folder.name}: {number} are estimated, and nothing comes")
     for id in phone.rng.sample(sorted(folder.items), min(2, len(folder.items))):
         now, held = insist(phone, lambda: fetch(phone, folder, id)), phone.kind(folder).from_phone(folder.items[id])
         phone.refuse(now != held, f"{folder.name}: the phone has {held}, and {now} is fetched")

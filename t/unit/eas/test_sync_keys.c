@@ -1192,6 +1192,27 @@ an_estimate_chooses_its_options_as_a_sync_does(void **state)
 	}
 }
 
+/* Its answer was lost, and the item went: the phone has never heard of it. */
+static void
+an_estimate_counts_no_delete_of_an_add_that_was_not_answered(void **state)
+{
+	AUTO(arena_free) struct arena *a = arena_new(0);
+	struct mem_item made;
+	int status;
+
+	(void)state;
+	sync_one(folder, -1, -1, -1);
+	sync_one(folder, -1, -1, -1);
+	ask_with_commands(folder, -1);
+	ask_add("c1", 5, 6);
+	run();
+	assert_true(mem_at(kit.mem, a, WORLD_USER, FOLDER, 0, &made));
+	mem_delete(kit.mem, WORLD_USER, FOLDER, made.key);
+	assert_int_equal(estimate(key, -1, &status), 0);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(told(folder, 0), 0);
+}
+
 static void
 an_estimate_counts_what_a_sync_would_send(void **state)
 {
@@ -1275,6 +1296,7 @@ main(void)
 		TEST(an_estimate_waits_for_a_session),
 		TEST(an_estimate_is_none_where_the_options_are_wrong),
 		TEST(an_estimate_chooses_its_options_as_a_sync_does),
+		TEST(an_estimate_counts_no_delete_of_an_add_that_was_not_answered),
 		TEST(an_estimate_counts_what_a_sync_would_send),
 	};
 
