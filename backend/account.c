@@ -488,12 +488,13 @@ account_flag(struct account *a, struct arena *arena, const struct backend_flaggi
 static enum err
 lend_slot(struct account *a, const struct module *m, struct error *e)
 {
-	enum err err = ERR_OK;
+	enum err err;
 
+	if (m->send_host == m->host)
+		return ERR_OK;
 	pthread_mutex_lock(&a->b->lock);
-	if (m->send_host != m->host)
-		err = host_enter(a->b, m->send_host, e);
-	if (!err && m->send_host != m->host)
+	err = host_enter(a->b, m->send_host, e);
+	if (!err)
 		host_leave(m->host);
 	pthread_mutex_unlock(&a->b->lock);
 	return err;
@@ -502,11 +503,11 @@ lend_slot(struct account *a, const struct module *m, struct error *e)
 static void
 take_slot_back(struct account *a, const struct module *m)
 {
+	if (m->send_host == m->host)
+		return;
 	pthread_mutex_lock(&a->b->lock);
-	if (m->send_host != m->host) {
-		host_leave(m->send_host);
-		m->host->held++; /* whether there is room or not: it ends soon */
-	}
+	host_leave(m->send_host);
+	m->host->held++; /* whether there is room or not: it ends soon */
 	pthread_mutex_unlock(&a->b->lock);
 }
 

@@ -111,6 +111,7 @@ size_t watch_waits(const struct watch *w, struct watch_wait *waits, size_t room)
 enum err watch_noticed(struct watch *w, struct arena *arena, struct backend_keys *folders_r, struct error *e);
 /* An account for the watch's user, to refresh mirrors and ask for changes; release it as any other, before the watch is closed. */
 enum err watch_account(struct watch *w, const struct log_ctx *log, struct account **a_r, struct error *e) NODISCARD;
+/* Was it opened with these? Not where the configuration was read again since. */
 bool watch_uses(const struct watch *w, const struct backends *b);
 /* A server refused what the watch logs in with, and this is another password of the user: time to open it anew. */
 bool watch_outdated(const struct watch *w, const char *password);

@@ -88,9 +88,9 @@ again(struct execute *x, const struct wbxml_node *n, const struct state_done *d,
 	struct response *response = execute_respond(x, AirSync_Add, n, 1);
 	if (!refused)
 		response->merged = edited.merged;
-	if (refused && item > 0)
-		execute_force(x, COMPOSE_CHANGE, item);
 	if (item > 0) {
+		if (refused)
+			execute_force(x, COMPOSE_CHANGE, item);
 		response->item = item;
 		idset_add(&x->told, item);
 	} else { /* made by this very request */

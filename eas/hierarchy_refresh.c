@@ -326,7 +326,7 @@ note_seq(struct state_txn *t, void *arg, struct error *e)
 	l->before = 0;
 	if (err)
 		return err == ERR_NOTFOUND ? ERR_OK : err;
-	return state_folders(t, l->arena, user, 0, &stored, &n, &l->before);
+	return state_folders(t, l->arena, user, INT64_MAX, &stored, &n, &l->before); /* none of them: their head */
 }
 
 /* Drafts, Sent and Trash are made where the mail server lacks them and can. */

@@ -74,7 +74,7 @@ device_bucket(struct hub *h, const char *user, const char *device)
 static unsigned *
 ended(struct hub *h, const char *user, const char *device, enum eas_wait_kind kind)
 {
-	return &h->ended[hash_text(hash_text(HASH_START, user), device) % BUCKETS][kind == EAS_WAIT_SYNC];
+	return &h->ended[device_bucket(h, user, device) - h->devices][kind == EAS_WAIT_SYNC];
 }
 
 static struct watched_list *
