@@ -101,12 +101,14 @@ on_list(void *ctx, struct imap_response *r)
 	return ERR_OK;
 }
 
-/* Longest prefix wins: "" is a prefix of everything. */
+/* Longest prefix wins: "" is a prefix of everything, but INBOX is the user's own in any namespace (RFC 9051 5.1). */
 static void
 place(struct listing *l)
 {
 	for (struct entry *en = l->first; en; en = en->next) {
 		size_t best = 0;
+		if (strcmp(en->key, "INBOX") == 0)
+			continue;
 		for (const struct imap_space *s = l->spaces; s; s = s->next) {
 			size_t n = strlen(s->prefix);
 			if (n < best || strncmp(en->key, s->prefix, n) != 0 || !en->key[n])

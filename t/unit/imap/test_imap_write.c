@@ -368,6 +368,19 @@ folders_by_name_below_a_prefix(void **state)
 	assert_int_equal(fake_count(k->f, "CREATE \"INBOX.Gr&APYA3w-e\""), 1);
 }
 
+/* Cyrus without altnamespace: what is shared has no prefix, which INBOX begins with as everything does. */
+static void
+the_inbox_is_never_shared(void **state)
+{
+	static const struct fake_rule rules[] = { CAPS("NAMESPACE"),
+		REPLY("NAMESPACE", "* NAMESPACE ((\"INBOX.\" \".\")) ((\"user.\" \".\")) ((\"\" \".\"))\r\n$ OK done\r\n"),
+		REPLY("LIST \"\" \"*\"", "* LIST () \".\" INBOX\r\n* LIST () \".\" INBOX.Sent\r\n* LIST () \".\" team\r\n"
+			"* LIST () \".\" user.bob\r\n$ OK done\r\n"), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_string_equal(folders(k), "INBOX<:INBOX!1|INBOX.Sent<:Sent!3|team<:team+|user.bob<:bob+");
+}
+
 static void
 subscribed_folders_only(void **state)
 {
@@ -487,6 +500,7 @@ main(void)
 		TEST(read_only_folders_are_left_alone),
 		TEST(folders_by_special_use),
 		TEST(folders_by_name_below_a_prefix),
+		TEST(the_inbox_is_never_shared),
 		TEST(subscribed_folders_only),
 		TEST(folders_of_an_old_gmail),
 		TEST(folder_operations),
