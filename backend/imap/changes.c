@@ -323,6 +323,8 @@ look(struct looking *l, const char *folder, bool known, size_t part, struct erro
 		l->now = l->from;
 		return list_part(l, part, e);
 	}
+	if (known && !reset && c->box.guessed && l->now.uidnext < l->from.uidnext)
+		l->now.uidnext = l->from.uidnext;
 	/* A UIDNEXT or MODSEQ that went back belongs to another life of the mailbox. */
 	if (!known || reset || l->from.listing || !l->from.modseq || !l->now.modseq ||
 		l->now.uidnext < l->from.uidnext ||

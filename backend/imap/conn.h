@@ -41,6 +41,7 @@ struct imap_box {
 	bool keywords;       /* PERMANENTFLAGS has \* */
 	char *permanent;     /* the flags of PERMANENTFLAGS, owned; NULL: not said, all */
 	uint64_t validity, uidnext, modseq; /* 0: not said. modseq 0: no CONDSTORE here */
+	bool guessed;        /* uidnext is by the last mail that is there: it may go back */
 	uint32_t exists;
 	int64_t opened;      /* imap_now() at the SELECT */
 	bool doubted;        /* to be selected anew before a call about its mails: by now its name may stand for another mailbox */

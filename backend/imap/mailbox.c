@@ -96,16 +96,26 @@ on_last_uid(void *ctx, struct imap_response *r)
 	return ERR_OK;
 }
 
-/* Servers of before RFC 3501 do not say UIDNEXT. */
+/* Not every server says UIDNEXT with a SELECT (RFC 3501 came with it; Courier does not to this day). What the last mail suggests
+ * goes back when that one is deleted, which a true one never does. */
 static enum err
-find_uidnext(struct imap_conn *c, struct error *e)
+find_uidnext(struct imap_conn *c, const char *folder, struct error *e)
 {
+	struct imap_counts counts;
+	enum err err = imap_status(c, folder, &counts, e);
+	if (c->dead)
+		return err;
+	if (!err && counts.has & 2 && counts.uidnext > 0) {
+		c->box.uidnext = counts.uidnext;
+		return ERR_OK;
+	}
+	c->box.guessed = true;
 	c->box.uidnext = 1;
 	if (c->box.exists == 0)
 		return ERR_OK;
 	struct imap_run run = { .fn = on_last_uid, .ctx = &c->box.uidnext };
 	struct imap_done done;
-	enum err err = imap_run(c, "FETCH * (UID)", &run, &done, e);
+	err = imap_run(c, "FETCH * (UID)", &run, &done, e);
 	return err ? err : imap_done_err(c, &done, "FETCH", ERR_UNAVAILABLE, e);
 }
 
@@ -140,7 +150,7 @@ open_box(struct imap_conn *c, const char *words, const char *folder, struct erro
 		c->box.modseq = 0;
 	if (c->box.validity == 0 || c->box.validity > UINT32_MAX)
 		return imap_conn_fail(c, ERR_PEER, "SELECT gives no usable UIDVALIDITY", e);
-	return c->box.uidnext ? ERR_OK : find_uidnext(c, e);
+	return c->box.uidnext ? ERR_OK : find_uidnext(c, folder, e);
 }
 
 enum err

@@ -207,6 +207,46 @@ a_new_uidvalidity_resets(void **state)
 	assert_string_equal(kit_told(k), "1=55");
 }
 
+#define NAMELESS(exists) "* " #exists " EXISTS\r\n* OK [UIDVALIDITY 9] x\r\n$ OK [READ-WRITE] done\r\n"
+
+static void
+uidnext_is_asked_for_where_a_select_does_not_say_it(void **state)
+{
+	static const struct fake_rule rules[] = { REPLY("SELECT", NAMELESS(1)),
+		REPLY("STATUS", "* STATUS INBOX (MESSAGES 1 UIDNEXT 20 UIDVALIDITY 9 UNSEEN 0)\r\n$ OK done\r\n"),
+		REPLY("SEARCH UID 1:19", "* SEARCH 1\r\n$ OK done\r\n"),
+		REPLY("FETCH 1:1", PLAINMAIL(1, 4, "") "$ OK done\r\n"), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(kit_changes(k, "INBOX", NULL, 0), ERR_OK);
+	assert_string_equal(k->changes.cursor, "s1 9 20 0 1");
+}
+
+/* By the last mail: when that is deleted, it is the same mailbox still. */
+static void
+a_guessed_uidnext_that_goes_back_resets_nothing(void **state)
+{
+	static const struct fake_rule rules[] = { ONCE("SELECT", NAMELESS(2)), ONCE("SELECT", NAMELESS(1)), REPLY("SELECT", NAMELESS(0)),
+		REPLY("STATUS", "* STATUS INBOX (MESSAGES 2 UIDVALIDITY 9)\r\n$ OK done\r\n"),
+		ONCE("FETCH * (UID)", "* 2 FETCH (UID 11)\r\n$ OK done\r\n"), REPLY("FETCH * (UID)", "* 1 FETCH (UID 4)\r\n$ OK done\r\n"),
+		ONCE("SEARCH UID 1:11", "* SEARCH 1 2\r\n$ OK done\r\n"), REPLY("SEARCH UID 1:11", "* SEARCH 1\r\n$ OK done\r\n"),
+		REPLY("FETCH 1:2", PLAINMAIL(1, 4, "") PLAINMAIL(2, 11, "") "$ OK done\r\n"),
+		REPLY("FETCH 1:1", PLAINMAIL(1, 4, "") "$ OK done\r\n"), END };
+	struct kit *k = *state;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(kit_changes(k, "INBOX", NULL, 0), ERR_OK);
+	assert_string_equal(k->changes.cursor, "s1 9 12 0 2");
+	assert_int_equal(kit_changes(k, "INBOX", k->changes.cursor, 0), ERR_OK);
+	assert_false(k->changes.reset);
+	assert_int_equal(k->changes.n, 1);
+	assert_string_equal(k->changes.cursor, "s1 9 12 0 1");
+	assert_int_equal(kit_changes(k, "INBOX", k->changes.cursor, 0), ERR_OK);
+	assert_false(k->changes.reset);
+	assert_true(k->changes.listing);
+	assert_int_equal(k->changes.n, 0);
+	assert_string_equal(k->changes.cursor, "s1 9 12 0 0");
+}
+
 static void
 unknown_cursors_begin_anew(void **state)
 {
@@ -452,6 +492,8 @@ main(void)
 		TEST(condstore_counts_whether_anything_vanished),
 		TEST(without_condstore_flags_are_the_version),
 		TEST(a_new_uidvalidity_resets),
+		TEST(uidnext_is_asked_for_where_a_select_does_not_say_it),
+		TEST(a_guessed_uidnext_that_goes_back_resets_nothing),
 		TEST(unknown_cursors_begin_anew),
 		TEST(a_gone_folder_is_told_from_a_server_in_trouble),
 		TEST(every_key_is_told_once),
