@@ -147,12 +147,20 @@ imap_lex_number(struct imap_lex *l, uint64_t *n_r)
 	return digits > 0 || fail(l, ERR_PEER, "number expected");
 }
 
-/* "{123}CRLF" or "~{123+}CRLF"; the bytes follow. */
+/* Is a literal next? A "~" before it (literal8, RFC 3516) is taken; *tilde_r: so it is where a word begins with one. */
+static bool
+literal_next(struct imap_lex *l, bool *tilde_r)
+{
+	*tilde_r = imap_lex_peek(l) == '~';
+	if (*tilde_r)
+		imap_lex_get(l);
+	return imap_lex_peek(l) == '{';
+}
+
+/* "{123}CRLF" or "{123+}CRLF"; the bytes follow. */
 static bool
 literal_head(struct imap_lex *l, uint64_t *size_r)
 {
-	if (imap_lex_peek(l) == '~')
-		imap_lex_get(l);
 	if (imap_lex_get(l) != '{')
 		return fail(l, ERR_PEER, "literal expected");
 	if (!imap_lex_number(l, size_r))
@@ -262,13 +270,16 @@ ends_atom(int c, bool within)
 	return !within && (c == ' ' || c == '(' || c == ')' || c == '"');
 }
 
-/* sections: what stands between brackets belongs to it, spaces and all. out NULL: thrown away. */
+/* tilde: its first byte was one, and is taken. sections: what stands between brackets belongs to it, spaces and all. out NULL:
+ * thrown away. */
 static bool
-atom(struct imap_lex *l, bool sections, struct buf *out)
+atom(struct imap_lex *l, bool tilde, bool sections, struct buf *out)
 {
 	int c;
 	bool within = false;
-	size_t n = 0;
+	size_t n = tilde;
+	if (tilde && out)
+		buf_add_byte(out, '~');
 	while (!ends_atom(c = imap_lex_peek(l), within)) {
 		if (imap_lex_get(l) < 0)
 			return false;
@@ -288,11 +299,12 @@ atom(struct imap_lex *l, bool sections, struct buf *out)
 static enum imap_tok
 token_text(struct imap_lex *l, int c, bool sections, struct buf *out)
 {
+	bool tilde;
 	if (c == '"')
 		return quoted(l, out) ? TOK_STRING : TOK_ERROR;
-	if (c == '{' || c == '~')
+	if (literal_next(l, &tilde))
 		return literal_text(l, out) ? TOK_STRING : TOK_ERROR;
-	return atom(l, sections, out) ? TOK_ATOM : TOK_ERROR;
+	return atom(l, tilde, sections, out) ? TOK_ATOM : TOK_ERROR;
 }
 
 static struct imap_token
@@ -343,7 +355,7 @@ imap_lex_skip(struct imap_lex *l)
 	unsigned depth = 0;
 	do {
 		int c = peek_unspaced(l);
-		bool ok = true;
+		bool ok = true, tilde;
 		if (c == '(') {
 			imap_lex_get(l);
 			depth++;
@@ -354,10 +366,10 @@ imap_lex_skip(struct imap_lex *l)
 			depth--;
 		} else if (c == '"') {
 			ok = quoted(l, NULL);
-		} else if (c == '{' || c == '~') {
+		} else if (literal_next(l, &tilde)) {
 			ok = literal_skip(l);
 		} else {
-			ok = c >= 0 && atom(l, false, NULL);
+			ok = atom(l, tilde, false, NULL);
 		}
 		if (!ok)
 			return false;
@@ -446,12 +458,13 @@ imap_lex_blob(struct imap_lex *l, uint64_t max, struct imap_blob *blob_r, bool *
 	*blob_r = (struct imap_blob){ NULL, 0, false };
 	*nil_r = false;
 	int c = peek_unspaced(l);
-	if (c == '{' || c == '~')
+	bool tilde;
+	if (literal_next(l, &tilde))
 		return blob_literal(l, max, blob_r);
 	struct buf out AUTO(buf_finish);
 	buf_init(&out, IMAP_STRING_MAX);
 	if (c != '"') {
-		if (c < 0 || !atom(l, false, &out))
+		if (!atom(l, tilde, false, &out))
 			return false;
 		*nil_r = buf_str(&out) && text_casecmp(buf_str(&out), "NIL") == 0;
 		return *nil_r || fail(l, ERR_PEER, "string expected");

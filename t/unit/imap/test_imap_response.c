@@ -108,6 +108,8 @@ static const char session[] =
 	"* MYRIGHTS \"x y\" lrs\r\n"
 	"* X-THING it's \"odd {5}\r\nhello {2}and {1+}\r\nx\r\n"
 	"* BYE [UNAVAILABLE] going\r\n"
+	"* LIST () \"/\" ~old\r\n"
+	"* 5 FETCH (FLAGS (~later ~ \\Seen) X (~w ~{3}\r\n(\")) BODY[] ~{4}\r\n~~)\r UID 10)\r\n"
 	"A7 OK [COPYUID 1 2 3] done\r\n"
 	"A8 NO\r\n"
 	"A9 BAD [BADCHARSET (UTF-8)] what\r\n";
@@ -216,6 +218,26 @@ brackets_stand_in_words(void **state)
 	assert_int_equal(r.fetch.n_keywords, 1);
 	assert_string_equal(r.fetch.keywords[0], "x[y");
 	assert_int_equal(r.fetch.flags, FLAG_SEEN);
+	assert_int_equal(r.fetch.uid, 7);
+	imap_response_finish(&r);
+}
+
+/* RFC 3516: "~" before a "{" makes it a literal8; elsewhere it is as good as any letter. */
+static void
+tildes_begin_words(void **state)
+{
+	(void)state;
+	struct imap_response r;
+	struct source list = { .text = "* LIST () \"/\" ~old\r\n" };
+	assert_int_equal(read_one(&list, &r), ERR_OK);
+	assert_string_equal(r.name, "~old");
+	struct source fetch = { .text = "* 2 FETCH (FLAGS (~later ~) X (~w ~{3}\r\n(\")) BODY[] ~{3}\r\n~~) UID 7)\r\n" };
+	assert_int_equal(read_one(&fetch, &r), ERR_OK);
+	assert_int_equal(r.fetch.n_keywords, 2);
+	assert_string_equal(r.fetch.keywords[0], "~later");
+	assert_string_equal(r.fetch.keywords[1], "~");
+	assert_int_equal(r.fetch.body.len, 3);
+	assert_memory_equal(r.fetch.body.ptr, "~~)", 3);
 	assert_int_equal(r.fetch.uid, 7);
 	imap_response_finish(&r);
 }
@@ -361,6 +383,7 @@ main(void)
 		cmocka_unit_test(every_truncation_is_an_error),
 		cmocka_unit_test_setup_teardown(fetch_is_understood, setup, teardown),
 		cmocka_unit_test_setup_teardown(brackets_stand_in_words, setup, teardown),
+		cmocka_unit_test_setup_teardown(tildes_begin_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_keywords, setup, teardown),
 		cmocka_unit_test_setup_teardown(malformed_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(nesting_is_bounded, setup, teardown),
