@@ -140,6 +140,10 @@ wait_look(struct eas_request *r, int64_t folder, const char *key, struct wait_pe
 		p_r->replaced = true;
 		return ERR_OK;
 	}
+	if (c && c->epoch == 0) {
+		p_r->adds = true; /* the phone has to hear that its key is none */
+		return ERR_OK;
+	}
 	if (!newest || sync_is_empty(&in.f, r->query.version) || !item_class((enum backend_class)in.f.class))
 		return ERR_OK;
 	err = sync_would_send(r, &in.f, c, &adds, &changes, e);

@@ -107,7 +107,7 @@ summarise(const struct state_collection *c)
 	return s;
 }
 
-/* Two of the others stay at most: the latest, because a key 0 that is sent twice makes two and the phone has the one or the
+/* Revoked ones go. Of the others two stay at most: the latest, because a key 0 that is sent twice makes two and the phone has the one or the
  * other, and the one last used, because a phone that sent a second key 0 may go on with the chain before it. As last_used is
  * written at most hourly, one whose first key never came back counts as unused. */
 static enum err
@@ -117,11 +117,15 @@ drop_others(struct state_txn *t, const struct state_collection *c)
 	struct db_rows r;
 	int64_t latest = 0;
 
+	enum err err = db_exec(t, "delete from collection where device = ? and folder = ? and epoch = 0",
+		ARGS(I(c->device), I(c->folder)), NULL);
+	if (err)
+		return err;
 	db_query(t, &r, "select id from collection where device = ? and folder = ? and id <> ? order by id desc limit 1",
 		ARGS(I(c->device), I(c->folder), I(c->id)));
 	if (db_next(&r))
 		latest = db_int(&r, 0);
-	enum err err = db_end(&r);
+	err = db_end(&r);
 	if (err || latest == 0)
 		return err;
 	db_query(t, &r,
@@ -170,10 +174,10 @@ state_collection_drop(struct state_txn *t, int64_t collection)
 	return err ? err : db_exec(t, "delete from collection where id = ?", ARGS(I(collection)), NULL);
 }
 
-enum err
-collections_drop(struct state_txn *t, int64_t device, int64_t folder)
+/* Their ids are read first: MariaDB would look at every mark there is for a DELETE with a subquery. */
+static enum err
+take_marks(struct state_txn *t, int64_t device, int64_t folder, struct buf *ids)
 {
-	AUTO(buf_finish) struct buf ids = { 0 };
 	struct db_rows r;
 
 	if (device && folder)
@@ -186,14 +190,33 @@ collections_drop(struct state_txn *t, int64_t device, int64_t folder)
 	while (db_next(&r)) {
 		int64_t id = db_int(&r, 0);
 
-		db_add(&r, &ids, &id, sizeof id);
+		db_add(&r, ids, &id, sizeof id);
 	}
-	const int64_t *list = (const void *)ids.data;
-	size_t n = ids.len / sizeof *list;
 	enum err err = db_end(&r);
-	if (!err)
-		err = db_exec_ids(t, "delete from mark where collection in ", NULL, 0, list, n);
-	return err ? err : db_exec_ids(t, "delete from collection where id in ", NULL, 0, list, n);
+	return err ? err : db_exec_ids(t, "delete from mark where collection in ", NULL, 0, (const void *)ids->data,
+		ids->len / sizeof(int64_t));
+}
+
+enum err
+collections_drop(struct state_txn *t, int64_t device, int64_t folder)
+{
+	AUTO(buf_finish) struct buf ids = { 0 };
+	enum err err = take_marks(t, device, folder, &ids);
+
+	return err ? err : db_exec_ids(t, "delete from collection where id in ", NULL, 0, (const void *)ids.data,
+		ids.len / sizeof(int64_t));
+}
+
+enum err
+collections_revoke(struct state_txn *t, int64_t device, int64_t folder)
+{
+	AUTO(buf_finish) struct buf ids = { 0 };
+	enum err err = take_marks(t, device, folder, &ids);
+
+	return err ? err : db_exec_ids(t,
+		"update collection set epoch = 0, n = 0, base = 0, last_used = 0, answers = ?, done = ?, marks = 0, low_c = ?,"
+		" cut_date = ?, cut_id = 0 where id in ", ARGS(B("", 0), B("", 0), I(INT64_MAX), I(INT64_MIN)), (const void *)ids.data,
+		ids.len / sizeof(int64_t));
 }
 
 static bool

@@ -198,7 +198,7 @@ state_device_remove(struct state_txn *t, int64_t device)
 enum err
 state_device_resync(struct state_txn *t, int64_t device, int64_t folder)
 {
-	enum err err = collections_drop(t, device, folder);
+	enum err err = folder ? collections_revoke(t, device, folder) : collections_drop(t, device, 0);
 
 	if (err || folder)
 		return err;

@@ -98,15 +98,16 @@ state_folder_by_key(struct state_txn *t, struct arena *a, const char *user, cons
 	return err || found ? err : ERR_NOTFOUND;
 }
 
-/* What hangs on it. */
+/* Without items, and nothing was looked at. */
 static enum err
 empty(struct state_txn *t, int64_t id)
 {
 	static const char *const texts[] = {
 		"delete from item where folder = ?",
 		"delete from trouble where folder = ?",
+		"update folder set token = '' where id = ?",
 	};
-	enum err err = collections_drop(t, 0, id);
+	enum err err = ERR_OK;
 
 	for (size_t i = 0; !err && i < ARRAY_LEN(texts); i++)
 		err = db_exec(t, texts[i], ARGS(I(id)), NULL);
@@ -140,8 +141,8 @@ update(struct state_txn *t, const struct state_folder *f, struct db_value hash)
 		err = err_set(t->e, ERR_NOTFOUND, "there is no such folder");
 	if (err || !f->deleted)
 		return err;
-	err = empty(t, f->id);
-	return err ? err : db_exec(t, "update folder set token = ? where id = ?", ARGS(S(""), I(f->id)), NULL);
+	err = collections_drop(t, 0, f->id);
+	return err ? err : empty(t, f->id);
 }
 
 enum err
@@ -194,7 +195,7 @@ state_folder_advance(struct state_txn *t, int64_t id, int64_t seq, const char *c
 enum err
 state_folder_reset(struct state_txn *t, int64_t id)
 {
-	enum err err = db_exec(t, "update folder set token = ? where id = ?", ARGS(S(""), I(id)), NULL);
+	enum err err = collections_revoke(t, 0, id);
 
 	return err ? err : empty(t, id);
 }

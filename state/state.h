@@ -96,7 +96,7 @@ enum err state_devices(struct state_txn *t, struct arena *a, const char *user, s
 	NODISCARD;
 /* With all that hangs on it. */
 enum err state_device_remove(struct state_txn *t, int64_t device) NODISCARD;
-/* Forgets its sync keys (hierarchy and collections), so that it starts over; folder 0: all. */
+/* Forgets its sync keys (hierarchy and collections), so that it starts over; folder 0: all, else those there are revoked. */
 enum err state_device_resync(struct state_txn *t, int64_t device, int64_t folder) NODISCARD;
 
 /* The request stored for empty and partial ones; kind: "sync", "ping". NOTFOUND. Written only when it differs. */
@@ -142,7 +142,7 @@ enum err state_folder_lock(struct state_txn *t, struct arena *a, int64_t id, int
 	const char **cursor_r) NODISCARD;
 /* Writes seq (items were changed up to it) and, where not NULL, the cursor. The caller holds the lock. */
 enum err state_folder_advance(struct state_txn *t, int64_t id, int64_t seq, const char *cursor) NODISCARD;
-/* Drops all items and collections of the folder, cursor "" (UIDVALIDITY changed). seq goes on. */
+/* Drops all items of the folder and revokes the keys of its collections, cursor "" (UIDVALIDITY changed). seq goes on. */
 enum err state_folder_reset(struct state_txn *t, int64_t id) NODISCARD;
 
 /* The device's position in the hierarchy, as for a collection: the key last received and the answers from it. */
@@ -245,7 +245,7 @@ struct state_collection {
 	int64_t id;
 	int64_t device;
 	int64_t folder;
-	int64_t epoch;
+	int64_t epoch;         /* 0, without answers: its keys were revoked, and the phone does not know yet */
 	uint32_t n;            /* last number used in a key */
 	uint32_t base;         /* of the key last received; 0: the first key was not received yet */
 	const char *options;   /* stored Options, Class and the like; the caller's text */
@@ -260,7 +260,7 @@ struct state_collection {
 /* All epochs of the device in the folder, newest first, with answers, holes, again, told and done. */
 enum err state_collections(struct state_txn *t, struct arena *a, int64_t device, int64_t folder,
 	struct state_collection **list_r, size_t *n_r) NODISCARD;
-/* A new epoch; sets c->id. Of the ones before, the newest stays, and the one last used: one with a base before one without,
+/* A new epoch; sets c->id. Of the ones before that were not revoked, the newest stays, and the one last used: one with a base before one without,
  * then by last_used, then the newest. A caller that knows better drops the others itself before. */
 enum err state_collection_begin(struct state_txn *t, struct state_collection *c) NODISCARD;
 enum err state_collection_drop(struct state_txn *t, int64_t collection) NODISCARD;

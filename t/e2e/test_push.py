@@ -275,6 +275,44 @@ class AnotherServer(Case):
         p.sync(inbox)
         self.assertIn("Second", [text(d, "Email:Subject") for d in inbox.items.values()])
 
+    def begin_anew(self, p, inbox):
+        self.assertEqual(text(p.sync_once(inbox), "AirSync:Status"), "3")
+        inbox.key, inbox.items = "0", {}
+        p.sync(inbox)
+
+    def test_what_the_old_server_had_is_gone(self):
+        """Mail that is numbered alike on both servers is not the same mail."""
+        p = self.phone()
+        inbox = p.folder(type=2)
+        self.deliver("Old")
+        p.sync(inbox)
+        self.assertEqual(self.held(inbox), ["Old"])
+        self.move()
+        ping = p.start_ping([inbox], 60)
+        self.deliver("New")
+        self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "2")
+        self.begin_anew(p, inbox)
+        self.assertEqual(self.held(inbox), ["New"])
+
+    def test_an_empty_server_has_nothing(self):
+        """A phone whose key means nothing any more is told so, though there is nothing to tell of the folder."""
+        p = self.phone()
+        inbox = p.folder(type=2)
+        self.deliver("Old")
+        p.sync(inbox)
+        self.move()
+        self.assertIsNone(p.sync_once(inbox))
+        self.assertEqual(text(p.ping([inbox], 60).tree, "Ping:Status"), "2")
+        self.begin_anew(p, inbox)
+        self.assertEqual(self.held(inbox), [])
+        ping = p.start_ping([inbox], 60)
+        self.deliver("New")
+        self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "2")
+
+    @staticmethod
+    def held(folder):
+        return sorted(text(d, "Email:Subject") for d in folder.items.values())
+
 
 PushMariaDB = both(Push)
 

@@ -101,6 +101,16 @@ a_deleted_folder_is_emptied_and_may_come_again(void **unused)
 }
 
 static void
+make_collection(int64_t device, int64_t folder, int64_t epoch)
+{
+	struct state_answer first = { .n = 1 };
+	struct state_collection c = { .device = device, .folder = folder, .epoch = epoch, .n = 1, .options = "", .supported = "",
+		.answers = &first, .n_answers = 1 };
+
+	ok(state_collection_begin(T, &c));
+}
+
+static void
 a_folder_is_locked_advanced_and_reset(void **unused)
 {
 	const char *cursor;
@@ -120,7 +130,19 @@ a_folder_is_locked_advanced_and_reset(void **unused)
 	assert_int_equal(seq, 7);
 	assert_string_equal(cursor, big);
 	make_item(id, "x", 7, 0);
+	int64_t device = make_device(user, "DEVICE");
+	make_collection(device, id, 77);
 	ok(state_folder_reset(T, id));
+	struct state_collection *list;
+	size_t n;
+	ok(state_collections(T, arena, device, id, &list, &n));
+	assert_int_equal(n, 1);
+	assert_int_equal(list[0].epoch, 0);
+	assert_int_equal(list[0].n_answers, 0);
+	make_collection(device, id, 78);
+	ok(state_collections(T, arena, device, id, &list, &n));
+	assert_int_equal(n, 1);
+	assert_int_equal(list[0].epoch, 78);
 	ok(state_folder_lock(T, arena, id, &seq, &cursor));
 	assert_int_equal(seq, 7);
 	assert_string_equal(cursor, "");
