@@ -268,13 +268,16 @@ merge(struct execute *x, struct trying *t, const struct wbxml_node *n, const str
 	return err ? err : execute_check_size(x, m_r, e);
 }
 
-/* Does it only what is there already? Then nothing is written. */
+/* Does it only what is there already? Then nothing is written. What the phone has may be something else all the same: a part that cannot
+ * be kept, or a turn of a task that is long done. */
 static enum err
 leave(struct execute *x, const struct trying *t, struct execute_edited *r)
 {
 	struct mirror_change change = { .op = MIRROR_DISOWNED, .item = t->row.id };
 
 	r->status = 1;
+	if (r->merged.altered)
+		execute_force(x, COMPOSE_CHANGE, t->row.id);
 	return t->otherwise ? execute_note(x, &change) : ERR_OK;
 }
 

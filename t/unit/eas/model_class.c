@@ -84,7 +84,9 @@ model_merge(const struct item_view *v, struct arena *a, const struct item_edit *
 	c.x = wbxml_int(edit->data, Calendar_Subject, c.x, -1);
 	c.y = wbxml_int(edit->data, Calendar_Location, c.y, -1);
 	c.date = wbxml_int(edit->data, Calendar_UID, c.date, -1);
-	*m_r = (struct item_merged){ 0 };
+	*m_r = (struct item_merged){ .altered = c.y < 0 };
+	if (c.y < 0)
+		c.y = old.y;
 	m_r->unchanged = edit->stored.len && c.x == old.x && c.y == old.y && c.date == old.date;
 	bytes = arena_strdup(a, model_bytes(&c, buf));
 	if (!bytes)

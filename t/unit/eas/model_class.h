@@ -2,6 +2,7 @@
  *
  * It stands in for all classes of the product (it is linked instead of eas/item.c), so that the engine is tested by itself. On the wire x is
  * Calendar:Subject, y Calendar:Location, the date (days) Calendar:UID, which is sent by phones only.
+ * A y below 0 cannot be kept.
  */
 #ifndef T_UNIT_EAS_MODEL_CLASS_H
 #define T_UNIT_EAS_MODEL_CLASS_H

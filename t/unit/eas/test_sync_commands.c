@@ -514,6 +514,26 @@ a_refused_change_is_put_back_without_getchanges(void **state)
 	assert_int_equal(told_y(folder, item), 2);
 }
 
+/* What the class cannot keep, and nothing else: there is nothing to write, and the phone has to hear that it is not so. */
+static void
+what_cannot_be_kept_is_put_back(void **state)
+{
+	(void)state;
+	for (unsigned try = 0; try < 2; try++) {
+		ask_with_commands(folder, -1);
+		ask_change(folder, item, 'y', -20);
+		send();
+		assert_int_equal(status_of(folder), 1);
+		assert_int_equal(response_status(folder, AirSync_Change, item), -1);
+		assert_int_equal(told_y(folder, item), 2);
+		assert_int_equal(told(folder, 0), 1);
+	}
+	assert_true(take_key(folder));
+	assert_int_equal(stored("a.ics").y, 2);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(told(folder, 0), 0);
+}
+
 /* A date below a live cut-off: some device has it and some not, so it goes and comes under a new id. */
 static void
 a_date_that_crosses_a_cutoff_gives_a_new_id(void **state)
@@ -767,6 +787,7 @@ main(void)
 		TEST(a_change_of_what_is_gone_is_8),
 		TEST(a_refused_change_is_put_back),
 		TEST(a_refused_change_is_put_back_without_getchanges),
+		TEST(what_cannot_be_kept_is_put_back),
 		TEST(a_date_that_crosses_a_cutoff_gives_a_new_id),
 		TEST(without_a_filter_a_date_keeps_the_id),
 		TEST(a_delete_is_done_and_has_no_entry),
