@@ -68,5 +68,9 @@ enum err task_merge(const struct item_view *v, struct arena *a, const struct ite
 	struct error *e);
 /* The next instance after the stored one: start and due move on. False: there is none. */
 bool task_advance(struct tasks *c, const struct task *now, int64_t completed);
+/* Do the dates that were sent name a turn of the series from before the stored one? */
+bool task_was_turn(struct tasks *c, const struct task *now, const struct task *sent);
+/* A date that was sent, in the form of the stored one: UTC, its wall clock, or a day. */
+int64_t task_clock(const struct task_date *now, const struct task_date *sent);
 
 #endif

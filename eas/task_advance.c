@@ -6,6 +6,8 @@
 
 #define DAY INT64_C(86400)
 
+/* ---- the next one ---- */
+
 struct next {
 	int64_t after, found;
 	bool hit;
@@ -106,4 +108,41 @@ task_advance(struct tasks *c, const struct task *now, int64_t completed)
 		ical_set_value(trigger, NULL, ical_time_text(&c->m, &t));
 	}
 	return true;
+}
+
+/* ---- a turn that is over ---- */
+
+int64_t
+task_clock(const struct task_date *now, const struct task_date *sent)
+{
+	if (now->day)
+		return ical_midnight(sent->local);
+	return now->stored.utc ? sent->utc : zone_to_local(now->zone, sent->utc);
+}
+
+/* Have both such a date, and by how much has it moved on since? */
+static bool
+moved(const struct task_date *now, const struct task_date *sent, int64_t *by_r)
+{
+	*by_r = now->there && sent->there ? now->stored.t - task_clock(now, sent) : 0;
+	return now->there && sent->there;
+}
+
+bool
+task_was_turn(struct tasks *c, const struct task *now, const struct task *sent)
+{
+	int64_t start, due, at = (now->start.there ? now->start : now->due).stored.t;
+	bool starts = moved(&now->start, &sent->start, &start), ends = moved(&now->due, &sent->due, &due);
+	int64_t by = starts ? start : due;
+	struct series s;
+
+	if (by <= 0 || (starts && ends && start != due))
+		return false;
+	if (now->recurrence.regenerate)
+		return true;
+	if (!series_read(&c->m, c->root, c->todo, &s))
+		return false;
+	s.start.t = at - by;
+	s.rule.count = 0;
+	return series_has(&s, at, false, &at);
 }

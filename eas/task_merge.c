@@ -62,7 +62,6 @@ take_recurrence(const struct wbxml_node *data, struct task *t)
 		return true;
 	if (!recurrence_read(node, true, t->start.there ? t->start.local : t->due.local, &t->recurrence))
 		return false;
-	/* An instance that was done has no turns of its own. */
 	t->recurring = !t->recurrence.dead;
 	return true;
 }
@@ -166,7 +165,7 @@ put_date(struct merge *m, const char *name, const struct task_date *now, const s
 	}
 	if (clock && now->there && !now->day) { /* in the form that it has */
 		t = now->stored;
-		t.t = t.utc ? want->utc : zone_to_local(now->zone, want->utc);
+		t.t = task_clock(now, want);
 	} else if (clock) {
 		t = (struct ical_time){ .utc = true, .t = want->utc };
 	} else {
@@ -292,13 +291,34 @@ apply(struct merge *m, const struct task *now, const struct task *want, unsigned
 
 /* ---- the whole ---- */
 
-/* A phone ticks off a task that repeats, and means this turn of it: the task moves on, unless the phone moved it
- * itself. */
+/* Which turn of a task that repeats a phone ticks off. */
+enum turn {
+	TURN_NONE, /* it ticks off nothing, or the series as it moved it itself */
+	TURN_THIS, /* the stored one: the task moves on */
+	TURN_PAST, /* one that is done already, by an earlier try or by somebody else: there is nothing to do */
+};
+
+/* The rule of the stored task, as it was when more turns were left? */
 static bool
-ticked_off(const struct task *now, const struct task *want, unsigned diff)
+same_rule(const struct task *now, const struct task *want)
 {
-	return diff & TASK_COMPLETE && want->complete && now->recurring && !want->recurrence.dead &&
-		!(diff & (TASK_START | TASK_DUE | TASK_RECURRENCE));
+	struct recurrence rule = want->recurrence;
+
+	/* Which day it is follows from when it was done last. */
+	if (now->recurrence.regenerate && rule.regenerate)
+		return now->recurrence.type == rule.type && now->recurrence.interval == rule.interval;
+	rule.occurrences = now->recurrence.occurrences;
+	return recurrence_same(&now->recurrence, &rule, now->recurrence.start, 0);
+}
+
+static enum turn
+ticked_off(struct merge *m, const struct task *now, const struct task *want, unsigned diff)
+{
+	if (!(diff & TASK_COMPLETE) || !want->complete || !now->recurring || !want->recurring)
+		return TURN_NONE;
+	if (!(diff & (TASK_START | TASK_DUE | TASK_RECURRENCE)))
+		return TURN_THIS;
+	return same_rule(now, want) && task_was_turn(&m->c, now, want) ? TURN_PAST : TURN_NONE;
 }
 
 static enum err
@@ -311,10 +331,18 @@ merge_fields(struct merge *m, const struct task *now)
 	unsigned fields = want.has | (m->edit->stored.len ? REMOVED : 0u);
 	if (want.recurring && !(want.has & TASK_START)) /* a series has a start, which Recurrence names */
 		fields &= ~(unsigned)TASK_START;
+	/* What was done of a series is this turn (MS-ASTASK_R157 has DeadOccur sent with it); what is added as done is one
+	 * alone. */
+	want.recurring = want.recurring || (want.recurrence.dead && now->recurring);
 	unsigned diff = diff_of(m, now, &want, fields);
-	if (ticked_off(now, &want, diff) && task_advance(&m->c, now, want.has_completed ? want.completed : ical_now()))
+	enum turn turn = ticked_off(m, now, &want, diff);
+	bool advanced = turn == TURN_THIS && task_advance(&m->c, now, want.has_completed ? want.completed : ical_now());
+	if (advanced || turn == TURN_PAST)
 		diff &= ~(unsigned)(TASK_COMPLETE | TASK_COMPLETED | TASK_REMINDER);
-	else if (diff == 0)
+	if (turn == TURN_PAST)
+		diff &= ~(unsigned)(TASK_START | TASK_DUE | TASK_RECURRENCE);
+	m->altered = turn == TURN_PAST;
+	if (diff == 0 && !advanced)
 		return ERR_OK;
 	apply(m, now, &want, diff);
 	ical_touch(&m->c.m, m->c.todo, true);

@@ -184,6 +184,54 @@ one_turn_is_done(void **state)
 	assert_true(kit_has(out, "DUE;VALUE=DATE:20260713\n"));
 }
 
+#define DAILY(n) "<T:Recurrence><T:Type>0</T:Type><T:Start>2026-07-01T00:00:00.000Z</T:Start><T:Interval>" n "</T:Interval>"
+#define DONE "<T:Complete>1</T:Complete><T:DateCompleted>2026-07-01T09:00:00.000Z</T:DateCompleted>"
+
+/* The same tick once more, of which the answer was lost or which somebody else did too: its turn is over already. */
+static void
+a_turn_is_done_once(void **state)
+{
+	static const struct {
+		const char *lines, *sent, *next;
+	} rows[] = {
+		{ "DUE;VALUE=DATE:20260701\nRRULE:FREQ=DAILY\n", "<T:DueDate>2026-07-01T00:00:00.000Z</T:DueDate>" DONE DAILY("1") "</T:Recurrence>",
+			"DUE;VALUE=DATE:20260702\n" },
+		{ "DUE:20260701T100000Z\nRRULE:FREQ=DAILY;INTERVAL=2;COUNT=3\n", "<T:UtcDueDate>2026-07-01T10:00:00.000Z</T:UtcDueDate>" DONE DAILY("2")
+			"<T:Occurrences>3</T:Occurrences></T:Recurrence>", "DUE:20260703T100000Z\nRRULE:FREQ=DAILY;INTERVAL=2;COUNT=2\n" },
+		/* over the end of summer time */
+		{ "DTSTART;TZID=America/New_York:20261030T090000\nDUE;TZID=America/New_York:20261031T090000\nRRULE:FREQ=DAILY;INTERVAL=3\n",
+			"<T:UtcStartDate>2026-10-30T13:00:00.000Z</T:UtcStartDate><T:StartDate>2026-10-30T09:00:00.000Z</T:StartDate>"
+			"<T:UtcDueDate>2026-10-31T13:00:00.000Z</T:UtcDueDate><T:DueDate>2026-10-31T09:00:00.000Z</T:DueDate>" DONE DAILY("3") "</T:Recurrence>",
+			"DTSTART;TZID=America/New_York:20261102T090000\nDUE;TZID=America/New_York:20261103T090000\n" },
+		{ "DUE;VALUE=DATE:20260601\nRRULE:FREQ=WEEKLY\nX-REGENERATE:1\n", "<T:DueDate>2026-06-01T00:00:00.000Z</T:DueDate>" DONE
+			"<T:Recurrence><T:Type>1</T:Type><T:Start>2026-06-01T00:00:00.000Z</T:Start><T:Interval>1</T:Interval><T:DayOfWeek>2</T:DayOfWeek><T:Regenerate>1</T:Regenerate></T:Recurrence>",
+			"DUE;VALUE=DATE:20260708\n" },
+		/* as MS-ASTASK_R157 has it */
+		{ "DUE;VALUE=DATE:20260701\nRRULE:FREQ=DAILY\n", "<T:DueDate>2026-07-01T00:00:00.000Z</T:DueDate>" DONE DAILY("1")
+			"<T:DeadOccur>1</T:DeadOccur></T:Recurrence>", "DUE;VALUE=DATE:20260702\nRRULE:FREQ=DAILY\n" },
+	};
+	struct kit *k = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct item_merged m;
+		const char *out = kit_merge(k, &item_tasks, arena_printf(k->a, TODO("%s"), rows[i].lines), rows[i].sent, &m);
+		if (!out || !kit_has(out, rows[i].next) || strstr(out, "COMPLETED") || !m.altered)
+			fail_msg("%s%s: not %s:\n%s", rows[i].lines, rows[i].sent, rows[i].next, out ? out : "-");
+		if (kit_merge(k, &item_tasks, out, rows[i].sent, &m) != out || !m.altered)
+			fail_msg("%s%s: done again\n%.*s", rows[i].lines, rows[i].sent, (int)m.bytes.len, (const char *)m.bytes.ptr);
+	}
+	/* What else it says is taken. */
+	struct item_merged m;
+	const char *out = kit_merge(k, &item_tasks, TODO("SUMMARY:Old\nDUE;VALUE=DATE:20260704\nRRULE:FREQ=DAILY\n"),
+		"<T:Subject>New</T:Subject><T:DueDate>2026-07-01T00:00:00.000Z</T:DueDate>" DONE DAILY("1") "</T:Recurrence>", &m);
+	assert_true(kit_has(out, "SUMMARY:New\nDUE;VALUE=DATE:20260704\nRRULE:FREQ=DAILY\n"));
+	assert_true(m.altered);
+	/* No turn of the series: the user has moved it. */
+	out = kit_merge(k, &item_tasks, TODO("DUE;VALUE=DATE:20260704\nRRULE:FREQ=DAILY;INTERVAL=2\n"),
+		"<T:DueDate>2026-07-01T00:00:00.000Z</T:DueDate>" DONE DAILY("2") "</T:Recurrence>", &m);
+	assert_true(kit_has(out, "DUE;VALUE=DATE:20260701\n"));
+}
+
 /* Outlook and others move the series on themselves and add the turn that was done. */
 static void
 the_phone_moves_it_on(void **state)
@@ -268,6 +316,7 @@ main(void)
 		TEST(edits),
 		TEST(a_new_task),
 		TEST(one_turn_is_done),
+		TEST(a_turn_is_done_once),
 		TEST(the_phone_moves_it_on),
 		TEST(what_makes_no_task),
 		TEST(dates_for_the_filter),
