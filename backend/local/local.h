@@ -71,7 +71,8 @@ enum err errno_err(struct error *e, enum err missing, const char *what);
 /* ---- passwd.c ---- */
 /* AUTH, UNAVAILABLE (the file cannot be read). *name_r (malloc, may be NULL) is the full name, where the file has one. */
 enum err passwd_check(const struct backend *b, const char *user, const char *password, char **name_r, struct error *e);
-bool passwd_has(const struct backend *b, const char *user);
+/* The user of this name as the file spells it: that very one, else in any case. NULL: there is none (or no memory). */
+const char *passwd_user(const struct backend *b, struct arena *a, const char *name);
 
 /* ---- tree.c ---- */
 /* Can this be a user at all: nothing that leads out of the tree. */
@@ -143,7 +144,17 @@ enum err local_move(struct backend_session *s, struct arena *a, const char *fold
 	struct backend_stored *stored_r, struct error *e);
 
 /* ---- mail.c ---- */
-/* A new mail into cur (with flags) or new (flags NULL), safely on disk; key_r lives in a. */
+/* A new mail that waits in tmp; its text lives in an arena. */
+struct mail_file {
+	const char *key, *tmp, *final, *sub;
+};
+/* Writes a mail for cur (with flags) or new (flags NULL) to tmp, safely on disk. */
+enum err mail_write(struct arena *a, int dir, const struct slice *pieces, size_t n, const char *flags, int64_t date,
+	struct mail_file *m_r, struct error *e);
+/* Into its place, and gone from there if that fails; or away with it. */
+enum err mail_place(int dir, const struct mail_file *m, struct error *e);
+void mail_drop(int dir, const struct mail_file *m);
+/* Both at once; key_r lives in a. */
 enum err mail_store(struct arena *a, int dir, const struct slice *pieces, size_t n, const char *flags, int64_t date, const char **key_r,
 	struct error *e);
 /* A name that no other mail ever has. */

@@ -92,25 +92,53 @@ write_tmp(int dir, const char *path, const struct slice *pieces, size_t n, int64
 }
 
 enum err
-mail_store(struct arena *a, int dir, const struct slice *pieces, size_t n, const char *flags, int64_t date, const char **key_r,
-	struct error *e)
+mail_write(struct arena *a, int dir, const struct slice *pieces, size_t n, const char *flags, int64_t date,
+	struct mail_file *m_r, struct error *e)
 {
-	char *key = mail_unique(a), *tmp = key ? arena_printf(a, "tmp/%s", key) : NULL, *final = NULL;
 	enum err err;
 
-	if (tmp)
-		final = flags ? arena_printf(a, "cur/%s:2,%s", key, flags) : arena_printf(a, "new/%s", key);
-	if (!final)
+	*m_r = (struct mail_file){ .key = mail_unique(a), .sub = flags ? "cur" : "new" };
+	if (m_r->key)
+		m_r->tmp = arena_printf(a, "tmp/%s", m_r->key);
+	if (m_r->tmp)
+		m_r->final = flags ? arena_printf(a, "cur/%s:2,%s", m_r->key, flags) : arena_printf(a, "new/%s", m_r->key);
+	if (!m_r->final)
 		return err_set(e, ERR_NOMEM, "out of memory");
-	err = write_tmp(dir, tmp, pieces, n, date, e);
-	if (!err && renameat(dir, tmp, dir, final) < 0)
-		err = errno_err(e, ERR_NOFOLDER, "storing a mail");
-	if (err) {
-		unlinkat(dir, tmp, 0);
+	err = write_tmp(dir, m_r->tmp, pieces, n, date, e);
+	if (err)
+		mail_drop(dir, m_r);
+	return err;
+}
+
+enum err
+mail_place(int dir, const struct mail_file *m, struct error *e)
+{
+	if (renameat(dir, m->tmp, dir, m->final) < 0) {
+		enum err err = errno_err(e, ERR_NOFOLDER, "storing a mail");
+
+		mail_drop(dir, m);
 		return err;
 	}
-	*key_r = key;
-	return sync_dir(dir, flags ? "cur" : "new", e);
+	return sync_dir(dir, m->sub, e);
+}
+
+void
+mail_drop(int dir, const struct mail_file *m)
+{
+	unlinkat(dir, m->tmp, 0);
+}
+
+enum err
+mail_store(struct arena *a, int dir, const struct slice *pieces, size_t n, const char *flags, int64_t date,
+	const char **key_r, struct error *e)
+{
+	struct mail_file m;
+	enum err err = mail_write(a, dir, pieces, n, flags, date, &m, e);
+
+	if (err)
+		return err;
+	*key_r = m.key;
+	return mail_place(dir, &m, e);
 }
 
 /* ---- flags ---- */

@@ -96,6 +96,8 @@ open_local(struct conf *conf, struct backend **b_r, struct error *e)
 		log_warn(NULL, SETID_WARNING, b->set.sendmail);
 	b->conf = conf_ref(conf);
 	b->domain = b->set.domain ? b->set.domain : conf_get(conf, "server", "domain");
+	if (!err && b->set.deliver_local && !b->domain)
+		log_warn(NULL, "deliver_local without a domain in [local]: mail is for users whose name is an address only");
 	if (err)
 		close_local(&b);
 	*b_r = b;

@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "backend/local/local.h"
+#include "base/text.h"
 
 #define LINE_MAX_BYTES 4096
 
 struct record {
+	char user[256];
 	char hash[512];
 	char name[256];
 };
@@ -41,7 +43,7 @@ parse_record(const char *p, struct record *r)
 
 /* NOTFOUND, or UNAVAILABLE where the file cannot be read: down is not wrong. */
 static enum err
-look_up(const struct backend *b, const char *user, struct record *r, struct error *e)
+look_up(const struct backend *b, const char *user, bool any_case, struct record *r, struct error *e)
 {
 	FILE *f = fopen(b->set.passwd_file, "re");
 	size_t n = strlen(user);
@@ -51,9 +53,12 @@ look_up(const struct backend *b, const char *user, struct record *r, struct erro
 	if (!f)
 		return err_set(e, ERR_UNAVAILABLE, "%s: %s", b->set.passwd_file, strerror(errno));
 	while (err == ERR_NOTFOUND && fgets(line, sizeof line, f)) {
+		bool same = any_case ? text_ncasecmp(line, user, n) == 0 : strncmp(line, user, n) == 0;
+
 		line[strcspn(line, "\r\n")] = 0;
-		if (line[0] == '#' || strncmp(line, user, n) != 0 || line[n] != ':')
+		if (line[0] == '#' || !same || line[n] != ':')
 			continue;
+		copy_field(line, n, r->user, sizeof r->user);
 		parse_record(line + n + 1, r);
 		err = ERR_OK;
 	}
@@ -63,12 +68,14 @@ look_up(const struct backend *b, const char *user, struct record *r, struct erro
 	return err;
 }
 
-bool
-passwd_has(const struct backend *b, const char *user)
+const char *
+passwd_user(const struct backend *b, struct arena *a, const char *name)
 {
 	struct record r;
 
-	return user_is_safe(user) && look_up(b, user, &r, NULL) == ERR_OK;
+	if (!user_is_safe(name) || (look_up(b, name, false, &r, NULL) && look_up(b, name, true, &r, NULL)))
+		return NULL;
+	return arena_strdup(a, r.user);
 }
 
 static bool
@@ -108,7 +115,7 @@ enum err
 passwd_check(const struct backend *b, const char *user, const char *password, char **name_r, struct error *e)
 {
 	struct record r = { .hash = "" };
-	enum err err = look_up(b, user, &r, e);
+	enum err err = look_up(b, user, false, &r, e);
 	bool known = err == ERR_OK && r.hash[0] == '$', yes = false;
 
 	*name_r = NULL;

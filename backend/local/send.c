@@ -10,35 +10,57 @@
 static const char *
 local_user(const struct backend *b, struct arena *a, const char *address)
 {
-	const char *at = strrchr(address, '@');
-	const char *local;
+	const char *at = strrchr(address, '@'), *user = passwd_user(b, a, address), *local;
 
-	if (passwd_has(b, address))
-		return address;
-	if (!at)
-		return NULL;
+	if (user || !at || !b->domain || text_casecmp(at + 1, b->domain) != 0)
+		return user;
 	local = arena_strndup(a, address, (size_t)(at - address));
-	if (!local || (b->domain && text_casecmp(at + 1, b->domain) != 0))
-		return NULL;
-	return passwd_has(b, local) ? local : NULL;
+	return local ? passwd_user(b, a, local) : NULL;
 }
 
+/* What one user gets. */
+struct copy {
+	int inbox;
+	struct mail_file file;
+};
+
 static enum err
-deliver(struct backend_session *s, struct arena *a, const char *user, const struct backend_mail *mail, struct error *e)
+write_copy(const struct backend *b, struct arena *a, const char *user, const struct backend_mail *mail,
+	struct copy *c_r, struct error *e)
 {
 	AUTO_FD root = -1;
-	AUTO_FD inbox = -1;
 	char *trace = arena_printf(a, "Return-Path: <%s>\r\n", mail->from);
 	struct slice pieces[2] = { slice_str(trace), mail->bytes };
-	const char *key;
 	enum err err;
 
+	c_r->inbox = -1;
 	if (!trace)
 		return err_set(e, ERR_NOMEM, "out of memory");
-	err = tree_open(s->backend, user, &root, e);
+	err = tree_open(b, user, &root, e);
 	if (!err)
-		err = folder_open(root, "mail", NULL, &inbox, e);
-	return err ? err : mail_store(a, inbox, pieces, 2, NULL, BACKEND_NO_DATE, &key, e);
+		err = folder_open(root, "mail", NULL, &c_r->inbox, e);
+	if (!err)
+		err = mail_write(a, c_r->inbox, pieces, 2, NULL, BACKEND_NO_DATE, &c_r->file, e);
+	if (err)
+		close_fd(&c_r->inbox);
+	return err;
+}
+
+/* Into the Inboxes with them, or away. */
+static enum err
+finish_copies(struct copy *c, size_t n, bool deliver, struct error *e)
+{
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < n; i++) {
+		enum err one = deliver ? mail_place(c[i].inbox, &c[i].file, e) : ERR_OK;
+
+		if (!deliver)
+			mail_drop(c[i].inbox, &c[i].file);
+		close_fd(&c[i].inbox);
+		err = err ? err : one;
+	}
+	return err;
 }
 
 static bool
@@ -59,6 +81,16 @@ struct split {
 	size_t n_users, n_others;
 };
 
+static bool
+is_among(const char *user, const char *const *users, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(users[i], user) == 0)
+			return true;
+	}
+	return false;
+}
+
 static enum err
 split_recipients(const struct backend *b, struct arena *a, const struct backend_mail *mail, struct split *to, struct error *e)
 {
@@ -74,10 +106,10 @@ split_recipients(const struct backend *b, struct arena *a, const struct backend_
 		if (!address_is_safe(mail->to[i]))
 			return err_set(e, ERR_DENIED, "a bad address of a recipient");
 		user = b->set.deliver_local ? local_user(b, a, mail->to[i]) : NULL;
-		if (user)
-			to->users[to->n_users++] = user;
-		else
+		if (!user)
 			to->others[to->n_others++] = mail->to[i];
+		else if (!is_among(user, to->users, to->n_users))
+			to->users[to->n_users++] = user;
 	}
 	if (to->n_others && !b->set.sendmail)
 		return err_set(e, ERR_DENIED, "%s", b->set.deliver_local ? "there is no such user here, and no sendmail is set" :
@@ -91,12 +123,22 @@ local_send(struct backend_session *s, const struct backend_mail *mail, enum err 
 	AUTO(arena_free) struct arena *a = arena_new(0);
 	struct backend_mail rest = *mail;
 	struct split to = { 0 };
-	enum err err;
+	struct copy *copies;
+	size_t n = 0;
+	enum err err, placed;
 
 	if (!a)
 		return err_set(e, ERR_NOMEM, "out of memory");
-	/* Who cannot be reached is known before anybody gets anything. */
+	/* Who cannot be reached is known before anybody gets anything, and so is for whom there is no room: after an error it
+	 * is sent to all again. */
 	err = split_recipients(s->backend, a, mail, &to, e);
+	copies = err ? NULL : arena_array(a, to.n_users + 1, sizeof *copies);
+	if (!err && !copies)
+		err = err_set(e, ERR_NOMEM, "out of memory");
+	while (!err && n < to.n_users) {
+		err = write_copy(s->backend, a, to.users[n], mail, &copies[n], e);
+		n += !err;
+	}
 	if (!err && sending)
 		err = sending(ctx);
 	if (!err && to.n_others) {
@@ -104,7 +146,6 @@ local_send(struct backend_session *s, const struct backend_mail *mail, enum err 
 		rest.n = to.n_others;
 		err = sendmail_run(s->backend->set.sendmail, &rest, (unsigned)s->backend->set.answer, e);
 	}
-	for (size_t i = 0; !err && i < to.n_users; i++)
-		err = deliver(s, a, to.users[i], mail, e);
-	return err;
+	placed = finish_copies(copies, n, !err, e);
+	return err ? err : placed;
 }

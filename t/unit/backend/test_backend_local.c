@@ -1,4 +1,5 @@
 /* The module `local` where the contract suite does not look: other programs' Maildirs, keys that lead out, passwords, sendmail. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -87,12 +88,18 @@ teardown(void **state)
 }
 
 static void
-open_local(const char *more)
+open_local_of(const char *domain, const char *more)
 {
 	write_text("passwd", "# users\nalice:" HASH "\nbob:{SHA512-CRYPT}" HASH ":1000:1000:Bob Builder:/home/bob\nold:aaTnJ9jNGMB.c\n"
 		"bob@other.example:" HASH "\nempty:\n");
 	rig_open("local", arena_printf(rig_arena, "module_dir = %s/lib\n[backends]\nlogin_tries = 1000\n[local]\npath = %s/%%u\n"
-		"passwd_file = %s/passwd\ndomain = example.org\n%s", getenv("CPUSH_BUILD"), dir, dir, more));
+		"passwd_file = %s/passwd\n%s%s", getenv("CPUSH_BUILD"), dir, dir, domain, more));
+}
+
+static void
+open_local(const char *more)
+{
+	open_local_of("domain = example.org\n", more);
 }
 
 static void
@@ -534,6 +541,73 @@ local_mail_is_delivered(void **state)
 	assert_true(exists("bob@other.example/mail/new"));
 }
 
+/* Without a domain of ours, a part before the @ is no user of ours. */
+static void
+strangers_mail_is_not_ours(void **state)
+{
+	static const char *const there[] = { "bob@far.example" }, *const whole[] = { "bob@other.example" };
+
+	(void)state;
+	open_local_of("", "deliver_local = yes\n");
+	account = rig_account("alice", "secret");
+	assert_int_equal(send_to(there, 1, "Subject: a\r\n\r\n"), ERR_DENIED);
+	assert_false(exists("bob"));
+	assert_int_equal(send_to(whole, 1, "Subject: b\r\n\r\n"), ERR_OK);
+}
+
+static void
+addresses_are_read_in_any_case(void **state)
+{
+	static const char *const to[] = { "Bob@example.org", "BOB@Other.Example", "bob@example.org" };
+
+	(void)state;
+	open_alice("deliver_local = yes\n");
+	assert_int_equal(send_to(to, 3, "Subject: a\r\n\r\n"), ERR_OK);
+	assert_true(exists("bob@other.example/mail/new"));
+	account_release(&account);
+	account = rig_account("bob", "secret");
+	assert_int_equal(look("local:mail", NULL).n, 1);
+}
+
+static unsigned
+files_in(const char *path)
+{
+	DIR *d = opendir(in_dir(path));
+	unsigned n = 0;
+
+	assert_non_null(d);
+	for (struct dirent *f; (f = readdir(d)) != NULL;)
+		n += f->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+/* Whoever sends again what failed, sends it to all: so nobody gets it before it is sure for everybody. */
+static void
+all_get_it_or_nobody(void **state)
+{
+	static const char *const to[] = { "bob@example.org", "bob@other.example", "x@far.example" };
+
+	(void)state;
+	open_sendmail(arena_printf(rig_arena, "cat > %s/mail; exit $(cat %s/status)", dir, dir), "deliver_local = yes\n");
+	write_text("status", "75");
+	assert_int_equal(send_to(to, 3, "Subject: a\r\n\r\n"), ERR_UNAVAILABLE);
+	assert_int_equal(files_in("bob/mail/new") + files_in("bob/mail/tmp"), 0);
+	assert_int_equal(unlink(in_dir("mail")), 0);
+	write_text("status", "0");
+	assert_int_equal(rmdir(in_dir("bob@other.example/mail/tmp")), 0);
+	write_text("bob@other.example/mail/tmp", "no directory");
+	assert_int_not_equal(send_to(to, 3, "Subject: a\r\n\r\n"), ERR_OK);
+	assert_false(exists("mail"));
+	assert_int_equal(files_in("bob/mail/new") + files_in("bob/mail/tmp"), 0);
+	assert_int_equal(unlink(in_dir("bob@other.example/mail/tmp")), 0);
+	assert_int_equal(mkdir(in_dir("bob@other.example/mail/tmp"), 0700), 0);
+	assert_int_equal(send_to(to, 3, "Subject: a\r\n\r\n"), ERR_OK);
+	assert_string_equal(read_text("mail"), "Subject: a\n\n");
+	assert_int_equal(files_in("bob/mail/new"), 1);
+	assert_int_equal(files_in("bob@other.example/mail/new"), 1);
+}
+
 static void
 without_either_nothing_is_sent(void **state)
 {
@@ -567,6 +641,9 @@ main(void)
 		LOCAL(the_program_gets_the_mail),
 		LOCAL(what_the_program_says),
 		LOCAL(local_mail_is_delivered),
+		LOCAL(strangers_mail_is_not_ours),
+		LOCAL(addresses_are_read_in_any_case),
+		LOCAL(all_get_it_or_nobody),
 		LOCAL(without_either_nothing_is_sent),
 	};
 
