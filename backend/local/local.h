@@ -17,7 +17,7 @@
 
 struct settings {
 	const char *path, *passwd_file, *domain, *sendmail;
-	uint64_t item_max, answer;
+	uint64_t item_max, answer, accept;
 	bool deliver_local;
 };
 
@@ -183,7 +183,8 @@ void local_unwatch(struct backend_session *s);
 enum err local_send(struct backend_session *s, const struct backend_mail *mail, enum err (*sending)(void *ctx), void *ctx, struct error *e);
 
 /* ---- sendmail.c ---- */
-/* Hands the mail to the program for these recipients; waits at most so many seconds for it. */
-enum err sendmail_run(const char *program, const struct backend_mail *mail, unsigned seconds, struct error *e);
+/* Hands the mail to set->sendmail for these recipients. It may take `answer` seconds for each part of it, and `accept` to pass on
+ * what it has read. */
+enum err sendmail_run(const struct settings *set, const struct backend_mail *mail, struct error *e);
 
 #endif

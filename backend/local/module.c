@@ -20,7 +20,8 @@ static const struct conf_row rows[] = {
 	ROW(sendmail, CONF_STRING, NULL, 0, 0, "program that sends mail: /usr/sbin/sendmail"),
 	ROW(deliver_local, CONF_BOOL, "no", 0, 0, "mail to users of passwd_file goes straight into their tree"),
 	ROW(item_max, CONF_SIZE, "64M", 1024, 0, "larger items are left out"),
-	ROW(answer, CONF_SECONDS, "25", 1, 600, "time for the sendmail program"),
+	ROW(answer, CONF_SECONDS, "25", 1, 600, "time for the sendmail program to read on"),
+	ROW(accept, CONF_SECONDS, "600", 1, 3600, "time for it to pass on a mail that it has read"),
 };
 
 void

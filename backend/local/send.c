@@ -144,7 +144,7 @@ local_send(struct backend_session *s, const struct backend_mail *mail, enum err 
 	if (!err && to.n_others) {
 		rest.to = to.others;
 		rest.n = to.n_others;
-		err = sendmail_run(s->backend->set.sendmail, &rest, (unsigned)s->backend->set.answer, e);
+		err = sendmail_run(&s->backend->set, &rest, e);
 	}
 	placed = finish_copies(copies, n, !err, e);
 	return err ? err : placed;

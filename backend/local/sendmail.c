@@ -15,6 +15,8 @@
 
 #include "backend/local/local.h"
 
+#define SLOWEST 16384 /* bytes per second: a mail that moves more slowly is given up */
+
 static int64_t
 now_ms(void)
 {
@@ -92,13 +94,15 @@ without_cr(struct slice in, struct buf *out)
 	}
 }
 
-/* False: the program did not take it all in time. One that stops reading early says why by its exit status. */
+/* False: the program stopped reading for so long, or reads too slowly. One that ends early says why by its exit status. */
 static bool
-feed(int fd, struct slice bytes, int64_t deadline)
+feed(int fd, struct slice bytes, int64_t silence)
 {
+	int64_t moved = now_ms(), end = moved + silence + (int64_t)bytes.len * 1000 / SLOWEST;
+
 	while (bytes.len) {
 		struct pollfd p = { .fd = fd, .events = POLLOUT };
-		int64_t left = deadline - now_ms();
+		int64_t left = (moved + silence < end ? moved + silence : end) - now_ms();
 		ssize_t n;
 
 		if (left <= 0 || poll(&p, 1, (int)left) == 0)
@@ -106,8 +110,10 @@ feed(int fd, struct slice bytes, int64_t deadline)
 		n = send(fd, bytes.ptr, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return true;
-		if (n > 0)
-			bytes = slice(bytes.ptr + n, bytes.len - (size_t)n);
+		if (n <= 0)
+			continue;
+		bytes = slice(bytes.ptr + n, bytes.len - (size_t)n);
+		moved = now_ms();
 	}
 	return true;
 }
@@ -151,11 +157,11 @@ judge(const char *program, int status, struct error *e)
 }
 
 enum err
-sendmail_run(const char *program, const struct backend_mail *mail, unsigned seconds, struct error *e)
+sendmail_run(const struct settings *set, const struct backend_mail *mail, struct error *e)
 {
+	const char *program = set->sendmail;
 	AUTO(arena_free) struct arena *a = arena_new(0);
 	char **argv = a ? arguments(a, program, mail) : NULL;
-	int64_t deadline = now_ms() + (int64_t)seconds * 1000;
 	AUTO(buf_finish) struct buf bytes = { 0 };
 	int pair[2];
 	pid_t pid;
@@ -177,7 +183,8 @@ sendmail_run(const char *program, const struct backend_mail *mail, unsigned seco
 	}
 	close(pair[1]);
 	shutdown(pair[0], SHUT_RD);
-	fed = feed(pair[0], buf_slice(&bytes), deadline);
+	fed = feed(pair[0], buf_slice(&bytes), (int64_t)set->answer * 1000);
 	close(pair[0]);
-	return judge(program, wait_for(pid, fed ? deadline : 0), e);
+	/* Who passes it on has to wait for the answer of a server (RFC 5321 4.5.3.2.6). */
+	return judge(program, wait_for(pid, fed ? now_ms() + (int64_t)set->accept * 1000 : 0), e);
 }

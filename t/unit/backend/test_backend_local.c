@@ -505,7 +505,7 @@ what_the_program_says(void **state)
 
 	(void)state;
 	memset(big, 'x', 1000000);
-	open_sendmail(arena_printf(rig_arena, "exit $(cat %s/status)", dir), "answer = 1\n");
+	open_sendmail(arena_printf(rig_arena, "exit $(cat %s/status)", dir), "answer = 1\naccept = 1\n");
 	write_text("status", "67");
 	assert_int_equal(send_to(to, 1, "a"), ERR_DENIED);
 	write_text("status", "75");
@@ -518,6 +518,20 @@ what_the_program_says(void **state)
 	write_text("sendmail", "#!/bin/sh\nexec sleep 1000\n");
 	assert_int_equal(send_to(to, 1, "a"), ERR_UNAVAILABLE);
 	assert_int_equal(send_to(to, 1, big), ERR_UNAVAILABLE);
+}
+
+/* A program that reads, and one that has read all and passes it on, works: whoever gives up then sends the mail once more. */
+static void
+a_program_at_work_may_take_its_time(void **state)
+{
+	static const char *const to[] = { "x@far.example" };
+	char *big = arena_alloc(rig_arena, 1500001);
+
+	(void)state;
+	memset(big, 'x', 1500000);
+	open_sendmail("for i in 1 2 3 4; do sleep 0.8; head -c 300000 >/dev/null; done; cat >/dev/null; sleep 3", "answer = 2\n");
+	if (send_to(to, 1, big))
+		fail_msg("%s", rig_error.text);
 }
 
 static void
@@ -640,6 +654,7 @@ main(void)
 		LOCAL(a_listing_misses_nothing_that_is_renamed),
 		LOCAL(the_program_gets_the_mail),
 		LOCAL(what_the_program_says),
+		LOCAL(a_program_at_work_may_take_its_time),
 		LOCAL(local_mail_is_delivered),
 		LOCAL(strangers_mail_is_not_ours),
 		LOCAL(addresses_are_read_in_any_case),
