@@ -100,7 +100,7 @@ put_difference(struct cal *c, const struct cal_event *series, const struct cal_e
 		wbxml_put_int(w, Calendar_Sensitivity, ev->sensitivity);
 	if (ev->busy != series->busy)
 		wbxml_put_int(w, Calendar_BusyStatus, ev->busy);
-	if (ev->all_day != series->all_day)
+	if (ev->all_day || series->all_day) /* Android takes it for 0 where it is left out */
 		wbxml_put_int(w, Calendar_AllDayEvent, ev->all_day);
 	if (ev->reminder != series->reminder && ev->reminder >= 0)
 		wbxml_put_int(w, Calendar_Reminder, ev->reminder);

@@ -80,9 +80,11 @@ complete(struct recurrence *rec, int64_t start)
 		rec->day = c.day;
 	if (rec->type >= 5 && !rec->month)
 		rec->month = c.month;
-	if ((rec->type == 3 || rec->type == 6) && (!rec->days || !rec->week))
-		return false;
-	return rec->type != 5 || rec->day <= ical_month_days(2000, rec->month);
+	if (rec->type != 3 && rec->type != 6)
+		return rec->type != 5 || rec->day <= ical_month_days(2000, rec->month);
+	if (rec->days == 127 && !rec->week) /* the last day of the month, as Android says it */
+		rec->week = 5;
+	return rec->days && rec->week;
 }
 
 bool

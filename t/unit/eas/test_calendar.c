@@ -239,6 +239,11 @@ edits_of_single_fields(void **state)
 			"RRULE:FREQ=DAILY;INTERVAL=2;COUNT=5\n", "UNTIL" },
 		{ "", "<C:Recurrence><C:Type>1</C:Type><C:DayOfWeek>62</C:DayOfWeek><C:Until>20260401T080000Z</C:Until></C:Recurrence>",
 			"RRULE:FREQ=WEEKLY;UNTIL=20260401T080000Z;BYDAY=MO,TU,WE,TH,FR\n", "COUNT" },
+		/* the last day of the month, as Android says it */
+		{ "", "<C:Recurrence><C:Type>3</C:Type><C:DayOfWeek>127</C:DayOfWeek></C:Recurrence>",
+			"RRULE:FREQ=MONTHLY;BYMONTHDAY=-1\n", "COUNT" },
+		{ "", "<C:Recurrence><C:Type>6</C:Type><C:DayOfWeek>127</C:DayOfWeek><C:MonthOfYear>2</C:MonthOfYear></C:Recurrence>",
+			"RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=-1\n", "COUNT" },
 		{ "RRULE:FREQ=DAILY\nEXDATE;TZID=Europe/Berlin:20260302T100000\n", "<C:Recurrence/>", "SUMMARY:Old\n", "EXDATE" },
 		{ "RRULE:FREQ=DAILY;COUNT=9\nEXDATE;TZID=Europe/Berlin:20260302T100000\n",
 			"<C:Recurrence><C:Type>0</C:Type><C:Occurrences>10</C:Occurrences></C:Recurrence>",
@@ -622,6 +627,21 @@ exceptions_whose_time_the_phone_gets_wrong(void **state)
 			"<C:ExceptionStartTime>%s</C:ExceptionStartTime></C:Exception></C:Exceptions>", times[i]), NULL);
 		assert_true(kit_has(out, "EXDATE;VALUE=DATE:20260307\n"));
 	}
+}
+
+/* Android reads an exception without AllDayEvent as one of times. */
+static void
+instances_of_whole_days_say_that_they_are(void **state)
+{
+	struct kit *k = *state;
+	struct item_merged m;
+	const char *ics = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:u\nDTSTART;VALUE=DATE:20260301\nSUMMARY:S\nRRULE:FREQ=DAILY;COUNT=9\nEND:VEVENT\n"
+		"BEGIN:VEVENT\nUID:u\nRECURRENCE-ID;VALUE=DATE:20260303\nDTSTART;VALUE=DATE:20260303\nSUMMARY:Own\nEND:VEVENT\nEND:VCALENDAR\n";
+	const char *xml = kit_render(k, &item_calendar, slice_str(ics), NULL);
+
+	assert_non_null(strstr(strstr(xml, "<C:Exceptions>"), "<C:AllDayEvent>1</C:AllDayEvent>"));
+	assert_ptr_equal(kit_merge(k, &item_calendar, ics, xml, &m), ics);
+	assert_null(strstr(strstr(kit_render(k, &item_calendar, slice_str(jour_fixe), NULL), "<C:Exceptions>"), "AllDayEvent"));
 }
 
 static void
@@ -1177,6 +1197,7 @@ main(void)
 		TEST(instances_of_16),
 		TEST(exceptions_up_to_14_1),
 		TEST(exceptions_whose_time_the_phone_gets_wrong),
+		TEST(instances_of_whole_days_say_that_they_are),
 		TEST(a_series_that_moves_takes_its_exceptions_along),
 		TEST(a_new_name_of_the_series_is_that_of_its_instances),
 		TEST(rules_without_a_word_in_eas_survive),
