@@ -196,6 +196,22 @@ void cal_read_date_list(struct cal *c, struct cal_event *ev);
 /* Of such an event, before it gets a rule: what the dates said is said by EXDATE and instances of their own. */
 void cal_write_date_list(struct cal *c, const struct cal_event *ev);
 
+/* ---- calendar_until.c ---- */
+
+/* The wall clock of the last instance that UNTIL can leave. A date where times are needed means all of that day; a time
+ * where dates are needed, its date. */
+int64_t cal_last_local(const struct ical_time *until, const struct cal_times *t);
+/* The Until that says so. */
+int64_t cal_until(const struct cal *c, int64_t last, const struct cal_times *t);
+/* Are the recurrences the same, with the times that the event gets (cal_new_times)? */
+bool cal_same_recurrence(struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields);
+/* The value of RRULE for want's Recurrence; t: the times that the event gets. NULL where memory is short. */
+const char *cal_rrule(struct cal *c, const struct cal_event *now, const struct cal_event *want,
+	const struct cal_times *t);
+/* Of a rule that stays while the start moves: the last instance stays on its day; where it only is in another zone, at
+ * its time. */
+void cal_move_until(struct cal *c, struct ical *component, const struct cal_times *old, const struct cal_times *t);
+
 /* ---- calendar_write.c ---- */
 
 enum err cal_write(struct cal *c, const struct cal_event *ev, struct wbxml_writer *w) NODISCARD;

@@ -53,24 +53,6 @@ put_times(struct cal *c, struct ical *component, const struct cal_event *now, co
 
 /* ---- rules ---- */
 
-static const char *
-until_text(struct cal *c, const struct cal_event *want, const struct cal_times *t)
-{
-	struct ical_time start = t->start, until = start;
-	int64_t clock = start.t - ical_midnight(start.t);
-
-	if (!want->recurrence.has_until)
-		return NULL;
-	/* It is the start of the last instance; only the day is relied upon. */
-	struct ical_time key = cal_key_of_wire(c, want->recurrence.until, t);
-	until.t = ical_midnight(key.t) + clock;
-	if (!start.date && (start.utc || start.tzid)) {
-		until.t = start.utc ? until.t : zone_to_utc(t->zone, until.t);
-		until.utc = true;
-	}
-	return ical_time_text(&c->m, &until);
-}
-
 static void
 put_recurrence(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want,
 	unsigned fields)
@@ -85,7 +67,17 @@ put_recurrence(struct cal *c, struct ical *component, const struct cal_event *no
 	ical_remove_lines(component, "EXRULE");
 	if (component == c->master && cal_is_date_list(component))
 		cal_write_date_list(c, now);
-	ical_put(&c->m, component, "RRULE", "", recurrence_to_rrule(&c->m, &want->recurrence, until_text(c, want, &t)));
+	ical_put(&c->m, component, "RRULE", "", cal_rrule(c, now, want, &t));
+}
+
+static void
+move_until(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want,
+	unsigned fields)
+{
+	struct cal_times t;
+
+	cal_new_times(c, now, want, fields, &t);
+	cal_move_until(c, component, &now->times, &t);
 }
 
 /* ---- single lines ---- */
@@ -157,6 +149,8 @@ cal_apply(struct cal *c, struct ical *component, const struct cal_event *now, co
 	/* First the rule, whose UNTIL needs the new times; then the times. */
 	if (diff & CAL_RECURRENCE)
 		put_recurrence(c, component, now, want, fields);
+	else if (ical_line(component, "RRULE") && diff & (CAL_START | CAL_ALL_DAY | CAL_ZONE))
+		move_until(c, component, now, want, fields);
 	if (diff & CAL_TIMES)
 		put_times(c, component, now, want, fields, diff);
 	if (diff & CAL_SUBJECT)

@@ -135,20 +135,6 @@ same_location(const struct cal *c, const struct cal_event *now, const struct cal
 	return true;
 }
 
-static bool
-same_recurrence(struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields)
-{
-	struct cal_times t;
-
-	if (now->recurring != want->recurring)
-		return false;
-	if (!now->recurring)
-		return true;
-	cal_new_times(c, now, want, fields, &t);
-	int64_t shift = t.start.t - cal_wire(c, &t.start, t.zone);
-	return recurrence_same(&now->recurrence, &want->recurrence, t.start.t, shift);
-}
-
 unsigned
 cal_diff(struct cal *c, const struct cal_event *now, const struct cal_event *want, unsigned fields)
 {
@@ -178,7 +164,7 @@ cal_diff(struct cal *c, const struct cal_event *now, const struct cal_event *wan
 		diff |= CAL_BODY;
 	if (fields & CAL_ATTACHMENTS && !cal_has_attachments(now, want))
 		diff |= CAL_ATTACHMENTS;
-	if (fields & CAL_RECURRENCE && !same_recurrence(c, now, want, fields))
+	if (fields & CAL_RECURRENCE && !cal_same_recurrence(c, now, want, fields))
 		diff |= CAL_RECURRENCE;
 	return diff;
 }

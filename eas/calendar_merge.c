@@ -236,7 +236,7 @@ other_pattern(struct cal_event a, struct cal_event b, int64_t start)
 {
 	a.recurrence.has_until = b.recurrence.has_until = false;
 	a.recurrence.occurrences = b.recurrence.occurrences = 0;
-	return a.recurring && b.recurring && !recurrence_same(&a.recurrence, &b.recurrence, start, 0);
+	return a.recurring && b.recurring && !recurrence_same(&a.recurrence, &b.recurrence, start);
 }
 
 /* What an instance had like the series it has like it again; so phones see it, which know no more than the

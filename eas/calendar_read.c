@@ -218,13 +218,8 @@ read_recurrence(struct cal *c, const struct ical *component, struct cal_event *e
 	if (exact && rec->occurrences && rec->occurrences <= 999)
 		return;
 	if (exact && rule.has_until) {
-		struct ical_time until = rule.until;
-		/* A date where times are needed means all of that day; a time where dates are needed, its date. */
-		if (t->start.date || until.date)
-			until = (struct ical_time){ .date = t->start.date, .utc = t->start.utc,
-				.t = ical_midnight(until.t) + (t->start.t - ical_midnight(t->start.t)) };
 		rec->has_until = true;
-		rec->until = cal_wire(c, &until, t->zone);
+		rec->until = cal_until(c, cal_last_local(&rule.until, t), t);
 		return;
 	}
 	if (!rule.count && !rule.has_until)
@@ -232,10 +227,8 @@ read_recurrence(struct cal *c, const struct ical *component, struct cal_event *e
 	/* What EAS cannot count ends with the last instance. */
 	rec->occurrences = 0;
 	if (series_read(&c->m, c->root, component, &s) && series_last(&s, &last)) {
-		struct ical_time at = t->start;
-		at.t = last;
 		rec->has_until = true;
-		rec->until = cal_wire(c, &at, t->zone);
+		rec->until = cal_until(c, last, t);
 	}
 }
 

@@ -440,9 +440,9 @@ normalise(struct recurrence *r, int64_t start)
 
 /* Of a rule that counts days it can be seen which instance is the last. */
 static void
-count_days(struct recurrence *r, int64_t start, int64_t shift)
+count_days(struct recurrence *r, int64_t start)
 {
-	int64_t days = (ical_midnight(r->until + shift) - ical_midnight(start)) / 86400;
+	int64_t days = (ical_midnight(r->until) - ical_midnight(start)) / 86400;
 
 	if (!r->has_until || r->occurrences || days < 0 || days / r->interval >= 999)
 		return;
@@ -451,15 +451,15 @@ count_days(struct recurrence *r, int64_t start, int64_t shift)
 }
 
 bool
-recurrence_same(const struct recurrence *a, const struct recurrence *b, int64_t start, int64_t shift)
+recurrence_same(const struct recurrence *a, const struct recurrence *b, int64_t start)
 {
 	struct recurrence x = *a, y = *b;
 
 	normalise(&x, start);
 	normalise(&y, start);
 	if (x.type == 0 && y.type == 0) {
-		count_days(&x, start, shift);
-		count_days(&y, start, shift);
+		count_days(&x, start);
+		count_days(&y, start);
 	}
 	if (x.first_day >= 0 && y.first_day >= 0 && x.first_day != y.first_day)
 		return false;
@@ -470,5 +470,5 @@ recurrence_same(const struct recurrence *a, const struct recurrence *b, int64_t 
 		return true;
 	if (x.has_until != y.has_until)
 		return false;
-	return !x.has_until || ical_midnight(x.until + shift) == ical_midnight(y.until + shift);
+	return !x.has_until || ical_midnight(x.until) == ical_midnight(y.until);
 }

@@ -95,8 +95,8 @@ int64_t recurrence_gcd(int64_t a, int64_t b);
 /* The value of the RRULE; until_text: the value of UNTIL where has_until. */
 char *recurrence_to_rrule(struct ical_mem *m, const struct recurrence *rec, const char *until_text);
 /* The same instances? What was left out is taken from the start's day (start: its wall clock). until is compared by its
- * day; `shift` is what is added to it to get the wall clock. */
-bool recurrence_same(const struct recurrence *a, const struct recurrence *b, int64_t start, int64_t shift);
+ * day: both as wall clocks, too. */
+bool recurrence_same(const struct recurrence *a, const struct recurrence *b, int64_t start);
 
 /* Reads the children of Recurrence, tasks: those of the Tasks page. False: Status 6. */
 bool recurrence_read(const struct wbxml_node *node, bool tasks, int64_t start, struct recurrence *rec_r);

@@ -114,7 +114,7 @@ same_recurrence(const struct task *now, const struct task *want)
 {
 	if (now->recurring != want->recurring)
 		return false;
-	return !now->recurring || recurrence_same(&now->recurrence, &want->recurrence, now->recurrence.start, 0);
+	return !now->recurring || recurrence_same(&now->recurrence, &want->recurrence, now->recurrence.start);
 }
 
 static unsigned
