@@ -308,7 +308,7 @@ same_rule(const struct task *now, const struct task *want)
 	if (now->recurrence.regenerate && rule.regenerate)
 		return now->recurrence.type == rule.type && now->recurrence.interval == rule.interval;
 	rule.occurrences = now->recurrence.occurrences;
-	return recurrence_same(&now->recurrence, &rule, now->recurrence.start, 0);
+	return recurrence_same(&now->recurrence, &rule, now->recurrence.start);
 }
 
 static enum turn
