@@ -11,12 +11,12 @@
 #define POLICY_TYPE "MS-EAS-Provisioning-WBXML"
 
 static enum err
-save(struct state_txn *t, void *arg, struct error *e)
+save_policy(struct state_txn *t, void *arg, struct error *e)
 {
 	struct eas_request *r = arg;
 
 	(void)e;
-	return state_device_save(t, &r->device);
+	return state_device_policy(t, &r->device);
 }
 
 /* Never 0, which stands for "none", and another one than `other`. */
@@ -44,20 +44,29 @@ fail(struct eas_request *r, enum err err, const struct error *e)
 
 /* ---- the wipe ---- */
 
+static enum err
+save_wiped(struct state_txn *t, void *arg, struct error *e)
+{
+	struct eas_request *r = arg;
+
+	(void)e;
+	return state_device_wiped(t, r->device.id);
+}
+
 static enum eas_outcome
 acknowledge_wipe(struct eas_request *r, const struct wbxml_node *wipe)
 {
 	struct error e = { 0 };
 	enum err err;
 
-	if (r->device.wipe == WIPE_NONE) {
-		log_warn(&r->log, "the phone answers to a wipe that nobody asked for");
-	} else if (wbxml_int(wipe, Provision_Status, 0, 0) == 1) {
-		log_notice(&r->log, "the phone says that it is wiped");
-		r->device.wipe = WIPE_DONE;
-		err = state_run(r->server->state, STATE_WRITE, save, r, &e);
-		if (err)
+	if (wbxml_int(wipe, Provision_Status, 0, 0) == 1) {
+		err = state_run(r->server->state, STATE_WRITE, save_wiped, r, &e);
+		if (err && err != ERR_NOTFOUND)
 			return fail(r, err, &e);
+		if (err)
+			log_warn(&r->log, "the phone answers to a wipe that nobody asks for");
+		else
+			log_notice(&r->log, "the phone says that it is wiped");
 	} else {
 		log_warn(&r->log, "the phone says that the wipe failed");
 	}
@@ -203,7 +212,7 @@ cmd_provision(struct eas_request *r, const struct wbxml_node *root)
 	a = decide(r, policy);
 	if (a.status > 100)
 		return reply_status(r, Provision_Provision, Provision_Status, a.status);
-	if (a.changed && (err = state_run(r->server->state, STATE_WRITE, save, r, &e)))
+	if (a.changed && (err = state_run(r->server->state, STATE_WRITE, save_policy, r, &e)))
 		return fail(r, err, &e);
 	write_answer(r, &a, wbxml_text(policy, Provision_PolicyType), info != NULL);
 	return EAS_DONE;

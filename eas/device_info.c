@@ -10,7 +10,7 @@ save(struct state_txn *t, void *arg, struct error *e)
 	struct eas_request *r = arg;
 
 	(void)e;
-	return state_device_save(t, &r->device);
+	return state_device_info(t, r->device.id, r->device.info);
 }
 
 enum err

@@ -66,12 +66,12 @@ make_device(struct state_txn *t, void *arg, struct error *e)
 }
 
 static enum err
-save_device(struct state_txn *t, void *arg, struct error *e)
+save_seen(struct state_txn *t, void *arg, struct error *e)
 {
 	struct eas_request *r = arg;
 
 	(void)e;
-	return state_device_save(t, &r->device);
+	return state_device_seen(t, &r->device);
 }
 
 static enum err
@@ -104,7 +104,7 @@ note_device(struct eas_request *r, const struct state_device *before, struct err
 		&& strcmp(d->type, before->type) == 0 && now < before->last_seen + SEEN_EVERY)
 		return ERR_OK;
 	d->last_seen = now;
-	return state_run(r->server->state, STATE_WRITE, save_device, r, e);
+	return state_run(r->server->state, STATE_WRITE, save_seen, r, e);
 }
 
 /* ---- what is refused ---- */

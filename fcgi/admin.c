@@ -32,7 +32,7 @@ struct admin {
 	struct arena *arena;
 	const char *user, *device, *folder;
 	const char *verb;
-	unsigned wipe;
+	enum state_wipe wipe;
 };
 
 static void
@@ -133,11 +133,10 @@ device_change(struct state_txn *t, void *arg, struct error *e)
 		return state_device_remove(t, d.id);
 	if (strcmp(in->verb, "resync") == 0)
 		return state_device_resync(t, d.id, in->folder ? strtoll(in->folder, NULL, 10) : 0);
-	d.wipe = in->wipe;
-	if (d.wipe == WIPE_ACCOUNT && d.version < 161)
+	if (in->wipe == WIPE_ACCOUNT && d.version < 161)
 		printf("it speaks version %u.%u, which knows no wipe of the account alone: it is locked out instead\n",
 			d.version / 10, d.version % 10);
-	return state_device_save(t, &d);
+	return state_device_wipe(t, d.id, in->wipe);
 }
 
 static enum err
@@ -229,7 +228,7 @@ static const struct {
 	int min, max; /* arguments */
 	enum state_mode mode;
 	state_fn fn;
-	unsigned wipe;
+	enum state_wipe wipe;
 } commands[] = {
 	{ "device", "list", 0, 1, STATE_READ, device_list, 0 },
 	{ "device", "show", 2, 2, STATE_READ, device_show, 0 },

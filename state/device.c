@@ -144,18 +144,52 @@ state_device_find(struct state_txn *t, struct arena *a, const char *user, const 
 	return read_one(&r, a, d_r);
 }
 
-enum err
-state_device_save(struct state_txn *t, const struct state_device *d)
+/* Of its own columns only: other requests, other responders and cpush-admin write theirs meanwhile. */
+static enum err
+update(struct state_txn *t, const char *sql, const struct db_value *v, size_t n)
 {
 	int64_t matched;
-	enum err err = db_exec(t,
-		"update device set type = ?, agent = ?, info = ?, version = ?, policy_hash = ?, policy_temporary = ?,"
-		" policy_final = ?, policy_final_used = ?, wipe = ?, last_seen = ? where id = ?",
-		ARGS(S(d->type), S(d->agent), S(d->info), I(d->version), S(d->policy_hash), I(d->policy_temporary),
-		I(d->policy_final),
-		I(d->policy_final_used), I(d->wipe), I(d->last_seen), I(d->id)), &matched);
+	enum err err = db_exec(t, sql, v, n, &matched);
 
 	return err || matched ? err : err_set(t->e, ERR_NOTFOUND, "the device was removed meanwhile");
+}
+
+enum err
+state_device_seen(struct state_txn *t, const struct state_device *d)
+{
+	/* The key that was used may be the final one no more: then this says nothing of the new one. */
+	int64_t used = d->policy_final_used ? (int64_t)d->policy_final : -1;
+
+	return update(t, "update device set type = ?, agent = ?, version = ?, last_seen = ?,"
+		" policy_final_used = case when policy_final = ? then 1 else policy_final_used end where id = ?",
+		ARGS(S(d->type), S(d->agent), I(d->version), I(d->last_seen), I(used), I(d->id)));
+}
+
+enum err
+state_device_info(struct state_txn *t, int64_t device, const char *info)
+{
+	return update(t, "update device set info = ? where id = ?", ARGS(S(info), I(device)));
+}
+
+enum err
+state_device_policy(struct state_txn *t, const struct state_device *d)
+{
+	return update(t, "update device set policy_hash = ?, policy_temporary = ?, policy_final = ?,"
+		" policy_final_used = ? where id = ?", ARGS(S(d->policy_hash), I(d->policy_temporary),
+		I(d->policy_final), I(d->policy_final_used), I(d->id)));
+}
+
+enum err
+state_device_wipe(struct state_txn *t, int64_t device, enum state_wipe wipe)
+{
+	return update(t, "update device set wipe = ? where id = ?", ARGS(I(wipe), I(device)));
+}
+
+enum err
+state_device_wiped(struct state_txn *t, int64_t device)
+{
+	return update(t, "update device set wipe = ? where id = ? and wipe in (?, ?)",
+		ARGS(I(WIPE_DONE), I(device), I(WIPE_ASKED), I(WIPE_ACCOUNT)));
 }
 
 enum err

@@ -88,8 +88,16 @@ enum err state_device(struct state_txn *t, struct arena *a, int64_t user, const 
 enum err state_device_find(struct state_txn *t, struct arena *a, const char *user, const char *device_id,
 	struct state_device *d_r)
 	NODISCARD;
-/* Writes all fields but id, user, device_id, created. */
-enum err state_device_save(struct state_txn *t, const struct state_device *d) NODISCARD;
+/* Each of these writes its own columns only, so that nothing is lost that somebody else has written since the row was
+ * read. NOTFOUND: the device was removed meanwhile.
+ * What a request tells: type, agent, version, last_seen; and that policy_final, if it still is this one, was used. */
+enum err state_device_seen(struct state_txn *t, const struct state_device *d) NODISCARD;
+enum err state_device_info(struct state_txn *t, int64_t device, const char *info) NODISCARD;
+/* All of policy_*. */
+enum err state_device_policy(struct state_txn *t, const struct state_device *d) NODISCARD;
+enum err state_device_wipe(struct state_txn *t, int64_t device, enum state_wipe wipe) NODISCARD;
+/* The phone says that it did: WIPE_DONE. NOTFOUND also where no wipe is asked for, or not any more. */
+enum err state_device_wiped(struct state_txn *t, int64_t device) NODISCARD;
 /* user NULL: all. For cpush-admin. */
 enum err state_devices(struct state_txn *t, struct arena *a, const char *user, struct state_device **list_r,
 	size_t *n_r)

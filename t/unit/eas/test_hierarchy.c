@@ -107,7 +107,7 @@ write_row(struct state_txn *t, void *arg, struct error *e)
 {
 	(void)arg;
 	(void)e;
-	return state_device_save(t, &device);
+	return state_device_seen(t, &device);
 }
 
 static void

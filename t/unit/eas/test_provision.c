@@ -109,12 +109,11 @@ static enum err
 set_wipe(struct state_txn *t, void *arg, struct error *e)
 {
 	(void)e;
-	call.r.device.wipe = *(unsigned *)arg;
-	return state_device_save(t, &call.r.device);
+	return state_device_wipe(t, call.r.device.id, *(enum state_wipe *)arg);
 }
 
 static void
-ask_for_wipe(unsigned wipe)
+ask_for_wipe(enum state_wipe wipe)
 {
 	struct error e = { 0 };
 
@@ -287,6 +286,35 @@ test_wipe_that_nobody_asked_for(void **state)
 	assert_int_equal(folder_sync(141, 0), 1);
 }
 
+/* cpush-admin at work while a request runs: FolderSync and Provision end parked ones after they have read the row. */
+static enum state_wipe meanwhile;
+
+static void
+wipe_meanwhile(void *ctx, const char *user, const char *device_id, unsigned kinds, enum eas_wake why)
+{
+	struct error e = { 0 };
+
+	(void)ctx;
+	(void)user;
+	(void)device_id;
+	(void)kinds;
+	(void)why;
+	assert_int_equal(state_run(w.state, STATE_WRITE, set_wipe, &meanwhile, &e), ERR_OK);
+}
+
+static void
+test_wipe_meanwhile(void **state)
+{
+	(void)state;
+	meanwhile = WIPE_ASKED;
+	w.server.end_parked = wipe_meanwhile;
+	assert_int_equal(folder_sync(141, 0), 1);
+	assert_int_equal(folder_sync(141, 0), 140);
+	meanwhile = WIPE_NONE;
+	acknowledge_wipe(Provision_RemoteWipe, 1); /* too late: nobody asks for it any more */
+	assert_int_equal(folder_sync(141, 0), 1);
+}
+
 /* Before 16.1 there is the whole device or nothing: then nothing, and no service. */
 static void
 test_wipe_of_the_account(void **state)
@@ -318,6 +346,7 @@ main(void)
 		TEST(test_keys, open_world), TEST(test_repeats, open_world), TEST(test_old_key, open_world),
 		TEST(test_acknowledgements, open_world), TEST(test_malformed, open_world), TEST(test_device_information, open_lenient),
 		TEST(test_wipe, open_lenient), TEST(test_wipe_that_nobody_asked_for, open_lenient),
+		TEST(test_wipe_meanwhile, open_lenient),
 		TEST(test_wipe_of_the_account, open_lenient),
 	};
 

@@ -88,17 +88,19 @@ a_device_is_saved_whole(void **unused)
 	ok(state_device(T, arena, make_user("alice"), "phone", true, 0, &d));
 	d.type = "iPhone";
 	d.agent = agent;
-	d.info = "Model=x\nOS=\xff";
 	d.version = 161;
 	d.policy_hash = "abcdef";
 	d.policy_temporary = UINT32_MAX;
 	d.policy_final = UINT32_MAX - 1;
 	d.policy_final_used = true;
-	d.wipe = 3;
 	d.last_seen = 1764150000;
-	ok(state_device_save(T, &d));
-	/* The same again matches the row, too, though it changes nothing. */
-	ok(state_device_save(T, &d));
+	/* The second time matches the row, too, though it changes nothing. */
+	for (int i = 0; i < 2; i++) {
+		ok(state_device_seen(T, &d));
+		ok(state_device_info(T, d.id, "Model=x\nOS=\xff"));
+		ok(state_device_policy(T, &d));
+		ok(state_device_wipe(T, d.id, WIPE_DONE));
+	}
 	end();
 	begin(STATE_READ);
 	ok(state_device_find(T, arena, "alice", "phone", &found));
@@ -116,7 +118,48 @@ a_device_is_saved_whole(void **unused)
 
 	begin(STATE_WRITE);
 	ok(state_device_remove(T, d.id));
-	fails(ERR_NOTFOUND, state_device_save(T, &d));
+	fails(ERR_NOTFOUND, state_device_seen(T, &d));
+	fails(ERR_NOTFOUND, state_device_info(T, d.id, ""));
+	fails(ERR_NOTFOUND, state_device_policy(T, &d));
+	fails(ERR_NOTFOUND, state_device_wipe(T, d.id, WIPE_ASKED));
+	end();
+}
+
+/* Each writes its own columns: a copy of the row that has grown old overwrites nothing. */
+static void
+an_old_copy_of_a_device_overwrites_nothing(void **unused)
+{
+	struct state_device old, d;
+
+	(void)unused;
+	begin(STATE_WRITE);
+	ok(state_device(T, arena, make_user("alice"), "phone", true, 0, &old));
+	fails(ERR_NOTFOUND, state_device_wiped(T, old.id)); /* nobody asks */
+	old.policy_final = 7;
+	old.policy_final_used = true;
+	ok(state_device_wipe(T, old.id, WIPE_ACCOUNT));
+	ok(state_device_info(T, old.id, "Model=x\n"));
+	d = old;
+	d.policy_hash = "new";
+	d.policy_final = 8;
+	d.policy_final_used = false;
+	ok(state_device_policy(T, &d));
+	ok(state_device_seen(T, &old)); /* its key 7 was used, not 8 */
+	ok(state_device_find(T, arena, "alice", "phone", &d));
+	assert_int_equal(d.wipe, WIPE_ACCOUNT);
+	assert_string_equal(d.info, "Model=x\n");
+	assert_string_equal(d.policy_hash, "new");
+	assert_int_equal(d.policy_final, 8);
+	assert_false(d.policy_final_used);
+
+	d.policy_final_used = true;
+	ok(state_device_seen(T, &d));
+	d.policy_final_used = false;
+	ok(state_device_seen(T, &d)); /* once used, used */
+	ok(state_device_wiped(T, d.id));
+	ok(state_device_find(T, arena, "alice", "phone", &d));
+	assert_true(d.policy_final_used);
+	assert_int_equal(d.wipe, WIPE_DONE);
 	end();
 }
 
@@ -386,6 +429,7 @@ const struct CMUnitTest device_tests[] = {
 	STORE_TEST(users_are_bytes),
 	STORE_TEST(devices_are_found_and_counted),
 	STORE_TEST(a_device_is_saved_whole),
+	STORE_TEST(an_old_copy_of_a_device_overwrites_nothing),
 	STORE_TEST(devices_are_listed),
 	STORE_TEST(a_request_is_written_only_when_it_differs),
 	STORE_TEST(hierarchy_keys_are_swapped),

@@ -116,7 +116,7 @@ who_is_unseen_loses_its_collections(void **unused)
 
 		ok(state_device(T, arena, user, arena_printf(arena, "d%d", i), true, 0, &d));
 		d.last_seen = i < 43 ? now - 61 * DAY : now - 59 * DAY;
-		ok(state_device_save(T, &d));
+		ok(state_device_seen(T, &d));
 		c.device = d.id;
 		ok(state_collection_begin(T, &c));
 	}
