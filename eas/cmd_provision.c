@@ -44,6 +44,26 @@ fail(struct eas_request *r, enum err err, const struct error *e)
 
 /* ---- the wipe ---- */
 
+static bool
+wipe_is_asked(const struct eas_request *r)
+{
+	return r->device.wipe == WIPE_ASKED || r->device.wipe == WIPE_ACCOUNT;
+}
+
+static enum eas_outcome
+demand_wipe(struct eas_request *r, unsigned status)
+{
+	struct wbxml_writer w;
+
+	reply_wbxml(r, &w);
+	wbxml_start(&w, Provision_Provision);
+	wbxml_put_int(&w, Provision_Status, status);
+	wbxml_empty(&w, r->device.wipe == WIPE_ACCOUNT ? Provision_AccountOnlyRemoteWipe : Provision_RemoteWipe);
+	wbxml_end(&w);
+	r->reply.eas_status = (int)status;
+	return EAS_DONE;
+}
+
 static enum err
 save_wiped(struct state_txn *t, void *arg, struct error *e)
 {
@@ -69,22 +89,10 @@ acknowledge_wipe(struct eas_request *r, const struct wbxml_node *wipe)
 			log_notice(&r->log, "the phone says that it is wiped");
 	} else {
 		log_warn(&r->log, "the phone says that the wipe failed");
+		if (wipe_is_asked(r))
+			return demand_wipe(r, 2);
 	}
 	return reply_status(r, Provision_Provision, Provision_Status, 1);
-}
-
-static enum eas_outcome
-demand_wipe(struct eas_request *r)
-{
-	struct wbxml_writer w;
-
-	reply_wbxml(r, &w);
-	wbxml_start(&w, Provision_Provision);
-	wbxml_put_int(&w, Provision_Status, 1);
-	wbxml_empty(&w, r->device.wipe == WIPE_ACCOUNT ? Provision_AccountOnlyRemoteWipe : Provision_RemoteWipe);
-	wbxml_end(&w);
-	r->reply.eas_status = 1;
-	return EAS_DONE;
 }
 
 /* ---- the policy ---- */
@@ -205,8 +213,8 @@ cmd_provision(struct eas_request *r, const struct wbxml_node *root)
 		return reply_status(r, Provision_Provision, Provision_Status, 129);
 	if (wipe || account)
 		return acknowledge_wipe(r, wipe ? wipe : account);
-	if (r->device.wipe == WIPE_ASKED || r->device.wipe == WIPE_ACCOUNT)
-		return demand_wipe(r);
+	if (wipe_is_asked(r))
+		return demand_wipe(r, 1);
 	if (!policy)
 		return reply_status(r, Provision_Provision, Provision_Status, 2);
 	a = decide(r, policy);

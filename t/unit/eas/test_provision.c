@@ -252,7 +252,6 @@ acknowledge_wipe(unsigned tag, int said)
 	wbxml_start(&call.w, tag);
 	wbxml_put_int(&call.w, Provision_Status, said);
 	call_run_whole(&call);
-	assert_int_equal(status(), 1);
 }
 
 static void
@@ -271,9 +270,12 @@ test_wipe(void **state)
 	assert_int_equal(folder_sync(141, 0), 140);
 	demand(141);
 	assert_true(wbxml_has(call.answer, Provision_RemoteWipe));
-	acknowledge_wipe(Provision_RemoteWipe, 2); /* it failed: it is asked for again */
+	acknowledge_wipe(Provision_RemoteWipe, 2); /* it failed: it is asked for again (R665, R701) */
+	assert_int_equal(status(), 2);
+	assert_true(wbxml_has(call.answer, Provision_RemoteWipe));
 	assert_int_equal(folder_sync(141, 0), 140);
 	acknowledge_wipe(Provision_RemoteWipe, 1);
+	assert_int_equal(status(), 1);
 	assert_int_equal(folder_sync(141, 0), 126);
 	assert_int_equal(folder_sync(121, 0), 403);
 }
@@ -282,7 +284,11 @@ static void
 test_wipe_that_nobody_asked_for(void **state)
 {
 	(void)state;
-	acknowledge_wipe(Provision_RemoteWipe, 1);
+	for (int said = 1; said <= 2; said++) {
+		acknowledge_wipe(Provision_RemoteWipe, said);
+		assert_int_equal(status(), 1);
+		assert_false(wbxml_has(call.answer, Provision_RemoteWipe));
+	}
 	assert_int_equal(folder_sync(141, 0), 1);
 }
 
