@@ -98,7 +98,7 @@ acknowledge_wipe(struct eas_request *r, const struct wbxml_node *wipe)
 /* ---- the policy ---- */
 
 struct answer {
-	unsigned status;  /* of the whole; over 100: nothing else is answered */
+	unsigned status;  /* of the whole; not 1: nothing else is answered */
 	unsigned policy_status;
 	uint32_t key;     /* 0: none */
 	bool data;
@@ -130,7 +130,9 @@ acknowledge(struct eas_request *r, uint32_t key, int64_t status)
 	/* A final key of another policy says nothing of this one. */
 	if (key == 0 || (key != d->policy_temporary && !(done && key == d->policy_final)))
 		return (struct answer){ .status = 1, .policy_status = 5 };
-	if (status != 1 && status != 2) {
+	if (status < 1 || status > 4)
+		return (struct answer){ .status = 2 };
+	if (status > 2) {
 		log_warn(&r->log, "the phone did not apply the policy (status %d)", (int)status);
 		return (struct answer){ .status = status == 4 ? 145 : 139 }; /* managed by somebody else */
 	}
@@ -215,10 +217,10 @@ cmd_provision(struct eas_request *r, const struct wbxml_node *root)
 		return acknowledge_wipe(r, wipe ? wipe : account);
 	if (wipe_is_asked(r))
 		return demand_wipe(r, 1);
-	if (!policy)
-		return reply_status(r, Provision_Provision, Provision_Status, 2);
+	if (!policy) /* an empty one asks for a wipe, and there is none (R493) */
+		return reply_status(r, Provision_Provision, Provision_Status, root->child ? 2 : 1);
 	a = decide(r, policy);
-	if (a.status > 100)
+	if (a.status != 1)
 		return reply_status(r, Provision_Provision, Provision_Status, a.status);
 	if (a.changed && (err = state_run(r->server->state, STATE_WRITE, save_policy, r, &e)))
 		return fail(r, err, &e);

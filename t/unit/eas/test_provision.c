@@ -50,7 +50,7 @@ begin(unsigned version, enum eas_command command, uint32_t key)
 	call.r.query.policy_key = key;
 }
 
-/* Phase 1 with acknowledged 0, else phase 2 with that Status. */
+/* Phase 1 with acknowledged 0, else phase 2 with that Status (below 0: without one). */
 static void
 provision(unsigned version, uint32_t key, int acknowledged)
 {
@@ -59,10 +59,10 @@ provision(unsigned version, uint32_t key, int acknowledged)
 	wbxml_start(&call.w, Provision_Policies);
 	wbxml_start(&call.w, Provision_Policy);
 	wbxml_put(&call.w, Provision_PolicyType, "MS-EAS-Provisioning-WBXML");
-	if (acknowledged) {
+	if (acknowledged)
 		wbxml_put_int(&call.w, Provision_PolicyKey, key);
+	if (acknowledged > 0)
 		wbxml_put_int(&call.w, Provision_Status, acknowledged);
-	}
 	call_run_whole(&call);
 }
 
@@ -211,7 +211,18 @@ test_malformed(void **state)
 	begin(141, EAS_PROVISION, 0);
 	wbxml_start(&call.w, Provision_Provision);
 	call_run_whole(&call);
+	assert_int_equal(status(), 1); /* it asks for a wipe, and there is none (R493) */
+	assert_null(call.answer->child->next);
+	begin(141, EAS_PROVISION, 0);
+	wbxml_start(&call.w, Provision_Provision);
+	wbxml_empty(&call.w, Provision_Policies);
+	call_run_whole(&call);
 	assert_int_equal(status(), 2);
+	for (int said = -1; said <= 5; said += 6) { /* -1: not a word of how it went */
+		provision(141, 0, 0);
+		provision(141, key_given(), said);
+		assert_int_equal(status(), 2);
+	}
 	begin(141, EAS_PROVISION, 0);
 	wbxml_start(&call.w, Provision_Provision);
 	wbxml_start(&call.w, Provision_Policies);
