@@ -243,12 +243,12 @@ imap_cmd_send(struct imap_cmd *cmd, const struct imap_run *run, bool *refused_r,
 }
 
 enum err
-imap_cmd_idle(struct imap_cmd *cmd, struct imap_conn *c, bool *refused_r, struct error *e)
+imap_cmd_idle(struct imap_cmd *cmd, struct imap_conn *c, const struct imap_run *run, bool *refused_r, struct error *e)
 {
 	imap_cmd_begin(cmd, c, "IDLE");
 	close_line(cmd);
 	cmd->breaks[cmd->n_breaks++] = cmd->text.len;
-	return imap_cmd_send(cmd, NULL, refused_r, NULL, e);
+	return imap_cmd_send(cmd, run, refused_r, NULL, e);
 }
 
 enum err

@@ -70,7 +70,8 @@ enum err imap_cmd_wait(struct imap_cmd *cmd, const struct imap_run *run, struct 
 	struct error *e) NODISCARD;
 
 /* IDLE up to its "+"; the caller ends it with DONE and imap_cmd_wait(). *refused_r where the server will not. */
-enum err imap_cmd_idle(struct imap_cmd *cmd, struct imap_conn *c, bool *refused_r, struct error *e) NODISCARD;
+enum err imap_cmd_idle(struct imap_cmd *cmd, struct imap_conn *c, const struct imap_run *run, bool *refused_r,
+	struct error *e) NODISCARD;
 
 /* OK for STATUS_OK; else what the code says, `otherwise` for a NO without one, PEER for BAD. `what` names the action.
  */

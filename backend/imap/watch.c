@@ -25,6 +25,7 @@ struct imap_watch {
 	int64_t looked;    /* when STATUS was last asked */
 	int64_t idle_since;
 	bool notified;     /* NOTIFY tells of the other folders on this connection */
+	bool no_notify;    /* it was too much for the server */
 	struct imap_cmd idle; /* the IDLE that runs */
 };
 
@@ -102,10 +103,15 @@ struct asking {
 	struct imap_conn *c;
 };
 
+/* What a server with NOTIFY tells may come at any time, between any two lines. */
 static enum err
-on_status(void *ctx, struct imap_response *r)
+on_told(void *ctx, struct imap_response *r)
 {
 	struct asking *ask = ctx;
+	/* RFC 5465 5.8: the server gives up and behaves as after NOTIFY NONE, so that not even IDLE tells anything: it takes another
+	 * connection. */
+	if (r->kind == RESP_STATE && imap_code_is(r->code, "NOTIFICATIONOVERFLOW"))
+		ask->w->no_notify = ask->c->dead = true;
 	if (r->kind != RESP_STATUS)
 		return ERR_OK;
 	struct arena *a AUTO(arena_free) = arena_new(65536);
@@ -132,7 +138,7 @@ static enum err
 look(struct imap_watch *w, struct imap_conn *c, bool fresh, struct error *e)
 {
 	struct asking ask = { w, c };
-	struct imap_run run = { .fn = on_status, .ctx = &ask };
+	struct imap_run run = { .fn = on_told, .ctx = &ask };
 	struct imap_done done;
 	const char *idle = idle_folder(w, c);
 	for (size_t i = 0; i < w->n;) {
@@ -165,15 +171,6 @@ look(struct imap_watch *w, struct imap_conn *c, bool fresh, struct error *e)
 	return ERR_OK;
 }
 
-static void
-overflow(struct imap_watch *w, struct imap_conn *c)
-{
-	c->caps &= ~(unsigned)CAP_NOTIFY;
-	w->notified = false;
-	for (size_t i = 0; i < w->n; i++)
-		w->list[i].hit = true;
-}
-
 /* Reads what is there without waiting for more. */
 static enum err
 drain(struct imap_watch *w, struct imap_conn *c, struct error *e)
@@ -185,10 +182,7 @@ drain(struct imap_watch *w, struct imap_conn *c, struct error *e)
 		enum err err = imap_conn_response(c, 0, &r, e);
 		if (err)
 			return err;
-		(void)on_status(&ask, &r);
-		/* RFC 5465 5.8: the server gives up on notifying us. */
-		if (r.kind == RESP_STATE && imap_code_is(r.code, "NOTIFICATIONOVERFLOW"))
-			overflow(w, c);
+		(void)on_told(&ask, &r);
 		imap_response_finish(&r);
 	}
 	struct watched *f = c->box.name ? find(w, c->box.name) : NULL;
@@ -209,21 +203,24 @@ idle_end(struct imap_watch *w, struct imap_conn *c, struct error *e)
 	if (!c->idling)
 		return ERR_OK;
 	c->idling = false;
+	struct asking ask = { w, c };
+	struct imap_run run = { .fn = on_told, .ctx = &ask };
 	enum err err = imap_conn_send(c, "DONE\r\n", 6, e);
-	err = err ? err : imap_cmd_wait(&w->idle, NULL, NULL, e);
+	err = err ? err : imap_cmd_wait(&w->idle, &run, NULL, e);
 	imap_cmd_finish(&w->idle);
 	return err ? err : drain(w, c, e);
 }
 
-/* NOTIFY for all folders but the selected one, which IDLE serves. A server that will not is polled. */
+/* NOTIFY for all folders but the selected one, which IDLE serves; with their STATUS, for something may have happened since the
+ * last look. A server that will not is polled. */
 static enum err
 notify(struct imap_watch *w, struct imap_conn *c, struct error *e)
 {
-	if (w->notified || !(c->caps & CAP_NOTIFY) || w->n < 2)
+	if (w->notified || w->no_notify || !(c->caps & CAP_NOTIFY) || w->n < 2)
 		return ERR_OK;
 	struct imap_done done;
 	struct imap_cmd cmd AUTO(imap_cmd_finish) = { .c = c };
-	imap_cmd_begin(&cmd, c, "NOTIFY SET (SELECTED (MessageNew MessageExpunge FlagChange)) (MAILBOXES (");
+	imap_cmd_begin(&cmd, c, "NOTIFY SET STATUS (SELECTED (MessageNew MessageExpunge FlagChange)) (MAILBOXES (");
 	bool first = true;
 	for (size_t i = 0; i < w->n; i++) {
 		if (strcmp(w->list[i].folder, c->box.name) == 0)
@@ -236,7 +233,7 @@ notify(struct imap_watch *w, struct imap_conn *c, struct error *e)
 	}
 	imap_cmd_raw(&cmd, ") (MessageNew MessageExpunge FlagChange))");
 	struct asking ask = { w, c };
-	struct imap_run run = { .fn = on_status, .ctx = &ask };
+	struct imap_run run = { .fn = on_told, .ctx = &ask };
 	enum err err = imap_cmd_run(&cmd, &run, &done, e);
 	if (err)
 		return err;
@@ -281,8 +278,10 @@ idle_begin(struct imap_watch *w, struct imap_conn *c, struct error *e)
 		return err;
 	if ((err = notify(w, c, e)))
 		return err;
+	struct asking ask = { w, c };
+	struct imap_run run = { .fn = on_told, .ctx = &ask };
 	w->idle = (struct imap_cmd){ .c = c };
-	err = imap_cmd_idle(&w->idle, c, &refused, e);
+	err = imap_cmd_idle(&w->idle, c, &run, &refused, e);
 	if (err)
 		return err;
 	c->idling = !refused;
@@ -353,6 +352,7 @@ imap_watch(struct backend_session *s, const char *const *folders, size_t n, stru
 	} else {
 		err = look(s->watch, s->idle, true, e);
 		err = err ? err : idle_begin(s->watch, s->idle, e);
+		err = err && s->idle->dead ? reconnect(s, e) : err;
 	}
 	if (s->idle && s->idle->dead)
 		imap_conn_close(&s->idle);
@@ -419,13 +419,7 @@ imap_noticed(struct backend_session *s, struct arena *a, struct backend_keys *fo
 void
 imap_unwatch(struct backend_session *s)
 {
-	if (!s->watch)
-		return;
-	enum err err = s->idle && !s->cmd ? idle_end(s->watch, s->idle, NULL) : ERR_UNAVAILABLE;
-	if (!err && s->watch->notified)
-		err = imap_run(s->idle, "NOTIFY NONE", NULL, NULL, NULL);
-	if (!err)
-		s->cmd = TAKE(s->idle);
+	/* Making it fit for commands again would mean to wait for a server that may hang. */
 	imap_conn_close(&s->idle);
 	imap_watch_free(&s->watch);
 }

@@ -223,8 +223,11 @@ serve_one(struct conn *c, char *line)
 		char *done = read_command(c);
 		bool on = done != NULL;
 		free(done);
+		pthread_mutex_lock(&f->lock);
+		r = rule_for(f, "DONE");
+		pthread_mutex_unlock(&f->lock);
 		if (on)
-			reply(c, "$ OK idled\r\n", tag);
+			reply(c, r.reply, tag);
 		return on;
 	}
 	while (r.then == FAKE_HANG && next_byte(c) >= 0)

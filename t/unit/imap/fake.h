@@ -1,7 +1,8 @@
 /* t/unit/imap/fake.h - an IMAP (or SMTP) server that says what a test tells it to, in a thread of the test.
  *
  * Commands are matched against rules: the test's first, then a set that makes a plain IMAP4rev1 server with one Inbox. In a
- * reply "$" stands for the command's tag, "$$" for a dollar. All commands are recorded with their literals filled in.
+ * reply "$" stands for the command's tag, "$$" for a dollar; the reply to DONE has the tag of its IDLE. All commands are recorded
+ * with their literals filled in.
  */
 #ifndef T_UNIT_IMAP_FAKE_H
 #define T_UNIT_IMAP_FAKE_H

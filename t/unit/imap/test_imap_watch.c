@@ -92,7 +92,7 @@ commands_while_watching_have_a_connection_of_their_own(void **state)
 }
 
 static void
-after_watching_the_connection_serves_again(void **state)
+after_watching_there_are_other_calls(void **state)
 {
 	static const struct fake_rule rules[] = { CAPS("IDLE"), END };
 	struct kit *k = *state;
@@ -100,8 +100,7 @@ after_watching_the_connection_serves_again(void **state)
 	assert_int_equal(watch(k, inbox_sent, 1), ERR_OK);
 	backend_module.unwatch(k->s);
 	assert_int_equal(kit_changes(k, "INBOX", NULL, 0), ERR_OK);
-	assert_int_equal(fake_count(k->f, "LOGIN"), 1);
-	/* what was opened to look on only is not written to */
+	/* What was opened to look on only is not written to. */
 	assert_int_equal(watch(k, inbox_sent, 1), ERR_OK);
 	backend_module.unwatch(k->s);
 	assert_int_equal(backend_module.remove(k->s, "INBOX", "1", NULL, &k->e), ERR_NOTFOUND);
@@ -169,21 +168,58 @@ notify_tells_of_the_other_folders(void **state)
 	kit_login(k, rules, 0, "");
 	assert_int_equal(watch(k, inbox_sent, 2), ERR_OK);
 	assert_int_equal(k->watch.poll, 300);
-	assert_string_equal(fake_command(k->f, "NOTIFY", 0), "NOTIFY SET (SELECTED (MessageNew MessageExpunge FlagChange)) "
+	assert_string_equal(fake_command(k->f, "NOTIFY", 0), "NOTIFY SET STATUS (SELECTED (MessageNew MessageExpunge FlagChange)) "
 		"(MAILBOXES (\"Sent\") (MessageNew MessageExpunge FlagChange))");
 	fake_push(k->f, "* STATUS Sent (UIDNEXT 2 MESSAGES 1)\r\n* STATUS Other (UIDNEXT 2 MESSAGES 1)\r\n");
 	wait_for_news(k);
 	assert_int_equal(noticed(k), ERR_OK);
 	assert_int_equal(k->keys.n, 1);
 	assert_string_equal(k->keys.list[0], "Sent");
-	/* the server has enough: back to the poll */
+	/* The server has enough, and tells this connection nothing any more (RFC 5465 5.8): another one, and back to the poll. */
 	fake_push(k->f, "* OK [NOTIFICATIONOVERFLOW] too much\r\n");
 	wait_for_news(k);
 	assert_int_equal(noticed(k), ERR_OK);
 	assert_int_equal(k->keys.n, 2);
 	assert_int_equal(k->watch.poll, 60);
-	backend_module.unwatch(k->s);
-	assert_int_equal(fake_count(k->f, "LOGIN"), 1);
+	assert_int_equal(fake_count(k->f, "LOGIN"), 2);
+	assert_int_equal(fake_count(k->f, "NOTIFY"), 1);
+	assert_int_equal(watch(k, inbox_sent, 2), ERR_OK);
+	assert_int_equal(fake_count(k->f, "NOTIFY"), 1);
+}
+
+/* Whatever the server is answering when it has something to tell. */
+static void
+a_notice_between_the_commands_counts(void **state)
+{
+	static const struct {
+		const char *command, *reply;
+		unsigned keys, logins;
+	} rows[] = {
+		{ "IDLE", "* STATUS Sent (MESSAGES 1 UIDNEXT 2)\r\n+ idling\r\n", 1, 1 },
+		{ "DONE", "* STATUS Sent (MESSAGES 1 UIDNEXT 2)\r\n$ OK idled\r\n", 1, 1 },
+		{ "NOTIFY", "* STATUS Sent (MESSAGES 1 UIDNEXT 2)\r\n$ OK done\r\n", 1, 1 },
+		{ "DONE", "* OK [NOTIFICATIONOVERFLOW] too much\r\n$ OK idled\r\n", 2, 2 },
+		{ "IDLE", "* OK [NOTIFICATIONOVERFLOW] too much\r\n+ idling\r\n", 2, 2 },
+	};
+	struct kit *k = *state;
+	kit_open(k, NULL, 0, "");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct fake_rule rules[] = { CAPS("IDLE NOTIFY"), REPLY("STATUS \"Sent\"", STATUS_SENT(1)),
+			ONCE(rows[i].command, rows[i].reply), END };
+		fake_rules(k->f, rules);
+		unsigned logins = fake_count(k->f, "LOGIN");
+		assert_int_equal(kit_try_login(k, "alice", "secret"), ERR_OK);
+		assert_int_equal(watch(k, inbox_sent, 2), ERR_OK);
+		clock_ahead += 20 * 60 * 1000;
+		assert_int_equal(noticed(k), ERR_OK);
+		if (k->keys.n != rows[i].keys || fake_count(k->f, "LOGIN") - logins != rows[i].logins)
+			fail_msg("%s %s tells of %zu folders", rows[i].command, rows[i].reply, k->keys.n);
+		assert_string_equal(k->keys.list[k->keys.n - 1], "Sent");
+		assert_int_equal(k->watch.poll, rows[i].logins == 1 ? 300 : 60);
+		assert_true(k->watch.fd >= 0);
+		backend_module.logout(&k->s);
+	}
+	clock_ahead = 0;
 }
 
 static void
@@ -528,11 +564,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(idle_tells_of_the_inbox),
 		TEST(commands_while_watching_have_a_connection_of_their_own),
-		TEST(after_watching_the_connection_serves_again),
+		TEST(after_watching_there_are_other_calls),
 		TEST(other_folders_are_compared),
 		TEST(a_new_list_misses_nothing),
 		TEST(a_server_that_is_down_is_tried_again),
 		TEST(notify_tells_of_the_other_folders),
+		TEST(a_notice_between_the_commands_counts),
 		TEST(a_server_that_will_not_notify_is_polled),
 		TEST(without_idle_there_is_the_poll),
 		TEST(a_poll_that_comes_early_counts),
