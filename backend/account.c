@@ -290,6 +290,7 @@ account_folders(struct account *a, struct arena *arena, struct backend_folders *
 			return err_set(e, err, "%s", why.text);
 		if (err) {
 			log_info(a->log, "the folders of %s are not known now: %s", name, why.text);
+			(void)err_set(e, err, "%s", why.text);
 			down = arena_printf(arena, "%s%s%s", down, *down ? " " : "", name);
 			each[i].n = 0;
 		}

@@ -57,7 +57,7 @@ enum account_can { CAN_MOVE, CAN_FLAG, CAN_SEND, CAN_FIND, CAN_SEARCH, CAN_FOLDE
 bool account_can(const struct account *a, const char *folder, enum account_can what);
 
 /* The operations of backend.h with routed keys. `folders` lists all modules' folders; a module that is down is named in *down_r
- * (space-separated, "" if none) and its folders are missing: the caller keeps what it knew of them. */
+ * (space-separated, "" if none), e says why the last of them is, and its folders are missing: the caller keeps what it knew of them. */
 enum err account_folders(struct account *a, struct arena *arena, struct backend_folders *f_r, const char **down_r, struct error *e);
 enum err account_changes(struct account *a, struct arena *arena, const char *folder, const char *cursor, size_t part,
 	struct backend_changes *c_r, struct error *e);

@@ -114,20 +114,22 @@ cmd_foldersync(struct eas_request *r, const struct wbxml_node *root)
 	struct error e = { 0 };
 	struct hierarchy h;
 	char new_key[KEY_MAX];
-	bool changed;
+	struct hierarchy_look look;
 	unsigned status, changes;
 	enum err err;
 
 	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_PING | EAS_WAIT_SYNC,
 		EAS_WAKE_SUPERSEDED);
-	err = hierarchy_refresh(r->server, r->account, &r->log, first ? 0 : LOOK_AGAIN, &changed, &e);
+	err = hierarchy_refresh(r->server, r->account, &r->log, first ? 0 : LOOK_AGAIN, &look, &e);
 	if (err == ERR_BUSY)
 		return EAS_BUSY;
 	if (err && (first || !err_is_temporary(err)))
 		return fail(r, err, &e);
 	if (err)
 		log_warn(&r->log, "%s; the folders are as they were", e.text);
-	if (changed)
+	if (first && *look.down)
+		log_warn(&r->log, "first FolderSync without the folders of %s: %s", look.down, e.text);
+	if (look.changed)
 		r->server->nudge(r->server->ctx, r->user);
 	status = hierarchy_begin(r, key, true, &h);
 	if (status)

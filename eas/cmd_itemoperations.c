@@ -366,14 +366,14 @@ static enum err
 remove_subfolders(struct operations *o, const char *key, unsigned *failed, struct error *e)
 {
 	struct tree tree = { .r = o->r };
-	bool changed = false;
+	struct hierarchy_look look = { 0 };
 	enum err err = state_run(o->r->server->state, STATE_READ, read_tree, &tree, e);
 
 	if (!err)
 		err = remove_below(o, &tree, key, 0, failed, e);
 	if (!err)
-		err = hierarchy_refresh(o->r->server, o->r->account, &o->r->log, 0, &changed, e);
-	if (!err && changed)
+		err = hierarchy_refresh(o->r->server, o->r->account, &o->r->log, 0, &look, e);
+	if (!err && look.changed)
 		o->r->server->nudge(o->r->server->ctx, o->r->user);
 	return err;
 }

@@ -172,7 +172,8 @@ int64_t eas_due(const struct eas_server *server, const struct eas_park *p, const
 /* Brings the mirror of a folder up to date, for all devices of the user; for a job after watch_noticed(). */
 enum err eas_refresh(const struct eas_server *server, struct account *account, const char *folder_key,
 	const struct log_ctx *log, struct error *e);
-/* Looks whether folders came, went or were renamed, and records it. At most every few minutes per user. */
+/* Looks whether folders came, went or were renamed, and records it. At most every few minutes per user. UNAVAILABLE where some could not
+ * be asked: what the others list is recorded, and the next call looks again. */
 enum err eas_refresh_folders(const struct eas_server *server, struct account *account, const struct log_ctx *log,
 	struct error *e);
 /* Completes the reply of r (prepared as for eas_run, without a body): DONE or BUSY. PARK: there is nothing to say after

@@ -56,10 +56,15 @@ int64_t hierarchy_parent(const struct hierarchy *h, const struct state_folder *f
 /* Does f stand in the folder with this key, or in one within it? */
 bool hierarchy_is_below(const struct hierarchy *h, const struct state_folder *f, const char *key);
 
-/* Reads the folders anew from the backends, where the last look of this process is older than `age` seconds.
- * *changed_r: what waits is to be asked anew (eas_server.nudge). */
+struct hierarchy_look {
+	bool changed;   /* what waits is to be asked anew (eas_server.nudge) */
+	char down[128]; /* modules whose folders are as they were, since they could not be asked: then e says why, and the next look is not
+	                 * put off. "" where there is none */
+};
+
+/* Reads the folders anew from the backends, where the last look of this process is older than `age` seconds. */
 enum err hierarchy_refresh(const struct eas_server *server, struct account *account, const struct log_ctx *log,
-	int64_t age, bool *changed_r, struct error *e);
+	int64_t age, struct hierarchy_look *look_r, struct error *e);
 
 /* A folder is not where it was: the next look is not put off. */
 void hierarchy_doubt(const char *user);

@@ -1,5 +1,6 @@
 /* The folders that the backends list, brought into the store: what came, went, was renamed. */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -382,12 +383,12 @@ look_once(struct look *l, const struct eas_server *server, struct account *accou
 
 enum err
 hierarchy_refresh(const struct eas_server *server, struct account *account, const struct log_ctx *log, int64_t age,
-	bool *changed_r, struct error *e)
+	struct hierarchy_look *look_r, struct error *e)
 {
 	struct look l = { .user = account_user(account), .log = log };
 	enum err err = ERR_OK;
 
-	*changed_r = false;
+	*look_r = (struct hierarchy_look){ 0 };
 	if (!due(l.user, age))
 		return ERR_OK;
 	l.arena = arena_new(ARENA_MAX);
@@ -396,9 +397,12 @@ hierarchy_refresh(const struct eas_server *server, struct account *account, cons
 	l.stale = true;
 	for (unsigned i = 0; !err && l.stale && i < LOOKS; i++)
 		err = look_once(&l, server, account, e);
-	if (err || l.stale)
+	if (err || l.stale || *l.down)
 		hierarchy_doubt(l.user);
-	*changed_r = !err && l.changed;
+	if (!err) {
+		look_r->changed = l.changed;
+		snprintf(look_r->down, sizeof look_r->down, "%s", l.down);
+	}
 	arena_free(&l.arena);
 	return err;
 }
@@ -407,7 +411,8 @@ enum err
 eas_refresh_folders(const struct eas_server *server, struct account *account, const struct log_ctx *log,
 	struct error *e)
 {
-	bool changed; /* whoever looks here asks all that waits afterwards */
+	struct hierarchy_look look; /* whoever looks here asks all that waits afterwards */
+	enum err err = hierarchy_refresh(server, account, log, 240, &look, e);
 
-	return hierarchy_refresh(server, account, log, 240, &changed, e);
+	return !err && *look.down ? ERR_UNAVAILABLE : err;
 }

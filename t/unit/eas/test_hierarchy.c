@@ -3,10 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "eas/clock.h"
 #include "world.h"
 
 #define PHONE "phone"
@@ -173,6 +176,54 @@ a_folder_made_during_a_look_stays(void **state)
 	assert_int_equal(world_folder(&w, "other", 141, "Late"), made.id);
 }
 
+/* ---- a backend that cannot be asked ---- */
+
+static enum err
+look(struct error *e)
+{
+	struct log_ctx log = { .user = WORLD_USER };
+	struct backend_login who = { .user = WORLD_USER, .password = "secret", .log = &log };
+	struct account *account;
+	enum err err;
+
+	assert_int_equal(account_login(w.backends, &who, &account, e), ERR_OK);
+	err = eas_refresh_folders(&w.server, account, &log, e);
+	account_release(&account);
+	return err;
+}
+
+/* A new user gets what there is, the admin is told, and nobody waits minutes for the rest. */
+static void
+folders_that_are_missing_are_looked_for_soon(void **state)
+{
+	struct mem *other = mem_world(&mem2_ops);
+	struct error e = { 0 };
+	char path[] = "/tmp/cpush-test-log.XXXXXX", key[ID_MAX], line[1024] = "";
+	int fd = mkstemp(path), adds;
+
+	(void)state;
+	assert_true(fd >= 0);
+	world_close(&w);
+	world_open_with(&w, "sqlite", "mem mem2", NULL);
+	eas_clock_set(1000000);
+	mem_down(other, ERR_PEER);
+	assert_int_equal(log_open(path, LEVEL_WARN), 0);
+	assert_int_equal(folder_sync("0", key, NULL), 1);
+	assert_int_equal(log_open("stderr", LEVEL_ERROR), 0);
+	assert_true(read(fd, line, sizeof line - 1) > 0);
+	close(fd);
+	unlink(path);
+	assert_non_null(strstr(line, "first FolderSync without the folders of mem2"));
+	assert_int_equal(look(&e), ERR_UNAVAILABLE);
+	assert_true(e.text[0]);
+	mem_down(other, ERR_OK);
+	assert_int_equal(look(&e), ERR_OK);
+	assert_int_equal(look(&e), ERR_OK);
+	assert_int_equal(mem_calls(other, MEM_FOLDERS), 1); /* nothing is missing: the next look is not due */
+	assert_int_equal(folder_sync(key, NULL, &adds), 1);
+	assert_int_equal(adds, 3); /* calendar, tasks, contacts */
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
 
 int
@@ -183,6 +234,7 @@ main(void)
 		TEST(a_phone_that_begins_anew_ends_what_it_had),
 		TEST(a_row_that_is_written_late_leaves_the_keys_good),
 		TEST(a_folder_made_during_a_look_stays),
+		TEST(folders_that_are_missing_are_looked_for_soon),
 	};
 
 	if (log_open("stderr", LEVEL_ERROR))

@@ -67,6 +67,12 @@ nudge(void *ctx, const char *user)
 void
 world_open(struct world *w, const char *driver, const char *settings)
 {
+	world_open_with(w, driver, "mem", settings);
+}
+
+void
+world_open_with(struct world *w, const char *driver, const char *backends, const char *settings)
+{
 	struct error e = { 0 };
 	struct buf text;
 
@@ -78,13 +84,14 @@ world_open(struct world *w, const char *driver, const char *settings)
 	if (!mkdtemp(w->dir))
 		die("no directory", NULL);
 	buf_init(&text, 0);
-	buf_printf(&text, "[server]\nbackends = mem\nauth = mem\n");
+	buf_printf(&text, "[server]\nbackends = %s\nauth = mem\n", backends);
 	state_section(w, driver, &text);
 	buf_printf(&text, "[eas]\n%s\n", settings ? settings : "");
 	if (conf_parse(buf_str(&text), "test", &w->conf, &e))
 		die("configuration", &e);
 	buf_finish(&text);
 	backends_register_builtin(&mem_ops);
+	backends_register_builtin(&mem2_ops);
 	if (backends_open(w->conf, &w->backends, &e))
 		die("backends", &e);
 	if (state_open(w->conf, false, &w->state, &e))

@@ -30,6 +30,8 @@ struct world {
 
 /* A store that is empty; mem is as after mem_reset(). `settings` are lines of [eas] or NULL. driver: "sqlite" or "mariadb". */
 void world_open(struct world *w, const char *driver, const char *settings);
+/* The same with "mem mem2" as backends, or one of them. */
+void world_open_with(struct world *w, const char *driver, const char *backends, const char *settings);
 void world_close(struct world *w);
 /* Is there a MariaDB to test with? */
 bool world_has_mariadb(void);
