@@ -10,9 +10,10 @@
 
 #define COLLECTIONS_MAX 5000
 #define LISTED_MAX (32 * 1024 * 1024) /* bytes of what is known of all collections */
+/* Neither sync-token nor getctag: to some servers (Radicale) each is a look through all items, and fails where one of them cannot be read. */
 #define COLLECTION_PROPS \
 	"<D:resourcetype/><D:displayname/><D:owner/><D:current-user-privilege-set/><D:supported-report-set/>" \
-	"<D:sync-token/><S:getctag/><C:supported-calendar-component-set/>"
+	"<C:supported-calendar-component-set/>"
 
 /* ---- reading them ---- */
 
@@ -96,12 +97,10 @@ on_collection(void *ctx, const struct dav_response *r)
 		c->name = text_to_utf8(a, dav_path_last(a, path), strlen(dav_path_last(a, path)));
 	if (!c->name || !*c->name)
 		c->name = l->s->b->kind->id == DAV_CALENDARS ? "Calendar" : "Contacts";
-	c->ctag = text_or_null(a, r->text[DAV_CTAG]);
-	c->sync_token = text_or_null(a, r->text[DAV_SYNC_TOKEN]);
 	c->components = components_of(l->s, r);
 	c->readonly = r->has_privileges && !r->may_write;
 	c->shared = is_shared(l->s, a, r);
-	c->has_sync = r->syncs || c->sync_token;
+	c->has_sync = r->syncs || !r->has_reports; /* where the server does not say, it is tried */
 	c->inbox = l->s->inbox && dav_path_same(a, path, l->s->inbox);
 	c->outbox = l->s->outbox && dav_path_same(a, path, l->s->outbox);
 	*l->last = c;

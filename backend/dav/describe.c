@@ -6,6 +6,8 @@
 #include "backend/dav/session.h"
 #include "base/text.h"
 
+#define STATES_MAX (1024 * 1024)
+
 struct saying {
 	struct backend_session *s;
 	backend_say_fn say;
@@ -23,6 +25,18 @@ say(struct saying *t, bool ok, const char *fmt, ...)
 	t->say(t->ctx, ok, text);
 }
 
+/* How a poll sees that something changed. */
+static void
+describe_state(struct saying *t, struct arena *a, const struct dav_collection *c)
+{
+	struct dav_response r;
+	struct error why = { 0 };
+	if (dav_propget(t->s, a, c->path, "<S:getctag/><D:sync-token/>", &r, &why))
+		say(t, false, "%s cannot be polled: %s", c->path, why.text);
+	else if (!r.text[DAV_CTAG] && !r.text[DAV_SYNC_TOKEN])
+		say(t, false, "%s tells neither ctag nor sync-token: each poll looks through all of it", c->path);
+}
+
 static void
 describe_collection(struct saying *t, const struct dav_collection *c)
 {
@@ -37,12 +51,28 @@ describe_collection(struct saying *t, const struct dav_collection *c)
 					 ", the default" :
 					 "";
 	say(t, true, "%s \"%s\" at %s%s%s%s, changes by %s", what, c->name, c->path, is_default,
-		c->readonly ? ", read-only" : "", c->shared ? ", shared" : "",
-		c->has_sync ? "sync-collection" :
-		c->ctag	    ? "ctag and listing" :
-			      "listing");
-	if (!c->sync_token && !c->ctag)
-		say(t, false, "%s tells neither ctag nor sync-token: each poll looks through all of it", c->path);
+		c->readonly ? ", read-only" : "", c->shared ? ", shared" : "", c->has_sync ? "sync-collection" : "listing");
+}
+
+static enum err
+describe_collections(struct saying *t, struct error *e)
+{
+	struct arena *a = arena_new(STATES_MAX);
+	if (!a)
+		return dav_nomem(e);
+	if (!t->s->collections)
+		say(t, false, "there is no collection in the home");
+	for (const struct dav_collection *c = t->s->collections; c; c = c->next) {
+		struct arena_mark m = arena_mark(a);
+		if (!dav_is_shown(t->s, c))
+			continue;
+		describe_collection(t, c);
+		dav_http_begin(t->s->http);
+		describe_state(t, a, c);
+		arena_rewind(a, m);
+	}
+	arena_free(&a);
+	return ERR_OK;
 }
 
 /* Nobody listens in between there. */
@@ -87,10 +117,5 @@ dav_describe(struct backend_session *s, backend_say_fn fn, void *ctx, struct err
 		say(&t, false, "%s", why.text);
 		return err_set(e, err, "%s", why.text);
 	}
-	if (!s->collections)
-		say(&t, false, "there is no collection in the home");
-	for (const struct dav_collection *c = s->collections; c; c = c->next)
-		if (dav_is_shown(s, c))
-			describe_collection(&t, c);
-	return ERR_OK;
+	return describe_collections(&t, e);
 }

@@ -120,6 +120,7 @@ begin_property(struct dav_parser *p, enum dav_name name)
 		capture_text(p);
 	p->props.has_types = p->props.has_types || name == N_TYPE;
 	p->props.has_privileges = p->props.has_privileges || name == N_PRIVILEGES;
+	p->props.has_reports = p->props.has_reports || name == N_REPORTS;
 }
 
 /* An element directly within a property. */
@@ -312,6 +313,7 @@ end_propstat(struct dav_parser *p)
 	r->has_types = r->has_types || from->has_types;
 	r->has_components = r->has_components || from->has_components;
 	r->has_privileges = r->has_privileges || from->has_privileges;
+	r->has_reports = r->has_reports || from->has_reports;
 	r->syncs = r->syncs || from->syncs;
 	r->too_large = r->too_large || from->too_large;
 }

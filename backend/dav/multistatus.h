@@ -76,7 +76,7 @@ struct dav_response {
 	const char *link[DAV_LINKS][DAV_LINK_MAX + 1]; /* NULL-terminated */
 	unsigned types;      /* enum dav_type */
 	unsigned components; /* enum dav_component; of supported-calendar-component-set */
-	bool has_types, has_privileges;
+	bool has_types, has_privileges, has_reports;
 	bool has_components; /* it names any; known or not */
 	bool may_write;      /* current-user-privilege-set grants some writing of items */
 	bool syncs;          /* sync-collection is among the supported reports */

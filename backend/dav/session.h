@@ -39,16 +39,15 @@ struct dav_collection {
 	const char *canonical;
 	uint64_t hash;         /* of it */
 	const char *name;
-	const char *ctag, *sync_token; /* when it was listed; NULL: none */
 	unsigned components;   /* enum dav_component; of address books 0 */
 	bool readonly, shared;
-	bool has_sync;         /* offers sync-collection */
+	bool has_sync;         /* offers sync-collection, or may do so */
 	bool inbox, outbox;    /* invitations come in or go out by it */
 };
 
-/* Of a folder that is watched: what its ctag and sync-token were. */
+/* Of a folder that is watched: what its ctag or sync-token was. */
 struct dav_watched {
-	const char *key, *canonical;
+	const char *key, *path, *canonical;
 	char *state; /* malloc; NULL: not known, so it may have changed */
 };
 
@@ -87,6 +86,7 @@ struct backend_session {
 	struct arena *watch_arena; /* NULL: nothing is watched */
 	struct dav_watched *watched;
 	size_t n_watched;
+	bool watch_ctags;          /* each of them has a ctag: no other property is asked for */
 };
 
 /* ---- requests ---- */

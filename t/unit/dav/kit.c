@@ -15,8 +15,8 @@
 #define TODO "<cal:comp name=\"VTODO\"/>"
 #define JOURNAL "<cal:comp name=\"VJOURNAL\"/>"
 #define OWNER(who) "<d:owner><d:href>/dav/principals/users/" who "/</d:href></d:owner>"
-#define TOKEN(n) \
-	"<d:sync-token>http://sabre.io/ns/sync/" n "</d:sync-token><cs:getctag>http://sabre.io/ns/sync/" n "</cs:getctag>"
+#define REPORTS(inner) "<d:supported-report-set><d:supported-report><d:report>" inner "</d:report></d:supported-report></d:supported-report-set>"
+#define SYNCS REPORTS("<d:sync-collection/>")
 #define MAY(what) "<d:privilege><d:" what "/></d:privilege>"
 #define WRITES "<d:current-user-privilege-set>" MAY("read") MAY("write") MAY("bind") "</d:current-user-privilege-set>"
 #define READS "<d:current-user-privilege-set>" MAY("read") MAY("read-acl") "</d:current-user-privilege-set>"
@@ -28,31 +28,31 @@ const char kit_calendars[] = MULTI(
 	RESPONSE(HOME "trashbin/", "<d:resourcetype><d:collection/><nc:trash-bin/></d:resourcetype>")
 	RESPONSE(HOME "old/", "<d:resourcetype><d:collection/><cal:calendar/><nc:deleted-calendar/></d:resourcetype>")
 	RESPONSE(HOME "notifications/", "<d:resourcetype><d:collection/><cs:notification/></d:resourcetype>")
-	RESPONSE(HOME "work/", CALENDAR "<d:displayname>Work &amp; more</d:displayname>" OWNER("alice") TOKEN("5") WRITES
+	RESPONSE(HOME "work/", CALENDAR "<d:displayname>Work &amp; more</d:displayname>" OWNER("alice") SYNCS WRITES
 		COMPONENTS(EVENT))
-	RESPONSE(HOME "personal/", CALENDAR "<d:displayname>Personal</d:displayname>" OWNER("alice") TOKEN("7") WRITES
+	RESPONSE(HOME "personal/", CALENDAR "<d:displayname>Personal</d:displayname>" OWNER("alice") SYNCS WRITES
 		COMPONENTS(EVENT TODO))
-	RESPONSE(HOME "things/", CALENDAR "<d:displayname>Things to do</d:displayname>" OWNER("alice") TOKEN("9") WRITES
+	RESPONSE(HOME "things/", CALENDAR "<d:displayname>Things to do</d:displayname>" OWNER("alice") SYNCS WRITES
 		COMPONENTS(TODO))
-	RESPONSE(HOME "diary/", CALENDAR "<d:displayname>Diary</d:displayname>" OWNER("alice") TOKEN("9") WRITES
+	RESPONSE(HOME "diary/", CALENDAR "<d:displayname>Diary</d:displayname>" OWNER("alice") SYNCS WRITES
 		COMPONENTS(JOURNAL))
-	RESPONSE(HOME "team_shared_by_bob/", CALENDAR "<d:displayname>Team (Bob)</d:displayname>" OWNER("bob") TOKEN("2") READS
+	RESPONSE(HOME "team_shared_by_bob/", CALENDAR "<d:displayname>Team (Bob)</d:displayname>" OWNER("bob") SYNCS READS
 		COMPONENTS(EVENT))
 	RESPONSE("https://elsewhere.example/cal/", CALENDAR "<d:displayname>Not ours</d:displayname>"));
 
 const char kit_calendars_bare[] = MULTI(
 	RESPONSE(HOME, "<d:resourcetype><d:collection/></d:resourcetype>")
-	RESPONSE(HOME "plain/", CALENDAR COMPONENTS(EVENT))
-	RESPONSE(HOME "tagged/", CALENDAR COMPONENTS(EVENT) "<cs:getctag>one</cs:getctag>")
-	RESPONSE(HOME "both/", CALENDAR "<cs:getctag>one</cs:getctag>"));
+	RESPONSE(HOME "plain/", CALENDAR COMPONENTS(EVENT) REPORTS("<cal:calendar-multiget/>"))
+	RESPONSE(HOME "tagged/", CALENDAR COMPONENTS(EVENT) REPORTS("<cal:calendar-multiget/>"))
+	RESPONSE(HOME "both/", CALENDAR REPORTS("<cal:calendar-multiget/>")));
 
 const char kit_addressbooks[] = MULTI(
 	RESPONSE(BOOKS, "<d:resourcetype><d:collection/></d:resourcetype>")
 	RESPONSE(BOOKS "contacts/", "<d:resourcetype><d:collection/><card:addressbook/></d:resourcetype>"
-		"<d:displayname>Contacts</d:displayname>" TOKEN("3") WRITES)
+		"<d:displayname>Contacts</d:displayname>" SYNCS WRITES)
 	RESPONSE(BOOKS "z-app-generated--contactsinteraction--recent/",
 		"<d:resourcetype><d:collection/><card:addressbook/></d:resourcetype>"
-		"<d:displayname>Recently contacted</d:displayname>" TOKEN("4") READS));
+		"<d:displayname>Recently contacted</d:displayname>" SYNCS READS));
 
 static const char principal[] = MULTI(
 	RESPONSE("/dav/principals/users/alice/", "<d:displayname>Alice Adams</d:displayname>"

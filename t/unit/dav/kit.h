@@ -55,7 +55,7 @@ void kit_asked(struct kit *k, long i, const char *method, const char *path);
 
 /* The collections of that home: sync-collection everywhere. */
 extern const char kit_calendars[];      /* work (events, default), mixed (both), tasks, shared and read-only ones ... */
-extern const char kit_calendars_bare[]; /* plain: neither sync-token nor ctag; ctag: that only */
+extern const char kit_calendars_bare[]; /* no sync-collection: plain has no ctag either, tagged has one, both holds events and tasks */
 extern const char kit_addressbooks[];
 
 /* A multistatus around responses. */

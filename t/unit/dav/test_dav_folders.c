@@ -115,6 +115,19 @@ first_in_the_listing_is_no_default(void **state)
 		assert_int_equal(f.list[i].role, ROLE_NONE);
 }
 
+/* To Radicale ctag and sync-token are looks through all items of all collections. */
+static void
+a_listing_asks_for_nothing_that_is_costly(void **state)
+{
+	struct kit *k = *state;
+	struct backend_folders f;
+	kit_session(k, "carddav", "");
+	fake_xml(k->fake, 207, kit_addressbooks);
+	kit_expect(k, k->ops->folders(k->s, k->a, &f, &k->e), ERR_OK);
+	assert_null(strstr(fake_request(k->fake, 0)->body, "getctag"));
+	assert_null(strstr(fake_request(k->fake, 0)->body, "sync-token"));
+}
+
 int
 main(void)
 {
@@ -123,6 +136,7 @@ main(void)
 		KIT_TEST(default_calendar_is_one_though_it_is_the_outbox),
 		KIT_TEST(directory_is_no_address_book),
 		KIT_TEST(an_empty_set_of_components_says_nothing),
+		KIT_TEST(a_listing_asks_for_nothing_that_is_costly),
 		KIT_TEST(first_in_the_listing_is_no_default),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,7 @@ assert_refused(struct kit *k, const char *document)
 	kit_expect(k, k->ops->folders(k->s, k->a, &f, &k->e), ERR_PEER);
 	assert_non_null(strstr(k->e.text, "document type declaration"));
 	fake_xml(k->fake, 207, document);
+	fake_xml(k->fake, 207, document); /* the collection by itself */
 	kit_expect(k, k->ops->watch(k->s, watched, 1, &w, &k->e), ERR_PEER);
 	assert_non_null(strstr(k->e.text, "document type declaration"));
 	/* Items can be had without XML. */

@@ -457,13 +457,19 @@ describes_what_it_found(void **state)
 	fake_xml(k->fake, 207, kit_calendars);
 	fake_xml(k->fake, 207, MULTI(RESPONSE("/dav/calendars/alice/inbox/",
 		"<cal:schedule-default-calendar-URL><d:href>/dav/calendars/alice/work</d:href></cal:schedule-default-calendar-URL>")));
-	assert_int_equal(k->ops->describe(k->s, listen_to, &said, &k->e), ERR_OK);
+	fake_xml(k->fake, 207, MULTI(RESPONSE("/dav/calendars/alice/work/", "<cs:getctag>1</cs:getctag>")));
+	fake_xml(k->fake, 207, MULTI(RESPONSE("/dav/calendars/alice/personal/", "<d:sync-token>1</d:sync-token>")));
+	fake_xml(k->fake, 500, "");
+	fake_xml(k->fake, 207, MULTI(RESPONSE("/dav/calendars/alice/team_shared_by_bob/", "")));
+	kit_expect(k, k->ops->describe(k->s, listen_to, &said, &k->e), ERR_OK);
 	assert_non_null(strstr(said.text, "calendar \"Work & more\" at /dav/calendars/alice/work/, the default, changes by sync"));
 	assert_non_null(strstr(said.text, "calendar and task list \"Personal\""));
 	assert_non_null(strstr(said.text, "\"Team (Bob)\" at /dav/calendars/alice/team_shared_by_bob/, read-only, shared"));
 	assert_non_null(strstr(said.text, "home: /dav/calendars/alice/"));
 	assert_null(strstr(said.text, "secret"));
-	assert_int_equal(said.bad, 0); /* plain HTTP, but to this very host: it crosses no network */
+	assert_non_null(strstr(said.text, "/dav/calendars/alice/things/ cannot be polled: "));
+	assert_non_null(strstr(said.text, "/dav/calendars/alice/team_shared_by_bob/ tells neither ctag nor sync-token"));
+	assert_int_equal(said.bad, 2); /* and plain HTTP, but to this very host: it crosses no network */
 }
 
 int

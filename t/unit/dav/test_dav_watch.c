@@ -35,6 +35,12 @@ noticed(struct kit *k, enum err want)
 	return told;
 }
 
+static bool
+asks(struct kit *k, long i, const char *property)
+{
+	return strstr(fake_request(k->fake, i)->body, property) != NULL;
+}
+
 static void
 one_request_tells_of_all_collections(void **state)
 {
@@ -47,12 +53,56 @@ one_request_tells_of_all_collections(void **state)
 	assert_string_equal(noticed(k, ERR_OK), "");
 	assert_int_equal(fake_count(k->fake), 2);
 	/* A collection that is two folders is told of as both. */
-	static const char second[] = MULTI(STATE(THINGS, "1", "1") STATE(PERSONAL, "1", "2") STATE(WORK, "1", "1"));
+	static const char second[] = MULTI(STATE(THINGS, "1", "1") STATE(PERSONAL, "2", "2") STATE(WORK, "1", "1"));
 	fake_xml(k->fake, 207, second);
 	assert_string_equal(noticed(k, ERR_OK), PERSONAL " " PERSONAL "?tasks ");
 	fake_xml(k->fake, 207, second);
 	assert_string_equal(noticed(k, ERR_OK), "");
 	assert_int_equal(fake_connections(k->fake), 1);
+	/* Each has a ctag: to Radicale a sync-token is one more look through all items of all collections. */
+	assert_true(asks(k, 0, "sync-token") && asks(k, 0, "getctag"));
+	for (long i = 1; i < 4; i++)
+		assert_true(asks(k, i, "getctag") && !asks(k, i, "sync-token"));
+}
+
+/* Folders of before and after: what had a ctag loses it, and is seen by its sync-token then. */
+static void
+without_a_ctag_the_token_tells(void **state)
+{
+	static const char bare[] = MULTI(RESPONSE(WORK, "") STATE(PERSONAL, "1", "1") STATE(THINGS, "1", "1"));
+	static const char token[] = MULTI(RESPONSE(WORK, "<d:sync-token>1</d:sync-token>") STATE(PERSONAL, "1", "1") STATE(THINGS, "1", "1"));
+	struct kit *k = *state;
+	kit_ready(k, "caldav", kit_calendars, "poll = 77");
+	watch(k, first);
+	fake_xml(k->fake, 207, bare);
+	assert_string_equal(noticed(k, ERR_OK), WORK " ");
+	assert_false(asks(k, 1, "sync-token"));
+	for (long i = 2; i < 4; i++) {
+		fake_xml(k->fake, 207, token);
+		assert_string_equal(noticed(k, ERR_OK), i == 2 ? WORK " " : "");
+		assert_true(asks(k, i, "sync-token"));
+	}
+}
+
+/* Radicale answers 500 for the whole home where one item of one collection cannot be read. */
+static void
+a_collection_that_cannot_be_read_hides_no_other(void **state)
+{
+	struct kit *k = *state;
+	kit_ready(k, "caldav", kit_calendars, "poll = 77");
+	watch(k, first);
+	fake_xml(k->fake, 500, "");
+	fake_xml(k->fake, 207, MULTI(STATE(WORK, "2", "2")));
+	fake_xml(k->fake, 500, "");
+	fake_xml(k->fake, 404, "");
+	assert_string_equal(noticed(k, ERR_OK), WORK " " THINGS " ");
+	kit_asked(k, 2, "PROPFIND", WORK);
+	kit_asked(k, 3, "PROPFIND", PERSONAL);
+	kit_asked(k, 4, "PROPFIND", THINGS);
+	assert_string_equal(fake_header(fake_request(k->fake, 2), "Depth"), "0");
+	/* That it can be read again is news. */
+	fake_xml(k->fake, 207, MULTI(STATE(WORK, "2", "2") STATE(PERSONAL, "1", "1")));
+	assert_string_equal(noticed(k, ERR_OK), PERSONAL " " PERSONAL "?tasks ");
 }
 
 /* Of what tells neither ctag nor sync-token a change cannot be ruled out. */
@@ -105,6 +155,8 @@ a_server_in_trouble_tells_nothing(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		fake_queue(k->fake, rows[i].reply);
+		for (unsigned n = 0; rows[i].err == ERR_PEER && n < 3; n++)
+			fake_xml(k->fake, 500, ""); /* each collection by itself */
 		noticed(k, rows[i].err);
 	}
 	fake_xml(k->fake, 207, changed);
@@ -131,6 +183,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(one_request_tells_of_all_collections),
+		KIT_TEST(without_a_ctag_the_token_tells),
+		KIT_TEST(a_collection_that_cannot_be_read_hides_no_other),
 		KIT_TEST(what_tells_nothing_is_looked_at_each_time),
 		KIT_TEST(a_collection_that_is_gone_is_told_of_once),
 		KIT_TEST(a_server_in_trouble_tells_nothing),
