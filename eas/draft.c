@@ -15,6 +15,7 @@ struct draft {
 	bool has_body;                /* of type 1 or 2 */
 	const char *plain, *html;
 	const struct wbxml_node *attachments;
+	bool *gone;                   /* of each attachment of `stored`: the edit takes it away */
 	struct mime_node *body;       /* the text, with what stands inside it */
 	struct mime_node *files;      /* multipart/mixed of what is attached; its first child will be `body` */
 	bool ok;
@@ -117,19 +118,36 @@ write_header(struct draft *d, struct buf *out)
 
 /* ---- attachments ---- */
 
-/* Does the edit take this part of the stored message away? FileReference is "FOLDER:ITEM:PART". */
+/* Which attachments the edit takes away. FileReference is "FOLDER:ITEM:PART". */
+static enum err
+read_deletes(struct draft *d)
+{
+	const struct wbxml_node *n = wbxml_child(d->attachments, AirSyncBase_Delete);
+	const char *const *names = d->stored && n ? draft_part_names(d->a, d->stored) : NULL;
+
+	if (!d->stored || !n)
+		return ERR_OK;
+	d->gone = arena_array(d->a, d->stored->n_attachments + 1, sizeof *d->gone);
+	if (!names || !d->gone)
+		return ERR_NOMEM;
+	for (; n; n = wbxml_next(n, AirSyncBase_Delete)) {
+		const char *reference = wbxml_text(n, AirSyncBase_FileReference);
+		const char *part = reference ? strrchr(reference, ':') : NULL;
+
+		if (part) /* one that is not there marks what stands behind the last */
+			d->gone[draft_part_find(d->stored, names, part + 1, d->gone)] = true;
+	}
+	return ERR_OK;
+}
+
 static bool
 is_deleted(void *ctx, const struct mime_part *p)
 {
 	const struct draft *d = ctx;
 
-	for (const struct wbxml_node *n = wbxml_child(d->attachments, AirSyncBase_Delete); n;
-		n = wbxml_next(n, AirSyncBase_Delete)) {
-		const char *reference = wbxml_text(n, AirSyncBase_FileReference);
-		const char *part = reference ? strrchr(reference, ':') : NULL;
-
-		if (part && strcmp(part + 1, p->number) == 0)
-			return !p->body_text;
+	for (size_t i = 0; d->gone && i < d->stored->n_attachments; i++) {
+		if (d->stored->attachments[i] == p)
+			return d->gone[i];
 	}
 	return false;
 }
@@ -340,16 +358,16 @@ tell_added(struct arena *a, const struct wbxml_node *attachments, const struct m
 	}
 	if (n_files + n_inline == 0)
 		return true;
+	const char *const *names = draft_part_names(a, m);
 	m_r->added = arena_array(a, n_files + n_inline, sizeof *m_r->added);
-	if (!m_r->added)
+	if (!names || !m_r->added)
 		return false;
 	for (const struct wbxml_node *n = next_add(attachments, NULL); n; n = next_add(attachments, n)) {
 		size_t back = is_inline(n) ? all_files + n_inline - inside++ : n_files - files++;
 		const char *client = wbxml_text(n, AirSyncBase_ClientId);
 
 		if (back <= total && client)
-			m_r->added[m_r->n_added++] = (struct item_added){ client,
-				m->attachments[total - back]->number };
+			m_r->added[m_r->n_added++] = (struct item_added){ client, names[total - back] };
 	}
 	return true;
 }
@@ -408,11 +426,16 @@ draft_merge(const struct item_view *v, struct arena *a, const struct item_edit *
 
 	if (!err)
 		err = read_body(&d, e);
+	if (!err)
+		err = read_deletes(&d);
 	if (err)
 		return err;
 	if (!compose(&d, m_r))
 		return err_set(e, ERR_NOMEM, "no memory for a draft");
 	if (!edit->meta)
 		m_r->set |= FLAG_DRAFT | FLAG_SEEN;
+	/* Written elsewhere and not marked as a draft: the phone knows its attachments by their numbers alone. */
+	else if (d.stored->n_attachments && !(edit->meta->flags & FLAG_DRAFT))
+		m_r->altered = true;
 	return ERR_OK;
 }

@@ -260,10 +260,10 @@ write_header(struct mail *m)
 /* ---- attachments ---- */
 
 static enum err
-write_attachment(struct mail *m, const struct mime_part *p)
+write_attachment(struct mail *m, const struct mime_part *p, const char *part)
 {
 	const char *name = mime_attachment_name(m->a, p);
-	const char *reference = arena_printf(m->a, "%s:%s", m->server_id, p->number);
+	const char *reference = arena_printf(m->a, "%s:%s", m->server_id, part);
 
 	if (!name || !reference)
 		return ERR_NOMEM;
@@ -285,13 +285,19 @@ write_attachment(struct mail *m, const struct mime_part *p)
 static enum err
 write_attachments(struct mail *m)
 {
+	bool draft = m->item->flags & FLAG_DRAFT;
+
 	if (m->mime->n_attachments == 0)
 		return ERR_OK;
+	const char *const *names = draft ? draft_part_names(m->a, m->mime) : NULL;
+	if (draft && !names)
+		return ERR_NOMEM;
 	wbxml_start(m->w, AirSyncBase_Attachments);
 	for (size_t i = 0; i < m->mime->n_attachments; i++) {
 		struct arena_mark mark = arena_mark(m->a);
+		const struct mime_part *p = m->mime->attachments[i];
 
-		if (write_attachment(m, m->mime->attachments[i]))
+		if (write_attachment(m, p, draft ? names[i] : p->number))
 			return ERR_NOMEM;
 		arena_rewind(m->a, mark);
 	}
@@ -375,6 +381,27 @@ render(const struct item_view *v, struct arena *a, const struct backend_item *it
 	return ERR_OK;
 }
 
+/* The part that a reference names; NOTFOUND. */
+static enum err
+find_part(struct arena *a, const struct mime *m, const char *name, const struct mime_part **part_r)
+{
+	const char *const *names;
+	size_t i;
+
+	*part_r = NULL;
+	if (!strchr(name, '-')) {
+		*part_r = mime_find(m, name);
+		return *part_r ? ERR_OK : ERR_NOTFOUND;
+	}
+	names = draft_part_names(a, m);
+	if (!names)
+		return ERR_NOMEM;
+	i = draft_part_find(m, names, name, NULL);
+	if (i < m->n_attachments)
+		*part_r = m->attachments[i];
+	return *part_r ? ERR_OK : ERR_NOTFOUND;
+}
+
 static enum err
 attachment(struct arena *a, struct slice bytes, struct item_part *p, struct buf *out)
 {
@@ -383,7 +410,8 @@ attachment(struct arena *a, struct slice bytes, struct item_part *p, struct buf 
 
 	if (mime_open(a, bytes, &m, NULL))
 		return ERR_NOMEM;
-	part = mime_find(m, p->part);
+	if (find_part(a, m, p->part, &part) == ERR_NOMEM)
+		return ERR_NOMEM;
 	if (!part || part->child)
 		return ERR_NOTFOUND;
 	p->type = part->type;

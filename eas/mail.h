@@ -43,6 +43,13 @@ enum err draft_merge(const struct item_view *v, struct arena *a, const struct it
 enum err draft_tell(struct arena *a, const struct wbxml_node *data, struct slice message,
 	struct item_merged *m_r) NODISCARD;
 
+/* A name for each attachment, in their order, that still means the same one after an edit: the last part of its
+ * FileReference. NULL: memory. */
+const char *const *draft_part_names(struct arena *a, const struct mime *m) NODISCARD;
+/* The attachment with that name (a mere number is one too), but for those of `without` (one per attachment; NULL: none);
+ * n_attachments: there is none. */
+size_t draft_part_find(const struct mime *m, const char *const *names, const char *name, const bool *without);
+
 /* Does the edit say something of a draft that other mails cannot have changed? */
 bool mail_edits_draft(const struct wbxml_node *data);
 /* Send: beside ApplicationData [MS-ASEMAIL 2.2.2.69]; some clients put it inside. */

@@ -94,7 +94,7 @@ write_fetch(struct eas_request *r, struct sync_result *s, const struct response 
 static void
 write_attachments(const struct sync_result *s, const struct response *p, struct wbxml_writer *w)
 {
-	char reference[ID_MAX + 64], id[ID_MAX];
+	char reference[ID_MAX + 192], id[ID_MAX];
 
 	if (p->merged.n_added == 0)
 		return;

@@ -108,6 +108,13 @@ names(struct mail_case *c, const struct mime *m)
 	return s;
 }
 
+/* The number of the part that the nth attachment became. */
+static const char *
+number(struct mail_case *c, const struct item_merged *m, size_t i)
+{
+	return arena_strndup(c->a, m->added[i].part, strcspn(m->added[i].part, "-"));
+}
+
 static void
 test_new(void **state)
 {
@@ -154,10 +161,10 @@ test_html_and_attachments(void **state)
 	assert_true(mime_is_inline(m->attachments[0]));
 	assert_int_equal(r.n_added, 3);
 	assert_string_equal(r.added[0].client_id, "a1");
-	assert_string_equal(r.added[0].part, "2");
+	assert_string_equal(number(c, &r, 0), "2");
 	assert_string_equal(r.added[1].client_id, "a2");
-	assert_string_equal(r.added[1].part, "1.2");
-	assert_string_equal(r.added[2].part, "3");
+	assert_string_equal(number(c, &r, 1), "1.2");
+	assert_string_equal(number(c, &r, 2), "3");
 }
 
 static struct mime *
@@ -204,8 +211,8 @@ test_change_body(void **state)
 	assert_null(text(c, m, true));
 	assert_string_equal(names(c, m), "1.2:i.png 1.3:j.png 2:b.bin 3:n.txt");
 	assert_string_equal(r.added[0].client_id, "n1");
-	assert_string_equal(r.added[0].part, "3");
-	assert_string_equal(r.added[1].part, "1.3");
+	assert_string_equal(number(c, &r, 0), "3");
+	assert_string_equal(number(c, &r, 1), "1.3");
 }
 
 static void
@@ -218,10 +225,81 @@ test_delete_and_add(void **state)
 
 	assert_string_equal(text(c, m, true), "<p>old</p>");
 	assert_string_equal(names(c, m), "2:a.txt 3:n.txt");
-	assert_string_equal(r.added[0].part, "3");
+	assert_string_equal(number(c, &r, 0), "3");
 	m = merge(c, &(struct draft){ .deleted = { "7:9:2", "7:9:3", "7:9:1.1" } }, m, &r); /* the text is no attachment */
 	assert_string_equal(names(c, m), "");
 	assert_string_equal(text(c, m, true), "<p>old</p>");
+}
+
+static const char *
+fetched(struct mail_case *c, const struct mime *m, const char *part)
+{
+	struct item_part p = { .part = part, .last = UINT64_MAX };
+	const char *s = NULL;
+	struct buf out;
+
+	buf_init(&out, 0);
+	if (!item_mail.attachment(c->a, m->root->raw, &p, &out))
+		s = arena_strndup(c->a, (const char *)out.data, out.len);
+	buf_finish(&out);
+	return s;
+}
+
+/* What a phone was told of an attachment names it until it is gone, however the parts are numbered meanwhile: MS-ASAIRS R1374. */
+static void
+test_references_last(void **state)
+{
+	struct mail_case *c = *state;
+	const struct draft all = { .body_type = "1", .body = "b", .added = { { "a", "a.txt", NULL, "text/plain", "same", false },
+		{ "b", "b.txt", NULL, "text/plain", "same", false }, { "c", "c.txt", NULL, "text/plain", "CCC", false } } };
+	struct item_merged first, r;
+	struct mime *m = merge(c, &all, NULL, &first);
+	const char *a = arena_printf(c->a, "7:9:%s", first.added[0].part), *b = arena_printf(c->a, "7:9:%s", first.added[1].part);
+	const struct wbxml_node *list;
+
+	c->item.flags = FLAG_DRAFT;
+	list = wbxml_child(mail_case_render(c, m->root->raw, RENDER_ADD), AirSyncBase_Attachments);
+	assert_string_equal(mail_case_text(list, AirSyncBase_Attachment, AirSyncBase_FileReference, 0), a);
+	m = merge(c, &(struct draft){ .deleted = { a } }, m, &r);
+	assert_string_equal(names(c, m), "2:b.txt 3:c.txt");
+	assert_string_equal(fetched(c, m, first.added[2].part), "CCC");
+	assert_null(fetched(c, m, first.added[0].part));
+	m = merge(c, &(struct draft){ .deleted = { a, b } }, m, &r); /* the answer to the first was lost */
+	assert_string_equal(names(c, m), "2:c.txt");
+	m = merge(c, &(struct draft){ .body_type = "1", .body = "new", .added = { { "b", "b.txt", NULL, "text/plain", "same", false } } }, m, &r);
+	m = merge(c, &(struct draft){ .deleted = { b } }, m, &r);
+	assert_string_equal(names(c, m), "2:c.txt");
+}
+
+/* Of two that are alike in all one goes at a time. */
+static void
+test_twice_the_same_file(void **state)
+{
+	struct mail_case *c = *state;
+	struct item_merged first, r;
+	struct mime *m = merge(c, &(struct draft){ .added = { { "a", "a.txt", NULL, NULL, "same", false },
+		{ "b", "b.txt", NULL, NULL, "B", false }, { "c", "a.txt", NULL, NULL, "same", false } } }, NULL, &first);
+	const char *a = arena_printf(c->a, "7:9:%s", first.added[0].part), *b = arena_printf(c->a, "7:9:%s", first.added[2].part);
+
+	assert_string_equal(names(c, merge(c, &(struct draft){ .deleted = { b } }, m, &r)), "2:a.txt 3:b.txt");
+	m = merge(c, &(struct draft){ .added = { { "i", "i.png", "i@x", "image/png", "III", true } } }, m, &r);
+	assert_string_equal(names(c, merge(c, &(struct draft){ .deleted = { a, b } }, m, &r)), "1.2:i.png 2:b.txt");
+}
+
+/* What was not known to be a draft had mere numbers as references: the phone is told the new ones. */
+static void
+test_of_another_program(void **state)
+{
+	struct mail_case *c = *state;
+	struct item_edit edit = { .data = mail_case_data(c, put_draft, &(struct draft){ .subject = "x" }), .meta = &c->item };
+	struct item_merged r;
+
+	edit.stored = stored(c)->root->raw;
+	for (unsigned i = 0; i < 2; i++) {
+		c->item.flags = i ? FLAG_DRAFT : 0;
+		assert_int_equal(item_mail.merge(&c->view, c->a, &edit, &r, NULL), ERR_OK);
+		assert_int_equal(r.altered, !i);
+	}
 }
 
 static void
@@ -350,7 +428,7 @@ main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, mail_case_setup, mail_case_teardown)
 	const struct CMUnitTest tests[] = { CASE(test_new), CASE(test_html_and_attachments), CASE(test_change_one_thing), CASE(test_change_body),
-		CASE(test_delete_and_add), CASE(test_emptied), CASE(test_repeated), CASE(test_mime_body), CASE(test_send),
+		CASE(test_delete_and_add), CASE(test_references_last), CASE(test_twice_the_same_file), CASE(test_of_another_program), CASE(test_emptied), CASE(test_repeated), CASE(test_mime_body), CASE(test_send),
 		CASE(test_other_mails_are_no_drafts), CASE(test_malformed_message_id), CASE(test_fields_make_no_other) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* Sync of mail: flags, deletes, Trash, Drafts, large folders, a server that numbers anew. */
 #include <pthread.h>
 
+#include "base/text.h"
 #include "eas/clock.h"
 #include "sync_kit.h"
 
@@ -487,8 +488,8 @@ an_added_draft_is_answered_with_what_it_became(void **state)
 	for (int i = 0; i < 3; i++) {
 		add_with_attachment(drafts, "d1", i < 2 ? "a.txt" : "b.txt");
 		assert_int_equal(add_status(drafts, "d1", &made), 1);
-		snprintf(wanted, sizeof wanted, "a1 %s:2|", id_item(drafts, made, id));
-		assert_string_equal(made_of(drafts, AirSync_Add, &conversation), wanted);
+		snprintf(wanted, sizeof wanted, "a1 %s:2-", id_item(drafts, made, id));
+		assert_true(text_starts(made_of(drafts, AirSync_Add, &conversation), wanted));
 		assert_true(conversation);
 		assert_int_equal(times(only_draft().bytes, "Content-Disposition: attachment"), 1);
 		assert_int_equal(times(only_draft().bytes, i < 2 ? "a.txt" : "b.txt") > 0, 1);
@@ -501,7 +502,7 @@ an_attachment_that_comes_with_a_change_is_answered_and_comes_once(void **state)
 {
 	int64_t drafts = open_drafts(), made = add_draft(drafts, "d1", "one");
 	bool conversation;
-	char wanted[ID_MAX + 10], id[ID_MAX];
+	char wanted[ID_MAX + 10], answer[ID_MAX + 64], id[ID_MAX];
 
 	(void)state;
 	take_key(drafts);
@@ -511,8 +512,9 @@ an_attachment_that_comes_with_a_change_is_answered_and_comes_once(void **state)
 		attach("a7", "late.txt");
 		run();
 		assert_int_equal(response_status(drafts, AirSync_Change, made), 1);
-		snprintf(wanted, sizeof wanted, "a7 %s:2|", id_item(drafts, made, id));
-		assert_string_equal(made_of(drafts, AirSync_Change, &conversation), wanted);
+		snprintf(wanted, sizeof wanted, "a7 %s:2-", id_item(drafts, made, id));
+		snprintf(answer, sizeof answer, "%s", made_of(drafts, AirSync_Change, &conversation));
+		assert_true(text_starts(answer, wanted));
 		assert_false(conversation);
 		assert_int_equal(times(only_draft().bytes, "Content-Disposition: attachment"), 1);
 	}
@@ -521,16 +523,16 @@ an_attachment_that_comes_with_a_change_is_answered_and_comes_once(void **state)
 	wbxml_start(&call.w, AirSync_ApplicationData);
 	wbxml_start(&call.w, AirSyncBase_Attachments);
 	wbxml_start(&call.w, AirSyncBase_Delete);
-	wbxml_put(&call.w, AirSyncBase_FileReference, wanted + strlen("a7 "));
+	wbxml_put(&call.w, AirSyncBase_FileReference, answer + strlen("a7 "));
 	run();
-	assert_int_equal(times(only_draft().bytes, "Content-Disposition: attachment"), 1); /* "2|" is no part */
+	assert_int_equal(times(only_draft().bytes, "Content-Disposition: attachment"), 1); /* with the "|" it is none */
 	take_key(drafts);
-	wanted[strlen(wanted) - 1] = '\0';
+	answer[strlen(answer) - 1] = '\0';
 	start_command(AirSync_Change, drafts, made);
 	wbxml_start(&call.w, AirSync_ApplicationData);
 	wbxml_start(&call.w, AirSyncBase_Attachments);
 	wbxml_start(&call.w, AirSyncBase_Delete);
-	wbxml_put(&call.w, AirSyncBase_FileReference, wanted + strlen("a7 "));
+	wbxml_put(&call.w, AirSyncBase_FileReference, answer + strlen("a7 "));
 	run();
 	assert_int_equal(times(only_draft().bytes, "Content-Disposition: attachment"), 0);
 	assert_int_equal(times(only_draft().bytes, "to be continued"), 1);
