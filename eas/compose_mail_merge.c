@@ -219,12 +219,14 @@ new_invitation(struct merge *m)
 	return n;
 }
 
-/* An invitation stays one. NULL: there is none. */
+/* An invitation stays one, and so does what the phone says itself of a meeting, which then counts. NULL: there is none. */
 static struct mime_node *
 invitation(struct merge *m)
 {
-	const struct mime_part *calendar = m->how == MAIL_FORWARD ? m->original->calendar : NULL;
+	const struct mime_part *calendar = m->how == MAIL_FORWARD ? m->original->calendar : NULL, *own = m->phone->calendar;
 
+	if (own && own->body_text)
+		return as_it_is(m, own);
 	if (m->source->invitation.len) {
 		struct mime_node *n = new_invitation(m);
 		m->ok = m->ok && n;

@@ -571,6 +571,32 @@ test_forward(void **state)
 	assert_int_equal(item.flags & FLAG_FORWARDED, FLAG_FORWARDED);
 }
 
+/* What the phone says of a meeting is neither text nor attachment, and goes out all the same. */
+static void
+test_own_calendar(void **state)
+{
+#define MINE "BEGIN:VCALENDAR\r\nMETHOD:REPLY\r\nEND:VCALENDAR"
+	static const char head[] = "To: bob@example.com\r\nSubject: Accepted\r\n";
+	static const char theirs[] = "From: bob@example.com\r\nSubject: Standup\r\nMessage-ID: <i@x>\r\nContent-Type: text/calendar; "
+		"method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n";
+	struct mail_world *mw = *state;
+	const char *id = mail_world_add(mw, "inbox", theirs);
+	const char *bodies[] = { "Content-Type: text/calendar; method=REPLY\r\n\r\n" MINE,
+		"Content-Type: multipart/alternative; boundary=a\r\n\r\n--a\r\n\r\nyes\r\n--a\r\n"
+		"Content-Type: text/calendar; method=REPLY\r\n\r\n" MINE "\r\n--a--\r\n" };
+
+	for (int i = 0; i < 4; i++) {
+		const char *mime = arena_printf(mw->a, "%sDate: Mon, 23 Nov 2026 10:00:0%d +0000\r\n%s", head, i, bodies[i % 2]);
+
+		assert_int_equal(send(mw, &(struct request){ i < 2 ? EAS_SMARTREPLY : EAS_SMARTFORWARD, .mime = mime, .source = id }), 0);
+		struct mime *m = sent_mail(mw, (size_t)i);
+		assert_non_null(m->calendar);
+		assert_string_equal(m->calendar->method, "REPLY");
+		assert_string_equal(mime_part_text(mw->a, m->calendar), MINE);
+		assert_string_equal(names(mw, m), "");
+	}
+}
+
 static void
 test_replace_mime(void **state)
 {
@@ -896,7 +922,7 @@ main(void)
 		CASE(test_repeat_without_date), CASE(test_died_before_data), CASE(test_died_in_data), CASE(test_refused_by_server),
 		CASE(test_intent_first), CASE(test_copy_fails), CASE(test_copy_again),
 		CASE(test_no_place_for_the_copy), CASE(test_copy_busy), CASE(test_draft), CASE(test_reply), CASE(test_forward),
-		CASE(test_replace_mime), CASE(test_closed_mails), CASE(test_sources_that_are_not), CASE(test_smart_in_old_versions),
+		CASE(test_own_calendar), CASE(test_replace_mime), CASE(test_closed_mails), CASE(test_sources_that_are_not), CASE(test_smart_in_old_versions),
 		CASE(test_forward_event), CASE(test_forward_instance), CASE(test_reply_to_instance),
 		CASE(test_forward_instance_of_invitation) };
 
