@@ -129,6 +129,15 @@ parameter(struct arena *a, GMimeContentType *t, const char *name)
 	return v && *v ? mime_clean(a, v, NAME_MAX_BYTES) : NULL;
 }
 
+/* Quotes inside of quotes. */
+static const char *
+unquoted(struct arena *a, const char *s)
+{
+	const char *from = s ? s + strspn(s, "\"' ") : NULL;
+
+	return from && *from ? arena_strndup(a, from, strcspn(from, "\"' ")) : NULL;
+}
+
 static char *
 upper(char *s)
 {
@@ -182,7 +191,7 @@ read_type(struct arena *a, struct mime_part *p, const char *fallback)
 	p->type = type && strlen(type) < 128 && type_ok(type) ? type : "application/octet-stream";
 	if (!t)
 		return;
-	p->charset = parameter(a, t, "charset");
+	p->charset = unquoted(a, parameter(a, t, "charset"));
 	p->name = parameter(a, t, "name");
 	if (text_starts(p->type, "multipart/")) {
 		const char *b = g_mime_content_type_get_parameter(t, "boundary");

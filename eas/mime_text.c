@@ -1,7 +1,5 @@
-/* What parts hold: transfer encodings, charsets, the text of the body. */
-#include <errno.h>
+/* What parts hold: transfer encodings, the text of the body, attachments. */
 #include <gmime/gmime.h>
-#include <iconv.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -138,68 +136,7 @@ mime_encode(enum mime_encoding e, struct slice bytes, struct buf *out)
 		out->len -= 2;
 }
 
-/* ---- charsets ---- */
-
-/* What mails call one thing and mean another: supersets that the writers really used. NULL: none that is known. */
-static const char *
-charset_name(const char *charset)
-{
-	static const struct {
-		const char *said, *meant;
-	} map[] = { { "gb2312", "GB18030" }, { "gbk", "GB18030" }, { "x-gbk", "GB18030" }, { "shift_jis", "CP932" },
-		{ "sjis", "CP932" }, { "x-sjis", "CP932" }, { "shift-jis", "CP932" }, { "iso-8859-1", "CP1252" },
-		{ "latin1", "CP1252" }, { "ks_c_5601-1987", "CP949" }, { "euc-kr", "CP949" },
-		{ "iso-8859-9", "CP1254" }, { "iso-8859-11", "CP874" }, { "tis-620", "CP874" },
-		{ "big5", "BIG5-HKSCS" }, { "iso-2022-jp", "ISO-2022-JP-2" }, { "unicode-1-1-utf-7", "UTF-7" },
-		{ "iso-2022-cn-ext", NULL } };
-
-	for (const char *p = charset; *p; p++) {
-		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:+()", *p))
-			return NULL; /* above all no //TRANSLIT and no path */
-	}
-	for (size_t i = 0; i < ARRAY_LEN(map); i++) {
-		if (text_casecmp(charset, map[i].said) == 0)
-			return map[i].meant;
-	}
-	return g_mime_charset_iconv_name(charset);
-}
-
-static void
-close_iconv(iconv_t *cd)
-{
-	if (*cd != (iconv_t)-1)
-		iconv_close(*cd);
-	*cd = (iconv_t)-1;
-}
-
-/* Returns how many bytes at the end were not looked at, for there is enough. */
-static size_t
-convert(iconv_t cd, struct slice in, struct buf *out)
-{
-	char *from = (char *)(uintptr_t)in.ptr;
-	size_t left = in.len;
-	char block[BLOCK];
-
-	while (left > 0 && buf_ok(out) && out->len < MIME_TEXT) {
-		char *to = block;
-		size_t room = sizeof block;
-		size_t before = left;
-		size_t done = iconv(cd, &from, &left, &to, &room);
-
-		if (to > block)
-			text_add_utf8(out, block, (size_t)(to - block));
-		if (done != (size_t)-1)
-			break;
-		if (errno == E2BIG && (to > block || left < before))
-			continue;
-		buf_add_str(out, "\xEF\xBF\xBD");
-		if (errno == EINVAL || left == 0)
-			break; /* cut off in the middle of a character */
-		from++;
-		left--;
-	}
-	return out->len < MIME_TEXT ? 0 : left;
-}
+/* ---- texts ---- */
 
 /* The charset that a page says of itself; a mail program that says none in the header often leaves it to that. */
 static const char *
@@ -215,34 +152,6 @@ html_charset(struct arena *a, struct slice html)
 	p += strspn(p, "\"' ");
 	n = strcspn(p, "\"' >;/\r\n");
 	return n > 0 && n < 40 ? arena_strndup(a, p, n) : NULL;
-}
-
-static bool
-says_nothing(const char *charset)
-{
-	return !charset || text_casecmp(charset, "us-ascii") == 0 || text_casecmp(charset, "ascii") == 0
-		|| text_casecmp(charset, "unknown-8bit") == 0 || text_casecmp(charset, "x-unknown") == 0
-		|| text_casecmp(charset, "default") == 0 || text_casecmp(charset, "utf8") == 0
-		|| text_casecmp(charset, "utf-8") == 0;
-}
-
-static size_t
-to_utf8(struct slice bytes, const char *charset, struct buf *out)
-{
-	AUTO(close_iconv) iconv_t cd = (iconv_t)-1;
-	const char *from = NULL;
-	bool utf8 = charset && (text_casecmp(charset, "utf-8") == 0 || text_casecmp(charset, "utf8") == 0);
-
-	if (!says_nothing(charset))
-		from = charset_name(charset);
-	else if (!utf8 && !text_is_utf8(bytes.ptr, bytes.len))
-		from = "CP1252";
-	if (from)
-		cd = iconv_open("UTF-8", from);
-	if (cd != (iconv_t)-1)
-		return convert(cd, bytes, out);
-	text_add_utf8(out, bytes.ptr, bytes.len);
-	return 0;
 }
 
 /* *beyond_r grows by what was left out, about. */
@@ -265,7 +174,7 @@ part_text(struct arena *a, const struct mime_part *p, uint64_t *beyond_r)
 	}
 	if (!charset && strcmp(p->type, "text/html") == 0)
 		charset = html_charset(a, bytes);
-	*beyond_r += to_utf8(bytes, charset, &text);
+	*beyond_r += mime_to_utf8(bytes, charset, &text);
 	if (!buf_ok(&raw) || !buf_ok(&text))
 		return NULL;
 	const char *s = (const char *)text.data;
