@@ -6,6 +6,7 @@
 #include "backend/internal.h"
 
 #define BUSY_AGAIN 1     /* seconds until a watch that found no slot tries again */
+#define BUSY_POLL 8      /* .. one that polls: this part of its interval, for others poll the same server */
 #define POLL_DEFAULT 60  /* where a module gives neither descriptor nor interval */
 #define REFUSED_AGAIN 900
 
@@ -160,7 +161,7 @@ failed(struct watch *w, size_t module, enum err err, const struct log_ctx *log, 
 
 	m->later = err == ERR_BUSY;
 	if (m->later) {
-		m->deadline = now_s() + BUSY_AGAIN;
+		m->deadline = now_s() + (m->how.fd < 0 && m->how.poll > BUSY_POLL ? m->how.poll / BUSY_POLL : BUSY_AGAIN);
 		return;
 	}
 	if (err == ERR_AUTH) {

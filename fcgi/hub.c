@@ -312,9 +312,14 @@ take_generation(struct hub *h, struct watched *u, struct watch_job *job)
 	u->generation = server_generation(h->server);
 }
 
-enum job_kind { JOB_ASK, JOB_LOOK, JOB_CLOSE };
+enum job_kind {
+	JOB_ASK,   /* what is due, for somebody waits anew or another request changed something */
+	JOB_LOOK,  /* at the backends: something was noticed */
+	JOB_POLL,  /* .. it is time to */
+	JOB_CLOSE, /* stop watching */
+};
 
-/* Lends the user's watch to a job: only to ask what is due, to look at the backends first, or to stop watching. */
+/* Lends the user's watch to a job. */
 static void
 start_job(struct hub *h, struct watched *u, enum job_kind kind)
 {
@@ -322,6 +327,7 @@ start_job(struct hub *h, struct watched *u, enum job_kind kind)
 
 	if (h->server->stopping)
 		return;
+	u->ask |= kind == JOB_ASK;
 	if (u->working) {
 		u->again = true;
 		return;
@@ -331,16 +337,17 @@ start_job(struct hub *h, struct watched *u, enum job_kind kind)
 		u->look_at = now_s() + RETRY_AFTER;
 		return;
 	}
-	job->look = kind == JOB_LOOK;
+	job->look = kind == JOB_LOOK || kind == JOB_POLL;
+	job->ask = u->ask;
 	job->close = kind == JOB_CLOSE;
 	take_generation(h, u, job);
 	job->hierarchy = now_s() >= u->folders_at;
 	if (job->hierarchy)
 		u->folders_at = now_s() + FOLDERS_EVERY;
 	u->working = true;
-	u->again = false;
+	u->again = u->ask = false;
 	unwatch_fds(h, u);
-	if (!jobs_add(h->server->jobs, watched_work, job))
+	if (!jobs_add(h->server->jobs, kind == JOB_ASK || kind == JOB_LOOK ? JOBS_NOW : JOBS_LATER, watched_work, job))
 		hub_job_done(h, job);
 }
 
@@ -350,7 +357,7 @@ heed(struct hub *h, const struct watch_job *job)
 {
 	struct request *r = TAILQ_FIRST(&job->user->parked);
 
-	for (size_t i = 0; r && i < job->n; i++) {
+	for (size_t i = 0; job->ask && r && i < job->n; i++) {
 		struct request *after = TAILQ_NEXT(r, link);
 
 		if (r->park != job->wishes[i].park)
@@ -579,7 +586,7 @@ look_after_users(struct hub *h)
 			if (!u->n_parked && now >= u->idle_since + (int64_t)u->generation->server.linger_seconds)
 				start_job(h, u, JOB_CLOSE);
 			else if (at <= now)
-				start_job(h, u, JOB_LOOK);
+				start_job(h, u, JOB_POLL);
 			else if (at < next)
 				next = at;
 		}
@@ -622,7 +629,7 @@ tick(struct hub *h)
 	if (now >= h->tidy_at) {
 		h->tidy_at = now + TIDY_EVERY;
 		if (!h->tidying)
-			h->tidying = jobs_add(h->server->jobs, tidy_job, h);
+			h->tidying = jobs_add(h->server->jobs, JOBS_LATER, tidy_job, h);
 	}
 	users = look_after_users(h);
 	if (users < next)
@@ -660,7 +667,7 @@ take_signals(struct hub *h)
 
 	while (read(h->signals, &si, sizeof si) == sizeof si) {
 		if (si.ssi_signo == SIGHUP)
-			jobs_add(h->server->jobs, reload_job, h);
+			jobs_add(h->server->jobs, JOBS_NOW, reload_job, h);
 		else if ((si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT) && !h->server->stopping)
 			stop(h);
 	}

@@ -262,6 +262,7 @@ look(struct watch_job *job, struct arena *a, const struct keys *keys, const stru
 		log_debug(log, "watch: %s", e.text);
 	if (!look_at_all(u, keys) && noticed.n == 0 && SLIST_EMPTY(&u->missed) && !job->hierarchy)
 		return;
+	job->ask = true;
 	if (watch_account(u->watch, log, &account, &e)) {
 		u->opened_anew = true;
 		look_again(job, AGAIN_BUSY);
@@ -300,7 +301,7 @@ work(struct watch_job *job)
 		look(job, a, &keys, &log);
 	if (is_outdated(job))
 		look_again(job, AGAIN_OUTDATED);
-	for (size_t i = 0; i < job->n; i++)
+	for (size_t i = 0; job->ask && i < job->n; i++)
 		ask(&job->wishes[i], &u->generation->eas);
 	u->n_waits = u->watch ? watch_waits(u->watch, u->waits, WATCH_WAITS) : 0;
 	arena_free(&a);

@@ -35,6 +35,7 @@ struct watched {
 	uint64_t folders;              /* hash of the folder set that the watch was given */
 	bool working;                  /* a job is at it */
 	bool again;                    /* something happened meanwhile: one more job */
+	bool ask;                      /* .. that asks what is due, whatever it finds */
 	bool opened_anew;              /* the job compares all folders, since anything may have happened */
 	struct missed_list missed;     /* each once; the job's, as the watch is */
 	LIST_ENTRY(watched) link;
@@ -48,12 +49,13 @@ struct watch_job {
 	struct generation *was;        /* a reference: the user's before this job */
 	bool look;                     /* a descriptor was readable or a poll is due */
 	bool hierarchy;                /* the hierarchy is due */
+	bool ask;                      /* what is due is to be asked; out: it was, since something may have changed */
 	int64_t again_in;              /* out: not all could be looked at: once more in so many seconds; 0: all was */
 	size_t n;
 	struct watch_wish {
 		struct eas_park *park; /* a reference */
 		char *password;        /* to open the watch with; cleansed */
-		int64_t due;           /* out: when it is to be answered */
+		int64_t due;           /* out, where asked: when it is to be answered */
 	} wishes[];                    /* of the requests that are parked when the job begins, in their order */
 };
 

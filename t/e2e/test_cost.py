@@ -157,7 +157,8 @@ class Collections(Cost):
 
 class Waiting(Cost):
     def test_idle(self):
-        """Two phones wait for mail, calendar and contacts: one PROPFIND per home and interval, whatever their number; nothing else is sent."""
+        """Two phones wait for mail, calendar and contacts: one PROPFIND per home and interval, whatever their number; nothing else is sent,
+        and the store is not read."""
         before = self.bench.stats()
         self.assertEqual(before["parked.now"], 0)
         for _ in range(2):
@@ -178,7 +179,7 @@ class Waiting(Cost):
             self.assertEqual(spent[f"{module}.request.PROPFIND"], spent[f"{module}.call.noticed"], spent)
             self.assertEqual({k for k in spent if k.startswith(f"{module}.request.")}, {f"{module}.request.PROPFIND"})
         self.assertEqual({k for k in spent if k.startswith("imap.command.")} - {"imap.command.IDLE"}, set(), spent)
-        for word in (".call.login", "store.rows", "parked.answered"):
+        for word in (".call.login", "store.reads", "store.rows", "parked.answered"):
             self.assertEqual(self.total(spent, word), 0, spent)
 
 
