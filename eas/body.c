@@ -359,6 +359,63 @@ body_read(struct arena *a, const struct wbxml_node *data, bool *present_r, const
 	return without_cr(a, text);
 }
 
+bool
+body_is_sent(const struct wbxml_node *data, bool modern)
+{
+	const struct wbxml_node *body = wbxml_child(data, AirSyncBase_Body);
+
+	if (!body || wbxml_bool(body, AirSyncBase_Truncated, false))
+		return false;
+	return wbxml_has(body, AirSyncBase_Data) || (!body->child && modern);
+}
+
+/* The next character that counts: line ends are LF, spaces before them do not count. */
+static const char *
+significant(const char *s)
+{
+	const char *p = s + strspn(s, " \t\r");
+	return *p == '\n' || !*p ? p : s;
+}
+
+static bool
+same_plain(const char *a, const char *b, bool *prefix_r)
+{
+	const char *x = significant(a), *y = significant(b);
+
+	while (*x && *x == *y) {
+		x = significant(x + 1);
+		y = significant(y + 1);
+	}
+	*prefix_r = *x == '\0';
+	x += strspn(x, " \t\r\n");
+	y += strspn(y, " \t\r\n");
+	return !*x && !*y;
+}
+
+/* The text is what the phone got of a longer one: a cut that was sent back. */
+static bool
+was_cut(const struct item_view *v, const char *sent)
+{
+	const struct item_options *o = v->options;
+	size_t n = strlen(sent);
+
+	for (const char *p = sent; *p; p++)
+		n += *p == '\n';
+	for (unsigned i = 0; o && i < o->n_prefs; i++)
+		if (o->prefs[i].truncation != UINT32_MAX && n <= o->prefs[i].truncation &&
+		    n + 8 >= o->prefs[i].truncation)
+			return true;
+	return false;
+}
+
+bool
+body_same(const struct item_view *v, const char *now, const char *sent)
+{
+	bool prefix;
+
+	return same_plain(sent, now, &prefix) || (prefix && *sent && was_cut(v, sent));
+}
+
 char *
 body_html_to_text(struct arena *a, const char *html, size_t n)
 {

@@ -173,16 +173,19 @@ want_picture(const struct item_view *view, struct arena *a, const struct wbxml_n
 	return ERR_OK;
 }
 
-static void
-want_note(struct arena *a, const struct wbxml_node *data, struct contact *want)
+static enum err
+want_note(const struct item_view *view, struct arena *a, const struct wbxml_node *data, struct contact *want,
+	struct error *e)
 {
-	bool present = false;
-	/* One that the phone has only the beginning of says nothing about the rest. */
-	if (wbxml_bool(wbxml_child(data, AirSyncBase_Body), AirSyncBase_Truncated, false))
-		return;
+	bool present;
+	if (!body_is_sent(data, view->version >= 160))
+		return ERR_OK;
 	const char *text = body_read(a, data, &present, NULL);
-	if (present)
+	if (!text)
+		return err_set(e, ERR_NOMEM, "no memory for a note");
+	if (!body_same(view, want->note, text))
 		want->note = contact_clean(a, text);
+	return ERR_OK;
 }
 
 static enum err
@@ -216,9 +219,10 @@ make_want(const struct item_view *view, struct arena *a, const struct item_edit 
 	}
 	if (!err)
 		err = want_picture(view, a, edit->data, want, e);
+	if (!err)
+		err = want_note(view, a, edit->data, want, e);
 	if (err)
 		return err;
-	want_note(a, edit->data, want);
 	/* A name that stands in FN only is the same name as long as the phone leaves it alone. */
 	want->borrowed_name = old->borrowed_name && strcmp(want->text[C_LAST], old->text[C_LAST]) == 0 &&
 		!*want->text[C_FIRST] && !*want->text[C_MIDDLE] && !*want->text[C_TITLE] && !*want->text[C_SUFFIX];

@@ -122,39 +122,13 @@ ical_read_body(struct ical_mem *m, const struct ical *component, struct ical_bod
 bool
 ical_take_body(struct ical_mem *m, const struct wbxml_node *data, bool modern, struct ical_body *b_r)
 {
-	const struct wbxml_node *node = wbxml_child(data, AirSyncBase_Body);
 	bool present;
 
 	b_r->plain = body_read(m->a, data, &present, &b_r->html);
 	m->failed = m->failed || (present && !b_r->plain);
 	if (!b_r->plain)
 		b_r->plain = "";
-	if (!present || wbxml_bool(node, AirSyncBase_Truncated, false))
-		return false;
-	return wbxml_has(node, AirSyncBase_Data) || (!node->child && modern);
-}
-
-/* The next character that counts: line ends are LF, spaces before them do not count. */
-static const char *
-significant(const char *s)
-{
-	const char *p = s + strspn(s, " \t\r");
-	return *p == '\n' || !*p ? p : s;
-}
-
-static bool
-same_plain(const char *a, const char *b, bool *prefix_r)
-{
-	const char *x = significant(a), *y = significant(b);
-
-	while (*x && *x == *y) {
-		x = significant(x + 1);
-		y = significant(y + 1);
-	}
-	*prefix_r = *x == '\0';
-	x += strspn(x, " \t\r\n");
-	y += strspn(y, " \t\r\n");
-	return !*x && !*y;
+	return body_is_sent(data, modern);
 }
 
 /* Words only: HTML and text are compared by what they say. */
@@ -171,33 +145,15 @@ same_words(const char *a, const char *b)
 	}
 }
 
-/* The text is what the phone got of a longer one: a cut that was sent back. */
-static bool
-was_cut(const struct item_view *v, const char *sent)
-{
-	const struct item_options *o = v->options;
-	size_t n = strlen(sent);
-
-	for (const char *p = sent; *p; p++)
-		n += *p == '\n';
-	for (unsigned i = 0; o && i < o->n_prefs; i++)
-		if (o->prefs[i].truncation != UINT32_MAX && n <= o->prefs[i].truncation &&
-		    n + 8 >= o->prefs[i].truncation)
-			return true;
-	return false;
-}
-
 bool
 ical_same_body(const struct item_view *v, const struct ical_body *now, const struct ical_body *want)
 {
-	bool prefix;
-
 	if (want->html) {
 		if (now->html && same_words(want->html, now->html))
 			return true;
 		return !now->html && same_words(want->plain, now->plain);
 	}
-	return same_plain(want->plain, now->plain, &prefix) || (prefix && *want->plain && was_cut(v, want->plain));
+	return body_same(v, now->plain, want->plain);
 }
 
 void

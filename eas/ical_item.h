@@ -31,11 +31,9 @@ struct ical_body {
 	const char *html;  /* NULL where there is none */
 };
 void ical_read_body(struct ical_mem *m, const struct ical *component, struct ical_body *b_r);
-/* False: no Body was sent, or one that leaves it as it is (without Data: MS-ASCMD R878; truncated). From 16.0 an empty
- * Body removes. */
+/* False: none that says what it is to be (body_is_sent). */
 bool ical_take_body(struct ical_mem *m, const struct wbxml_node *data, bool modern, struct ical_body *b_r);
-/* Does what was sent say the same? Line ends, and for HTML white space, do not matter; nor what a phone got cut and
- * sends back so. */
+/* Does what was sent say the same? As body_same; for HTML white space does not matter. */
 bool ical_same_body(const struct item_view *v, const struct ical_body *now, const struct ical_body *want);
 void ical_put_body(struct ical_mem *m, struct ical *component, const struct ical_body *want);
 enum err ical_write_body(const struct item_view *v, struct arena *a, const struct ical_body *b, bool native,

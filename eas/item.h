@@ -171,8 +171,13 @@ struct body_source {
  * of the schema, and NativeBodyType behind it where the class has it. Without preferences: plain. */
 enum err body_write(const struct item_view *v, struct arena *a, const struct body_source *source, struct wbxml_writer *w);
 /* The text of a Body that a phone sent (AirSyncBase:Body of `data`), as plain text; *present_r: there was one; html_r (may be NULL) gets
- * the HTML where it was sent so. LF line ends. */
+ * the HTML where it was sent so. LF line ends. NULL: memory. */
 const char *body_read(struct arena *a, const struct wbxml_node *data, bool *present_r, const char **html_r);
+/* Does the Body that a phone sent say what is to stand there? Not if there is none, or one that leaves it as it is (without Data: MS-ASCMD
+ * R878; truncated). `modern`: an empty Body removes, as it does from 16.0. */
+bool body_is_sent(const struct wbxml_node *data, bool modern);
+/* Does the plain text that was sent say the same as what stands there? Line ends do not matter, nor what a phone got cut and sends back so. */
+bool body_same(const struct item_view *v, const char *now, const char *sent);
 /* HTML to plain text, bounded; NULL where memory is short. */
 char *body_html_to_text(struct arena *a, const char *html, size_t n);
 

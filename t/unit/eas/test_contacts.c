@@ -520,11 +520,30 @@ notes_are_bodies(void **state)
 	assert_line(edit(k, vcf, NAME_SENT "<A:Body><A:Type>2</A:Type><A:Data>new</A:Data></A:Body>", &m), "NOTE:new\n");
 	assert_string_equal(edit(k, vcf, NAME_SENT "<A:Body><A:Type>1</A:Type><A:Truncated>1</A:Truncated><A:Data>on</A:Data></A:Body>", &m), vcf);
 	assert_string_equal(edit(k, vcf, NAME_SENT "<A:Body><A:Type>1</A:Type><A:Data/></A:Body>", &m), CARD("3.0", NAME));
-	/* Cut for the phone, and sent back with another field changed. */
+	/* Without Data it says nothing (MS-ASCMD_R878). */
+	assert_string_equal(edit(k, vcf, NAME_SENT "<A:Body><A:Type>1</A:Type></A:Body>", &m), vcf);
 	k->options.prefs[0] = (struct item_body_pref){ .type = 1, .truncation = 5 };
 	k->options.n_prefs = 1;
 	assert_shows(k, vcf, "<A:Truncated>1</A:Truncated>");
 	assert_stable(k, vcf);
+}
+
+/* Cut for the phone, and sent back with another field changed, by phones that say that it is cut and by phones that do not. */
+static void
+the_beginning_of_a_note_takes_nothing_from_it(void **state)
+{
+	struct kit *k = *state;
+	struct item_merged m;
+	const char *vcf = CARD("3.0", NAME "NOTE:first line\\nsecond line\\nthe rest\n");
+
+	k->options.prefs[0] = (struct item_body_pref){ .type = 1, .truncation = 25 };
+	k->options.n_prefs = 1;
+	assert_shows(k, vcf, "<A:Truncated>1</A:Truncated><A:Data>first line\r\nsecond line\r\n</A:Data>");
+	assert_line(edit(k, vcf, NAME_SENT "<N:JobTitle>x</N:JobTitle><A:Body><A:Type>1</A:Type><A:Data>first line\r\nsecond line</A:Data></A:Body>", &m),
+		"NOTE:first line\\nsecond line\\nthe rest\n");
+	assert_false(m.altered);
+	/* What was shortened by hand is shorter than what it was cut to. */
+	assert_line(edit(k, vcf, NAME_SENT "<A:Body><A:Type>1</A:Type><A:Data>first line</A:Data></A:Body>", &m), "NOTE:first line\n");
 }
 
 /* ---- whole cards ---- */
@@ -697,6 +716,7 @@ main(void)
 		TEST(dates_that_phones_send),
 		TEST(dates_that_no_phone_can_have),
 		TEST(notes_are_bodies),
+		TEST(the_beginning_of_a_note_takes_nothing_from_it),
 		TEST(a_new_card),
 		TEST(a_card_of_2_1),
 		TEST(what_makes_no_contact),
