@@ -99,14 +99,15 @@ next_day(struct day *d)
 }
 
 /* Phones send noon, midnight UTC, or midnight of where they are. The nearest midnight UTC is the day that was meant in
- * each case: only east of Greenwich midnight falls into the afternoon before (MS-ASCNTC_R999 would have the time
- * ignored). */
+ * each case, but for midnights of places that are twelve hours ahead or more: only east of Greenwich midnight falls into
+ * the afternoon before (MS-ASCNTC_R999 would have the time ignored). AOSP sends a birthday without a year as its address
+ * book has it, --05-17. */
 bool
 contact_date_of_phone(const char *value, char date_r[CONTACT_DATE_SIZE])
 {
 	struct day d;
 	const char *rest = read_day(value, &d);
-	if (!rest || text_starts(value, "--") || !is_day(&d) || (*rest && *rest != 'T'))
+	if (!rest || !is_day(&d) || (*rest && *rest != 'T'))
 		return false;
 	if (*rest) {
 		int hour = digits(rest + 1, 2);

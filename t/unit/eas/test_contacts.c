@@ -468,9 +468,11 @@ dates_that_phones_send(void **state)
 		{ "1979-12-31T15:00:00.000Z", "BDAY:1980-01-01\n", "BDAY:19800101\n" }, /* Tokyo */
 		{ "19800517T115900Z", "BDAY:1980-05-17\n", "BDAY:19800517\n" },
 		{ "1980-05-17", "BDAY:1980-05-17\n", "BDAY:19800517\n" },
+		{ "--05-17", "BDAY;X-APPLE-OMIT-YEAR=1604:1604-05-17\n", "BDAY:--0517\n" }, /* AOSP */
+		{ "--0229", "BDAY;X-APPLE-OMIT-YEAR=1604:1604-02-29\n", "BDAY:--0229\n" },
 		{ "1604-02-29T11:59:00.000Z", "BDAY;X-APPLE-OMIT-YEAR=1604:1604-02-29\n", "BDAY:--0229\n" },
 	};
-	static const char *const bad[] = { "soon", "1980-13-01", "1981-02-29T00:00:00.000Z", "1980-05-17T25:00:00Z", "--0517" };
+	static const char *const bad[] = { "soon", "1980-13-01", "1981-02-29T00:00:00.000Z", "1980-05-17T25:00:00Z", "--05", "---17", "--13-01" };
 	struct kit *k = *state;
 	struct item_merged m;
 
