@@ -127,6 +127,7 @@ struct backend_fetch {
 	size_t n;
 	enum backend_want want;
 	uint64_t bytes_max; /* items above it come as LIMIT; 0: no bound */
+	bool stored;        /* WANT_BYTES: as they are stored, for an edit begins with them; else as the server likes to hand them out */
 	/* Asked now and then, with the ctx of the callback: of how many more bytes items are welcome. 0: the module may leave out keys from the
 	 * end of the list, without a call for them, once one item was given. NULL: all are wanted. */
 	uint64_t (*room)(void *ctx);

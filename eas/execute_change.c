@@ -51,7 +51,7 @@ execute_fetch(struct execute *x, const char *key, enum backend_want want, struct
 {
 	struct taking c = { .a = x->r->arena };
 	struct backend_fetch what = { .folder = x->folder->key, .keys = &key, .n = 1, .want = want,
-		.bytes_max = x->class->class == BACKEND_MAIL ? x->r->server->config->mail_bytes_max
+		.stored = true, .bytes_max = x->class->class == BACKEND_MAIL ? x->r->server->config->mail_bytes_max
 			: x->r->server->config->item_bytes_max };
 	enum err err = account_fetch(x->r->account, &what, take_current, &c, e);
 

@@ -1,15 +1,21 @@
-/* Items by key: calendar-multiget (RFC 4791, 7.9) and addressbook-multiget (RFC 6352, 8.7), and GET for what they leave out. */
+/* Items by key: calendar-multiget (RFC 4791, 7.9) and addressbook-multiget (RFC 6352, 8.7), and GET for what they leave out.
+ *
+ * SabreDAV hands out a card of 4.0 as one of 3.0 where nobody asks for 4.0, and one of 3.0 as one of 4.0 where somebody does; what it has
+ * converted has its PRODID. An edit would put back what that lost (PREF, KIND, ...): it begins with the card as it is stored.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/dav/href.h"
 #include "backend/dav/session.h"
+#include "base/text.h"
 
 #define FETCH_MAX (64 * 1024 * 1024) /* bytes of an arena for one batch: names and headers, never items */
 
 struct wanted {
 	const char *canonical;
 	const char *key; /* as it was asked for */
+	bool converted;  /* it was, and is not what was asked for */
 	bool done;
 };
 
@@ -33,11 +39,33 @@ by_canonical(const void *x, const void *y)
 	return strcmp(v->canonical, w->canonical);
 }
 
+static bool
+has_line(struct slice bytes, const char *start)
+{
+	const char *p = (const char *)bytes.ptr, *end = p + bytes.len;
+	size_t n = strlen(start);
+	while (p && (size_t)(end - p) >= n && text_ncasecmp(p, start, n) != 0) {
+		p = memchr(p, '\n', (size_t)(end - p));
+		p = p ? p + 1 : NULL;
+	}
+	return p && (size_t)(end - p) >= n;
+}
+
+static bool
+by_sabre(struct slice bytes, const char *version)
+{
+	return has_line(bytes, version) && has_line(bytes, "PRODID:-//Sabre//Sabre VObject");
+}
+
 static enum err
 deliver(struct fetching *f, struct wanted *w, enum err err, const char *version, struct slice bytes)
 {
 	uint64_t max = f->what->bytes_max;
 	bool meta = f->what->want == WANT_META;
+	if (!err && f->what->stored && !w->converted && by_sabre(bytes, "VERSION:3.0")) {
+		w->converted = true; /* perhaps: it is asked for once more, by itself */
+		return ERR_OK;
+	}
 	if (!err && !meta && max && bytes.len > max)
 		err = ERR_LIMIT;
 	struct backend_item item = {
@@ -169,6 +197,23 @@ get_meta(struct fetching *f, struct wanted *w, const char *path, struct error *e
 	return deliver(f, w, err, err ? NULL : version, slice(NULL, 0));
 }
 
+/* The original, if the card is one of 4.0; else nothing is delivered. */
+static enum err
+get_original(struct fetching *f, struct wanted *w, const char *path, struct error *e)
+{
+	struct dav_answer answer;
+	struct dav_request r = { .method = "GET", .path = path, .depth = DAV_NO_DEPTH, .accept = "text/vcard; version=4.0",
+		.body_r = &f->bytes };
+	buf_reset(&f->bytes);
+	enum err err = dav_http_run(f->s->http, f->a, &r, &answer, e);
+	if (err || answer.status != 200 || answer.html)
+		return err == ERR_LIMIT ? ERR_OK : err;
+	struct slice bytes = buf_slice(&f->bytes);
+	if (!has_line(bytes, "VERSION:4.0") || by_sabre(bytes, "VERSION:4.0"))
+		return ERR_OK;
+	return deliver(f, w, ERR_OK, dav_version(f->a, answer.etag), bytes);
+}
+
 static enum err
 get(struct fetching *f, struct wanted *w, struct error *e)
 {
@@ -177,6 +222,11 @@ get(struct fetching *f, struct wanted *w, struct error *e)
 		return deliver(f, w, ERR_NOTFOUND, NULL, slice(NULL, 0));
 	if (f->what->want == WANT_META)
 		return get_meta(f, w, path, e);
+	if (w->converted) {
+		enum err err = get_original(f, w, path, e);
+		if (err || w->done)
+			return err;
+	}
 	struct dav_answer answer;
 	struct dav_request r = { .method = "GET", .path = path, .depth = DAV_NO_DEPTH, .body_r = &f->bytes };
 	buf_reset(&f->bytes);
@@ -199,7 +249,7 @@ get_rest(struct fetching *f, struct error *e)
 	enum err err = ERR_OK;
 	for (size_t i = 0; !err && i < f->n; i++) {
 		struct arena_mark m = arena_mark(f->a);
-		if (!f->wanted[i].done)
+		while (!err && !f->wanted[i].done)
 			err = get(f, &f->wanted[i], e);
 		arena_rewind(f->a, m);
 	}

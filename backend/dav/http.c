@@ -253,7 +253,8 @@ headers_make(struct exchange *x, struct curl_slist **list)
 {
 	const struct dav_request *r = x->r;
 	struct arena *a = x->a;
-	bool ok = header_add(list, "Expect:") && header_add(list, "Accept:");
+	bool ok = header_add(list, "Expect:") &&
+		  header_add(list, r->accept ? arena_printf(a, "Accept: %s", r->accept) : "Accept:");
 	if (!dav_link_digest(x->h->link))
 		ok = ok && header_add(list, x->h->authorization);
 	if (r->depth != DAV_NO_DEPTH)

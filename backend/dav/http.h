@@ -38,6 +38,7 @@ struct dav_request {
 	const char *kind;         /* what it counts as; NULL: the method */
 	const char *path;         /* as the server writes it */
 	int depth;                /* DAV_NO_DEPTH, 0 or 1 */
+	const char *accept;       /* NULL: whatever the server likes */
 	const char *content_type; /* NULL: no body */
 	struct slice body;
 	const char *if_match;

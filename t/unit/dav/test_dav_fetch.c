@@ -182,6 +182,62 @@ an_answer_that_breaks_off_says_nothing_of_the_rest(void **state)
 	assert_int_equal(items.n, 2);
 }
 
+/* ---- cards in a version of their own ---- */
+
+#define BOOK "/dav/addressbooks/users/alice/contacts/"
+#define CARD(version, prodid) "BEGIN:VCARD\r\nVERSION:" version "\r\n" prodid "NOTE:SECRET\r\nEND:VCARD\r\n"
+#define SABRE "PRODID:-//Sabre//Sabre VObject 4.5.4//EN\r\n"
+
+/* What SabreDAV keeps, and what it makes of it: cards that it hands out as they are have the version that was asked for. */
+static const struct sabre_card {
+	const char *key, *is3, *is4;
+} sabre_cards[] = {
+	{ "new.vcf", CARD("3.0", SABRE), CARD("4.0", "PRODID:-//x//y//EN\r\nKIND:group\r\n") },
+	{ "bare.vcf", CARD("3.0", SABRE), CARD("4.0", "KIND:group\r\n") },
+	{ "old.vcf", CARD("3.0", "PRODID:-//x//y//EN\r\n"), CARD("4.0", SABRE) },
+	{ "own.vcf", CARD("3.0", SABRE), CARD("4.0", SABRE) },
+};
+
+static struct fake_reply
+sabre_answers(void *ctx, const struct fake_request *r)
+{
+	bool multiget = strcmp(r->method, "REPORT") == 0;
+	(void)ctx;
+	for (size_t i = 0; i < ARRAY_LEN(sabre_cards); i++) {
+		const struct sabre_card *c = &sabre_cards[i];
+		static char xml[ARRAY_LEN(sabre_cards)][1024];
+		if (!strstr(multiget ? r->body : r->path, c->key))
+			continue;
+		snprintf(xml[i], sizeof xml[i], MULTI(RESPONSE(BOOK "%s", ETAG("1") "<card:address-data>%s</card:address-data>")), c->key, c->is3);
+		if (multiget)
+			return (struct fake_reply){ .status = 207, .headers = "Content-Type: application/xml\r\n", .body = xml[i] };
+		return (struct fake_reply){ .status = 200, .headers = "ETag: \"1\"\r\nContent-Type: text/vcard\r\n",
+			.body = strstr(fake_header(r, "Accept"), "4.0") ? c->is4 : c->is3 };
+	}
+	return (struct fake_reply){ .status = 404 };
+}
+
+/* An edit begins with what is stored; who only looks asks once. */
+static void
+a_card_that_was_converted_is_asked_for_as_it_is(void **state)
+{
+	struct kit *k = *state;
+	kit_ready(k, "carddav", kit_addressbooks, "");
+	fake_handle(k->fake, sabre_answers, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(sabre_cards) * 2; i++) {
+		const struct sabre_card *c = &sabre_cards[i / 2];
+		struct backend_fetch what = { .folder = BOOK, .keys = &c->key, .n = 1, .want = WANT_BYTES, .stored = i % 2 };
+		struct kit_items items = { .a = k->a };
+		bool original = what.stored && i / 2 < 2;
+		fake_forget(k->fake);
+		assert_int_equal(k->ops->fetch(k->s, &what, kit_take, &items, &k->e), ERR_OK);
+		assert_int_equal(items.n, 1);
+		assert_item(&items, c->key, ERR_OK, "\"1\"", original ? c->is4 : c->is3);
+		if (!what.stored || strcmp(c->key, "old.vcf") == 0)
+			assert_int_equal(fake_count(k->fake), 1);
+	}
+}
+
 /* ---- batches ---- */
 
 struct giving {
@@ -237,6 +293,7 @@ main(void)
 		KIT_TEST(a_server_without_multiget_is_asked_one_by_one),
 		KIT_TEST(whether_the_collection_is_gone_is_asked),
 		KIT_TEST(an_answer_that_breaks_off_says_nothing_of_the_rest),
+		KIT_TEST(a_card_that_was_converted_is_asked_for_as_it_is),
 		KIT_TEST(many_come_in_few_requests),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
