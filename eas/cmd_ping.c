@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "eas/clock.h"
 #include "eas/hierarchy.h"
+#include "eas/policy.h"
 #include "eas/sync_wait.h"
 
 #define ROOT Ping_Ping
@@ -258,7 +259,7 @@ cmd_ping(struct eas_request *r, const struct wbxml_node *root)
 	if (in.unknown)
 		return answer(r, 7, 0, 0);
 	store(r, &p);
-	if (hierarchy_tell_news(r))
+	if (policy_ends_wait(r) || hierarchy_tell_news(r))
 		return answer(r, 7, 0, 0);
 	err = changed(r, in.folders, in.n, true, &n, &e);
 	if (!err && n)
@@ -278,7 +279,7 @@ ping_due(const struct eas_server *server, const struct eas_park *p, const struct
 	if (!wait_request(server, p, log, &r))
 		return INT64_MAX;
 	pending = arena_array(r.arena, p->n + 1, sizeof *pending);
-	if (hierarchy_has_news(&r))
+	if (policy_ends_wait(&r) || hierarchy_has_news(&r))
 		due = 0;
 	for (size_t i = 0; due > 0 && pending && i < p->n; i++) {
 		struct error e = { 0 };
@@ -312,11 +313,9 @@ ping_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why)
 	size_t n = 0;
 	enum err err;
 
-	if (why == EAS_WAKE_POLICY)
-		return answer(r, 7, 0, 0);
 	if ((why != EAS_WAKE_CHANGE && why != EAS_WAKE_DEADLINE) || wait_find_device(r, &e))
 		return answer(r, 1, 0, 0);
-	if (hierarchy_tell_news(r))
+	if (policy_ends_wait(r) || hierarchy_tell_news(r))
 		return answer(r, 7, 0, 0);
 	err = changed(r, p->folders, p->n, false, &n, &e);
 	if (!err && n)

@@ -32,10 +32,10 @@ enum eas_wait_kind { EAS_WAIT_PING = 1, EAS_WAIT_SYNC = 2 };
 
 /* Why a parked request is answered. */
 enum eas_wake {
-	EAS_WAKE_CHANGE,     /* a folder of its list has something for it, or the folders themselves changed */
+	EAS_WAKE_CHANGE,     /* a folder of its list has something for it, the folders themselves changed, or a policy or
+	                      * a wipe was set */
 	EAS_WAKE_DEADLINE,   /* its heartbeat is over */
 	EAS_WAKE_SUPERSEDED, /* a newer request of the device took over */
-	EAS_WAKE_POLICY,     /* a policy or a wipe was set */
 	EAS_WAKE_SHUTDOWN,
 };
 

@@ -86,6 +86,25 @@ policy_locks_out(const struct eas_request *r)
 }
 
 static bool
+is_exempt(const struct eas_request *r)
+{
+	return quirks_of(r->query.device_type, r->user_agent, r->query.version) & QUIRK_NO_PROVISION;
+}
+
+/* Of a policy that is set. */
+static bool
+is_acknowledged(const struct eas_request *r)
+{
+	return strcmp(r->device.policy_hash, r->server->config->policy_hash) == 0;
+}
+
+bool
+policy_ends_wait(const struct eas_request *r)
+{
+	return r->device.wipe != WIPE_NONE || (r->server->config->policy && !is_exempt(r) && !is_acknowledged(r));
+}
+
+static bool
 wipe_reaches(const struct eas_request *r, const struct command *c)
 {
 	if (r->device.wipe == WIPE_NONE)
@@ -109,9 +128,9 @@ policy_check(struct eas_request *r, const struct command *c)
 	/* Up to 12.1 a device tells of itself before it provisions; later it does in Provision. */
 	if (c->code == EAS_SETTINGS && r->query.version <= 121)
 		return 0;
-	if (quirks_of(r->query.device_type, r->user_agent, r->query.version) & QUIRK_NO_PROVISION)
+	if (is_exempt(r))
 		return 0;
-	if (strcmp(d->policy_hash, config->policy_hash) != 0)
+	if (!is_acknowledged(r))
 		return d->policy_final ? 143 : 142;
 	if (key && key == d->policy_final) {
 		d->policy_final_used = true;

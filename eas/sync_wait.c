@@ -6,6 +6,7 @@
 
 #include "eas/clock.h"
 #include "eas/hierarchy.h"
+#include "eas/policy.h"
 
 /* The command's own in the parked block: the request as text, and how long changes of mail have been pending. */
 struct sync_wait {
@@ -59,7 +60,7 @@ sync_due(const struct eas_server *server, const struct eas_park *p, const struct
 	if (!wait_request(server, p, log, &r))
 		return INT64_MAX;
 	pending = arena_array(r.arena, p->n + 1, sizeof *pending);
-	if (!sync_request_from_text(r.arena, wait->text, &q) || hierarchy_has_news(&r))
+	if (!sync_request_from_text(r.arena, wait->text, &q) || policy_ends_wait(&r) || hierarchy_has_news(&r))
 		due = 0;
 	for (size_t i = 0; due > 0 && pending && i < p->n; i++) {
 		struct error e = { 0 };
@@ -112,7 +113,8 @@ sync_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why)
 	r->reply.eas_status = 1;
 	if (why != EAS_WAKE_CHANGE && why != EAS_WAKE_DEADLINE)
 		return reply_http(r, 200); /* the ended one commits nothing */
-	if (wait_find_device(r, &e) || !sync_request_from_text(r->arena, wait->text, &q) || !still_current(r, &q))
+	if (wait_find_device(r, &e) || policy_ends_wait(r) || !sync_request_from_text(r->arena, wait->text, &q)
+		|| !still_current(r, &q))
 		return reply_http(r, 200);
 	if (hierarchy_tell_news(r))
 		return reply_status(r, AirSync_Sync, AirSync_Status, 12);

@@ -26,7 +26,8 @@
 #define TIDY_PASSES 20 /* of the store's housekeeping at a time; the rest next time */
 #define STOP_SECONDS 10
 
-enum message_kind { MESSAGE_PARK, MESSAGE_END, MESSAGE_NUDGE, MESSAGE_BUSY, MESSAGE_FREE, MESSAGE_JOB, MESSAGE_TIDIED };
+enum message_kind { MESSAGE_PARK, MESSAGE_END, MESSAGE_NUDGE, MESSAGE_BUSY, MESSAGE_FREE, MESSAGE_JOB, MESSAGE_TIDIED,
+	MESSAGE_RELOADED };
 
 struct message {
 	enum message_kind kind;
@@ -450,6 +451,21 @@ take_nudge(struct hub *h, const char *user)
 		start_job(h, u, JOB_ASK);
 }
 
+/* After a reload: a policy that is set ends what waits. */
+static void
+nudge_all(struct hub *h)
+{
+	struct watched *u;
+
+	for (size_t i = 0; i < BUCKETS; i++) {
+		LIST_FOREACH(u, &h->users[i], link)
+		{
+			if (u->n_parked)
+				start_job(h, u, JOB_ASK);
+		}
+	}
+}
+
 static void
 take_busy(struct hub *h, struct request *r)
 {
@@ -493,6 +509,9 @@ take(struct hub *h, struct message *m)
 	case MESSAGE_NUDGE:
 		if (m->user)
 			take_nudge(h, m->user);
+		break;
+	case MESSAGE_RELOADED:
+		nudge_all(h);
 		break;
 	case MESSAGE_BUSY:
 		take_busy(h, m->request);
@@ -561,7 +580,8 @@ reload_job(void *arg)
 {
 	struct hub *h = arg;
 
-	server_reload(h->server);
+	if (server_reload(h->server))
+		post(h, message_new(MESSAGE_RELOADED));
 }
 
 /* Users whose poll is due, whose hierarchy is, or who have not been waited for long enough. Also the time of the next

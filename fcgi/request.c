@@ -333,8 +333,11 @@ request_slim(struct request *r)
 }
 
 bool
-request_wake(struct request *r)
+request_wake(struct request *r, struct generation *now)
 {
+	generation_unref(&r->generation);
+	r->generation = now;
+	r->eas.server = &now->eas;
 	r->run_since = now_ms();
 	r->arena = arena_new((size_t)eas_arena_max(r->generation->config));
 	r->eas.arena = r->arena;

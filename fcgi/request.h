@@ -55,8 +55,9 @@ void request_answer(struct request **r);
 void request_drop(struct request **r);
 /* Gives up what a parked request does not need: input and arena. */
 void request_slim(struct request *r);
-/* Prepares a slim request for eas_resume(): a fresh arena and reply. false: no memory. */
-bool request_wake(struct request *r);
+/* Prepares a slim request for eas_resume(): a fresh arena and reply, and the configuration that holds now (the
+ * reference is taken over), for the hub has asked under it what is due. false: no memory. */
+bool request_wake(struct request *r, struct generation *now);
 /* The peer has hung up. */
 bool request_gone(const struct request *r);
 int request_fd(const struct request *r);

@@ -125,7 +125,7 @@ run(struct server *s, struct request *r)
 	bool is_busy, full;
 	unsigned status;
 
-	if (r->resume && !r->arena && !request_wake(r)) {
+	if (r->resume && !r->arena && !request_wake(r, server_generation(s))) {
 		request_refuse(r, 503, 60);
 		answer(s, r);
 		return;

@@ -1,8 +1,9 @@
 """Setting up an account: OPTIONS, policies, the folders."""
+import signal
 import unittest
 
 import wbxml
-from bench import Bench
+from bench import Bench, wait_for
 from case import VERSIONS, Case, bench, both
 from phone import Folder, Phone
 from wbxml import children, find, text
@@ -185,6 +186,38 @@ class Policy(Case):
                     self.assertEqual(answer.status, 449)
                 else:
                     self.assertEqual(text(answer.tree, "FolderHierarchy:Status"), "144")
+
+
+class ChangedPolicy(Case):
+    """[policy] comes while a phone waits: the wait ends, and the phone has to ask for it."""
+    def find_bench(self):
+        return self.own
+
+    def setUp(self):
+        self.own = Bench("sqlite", ("local",)).start()
+        self.addCleanup(self.own.stop)
+        super().setUp()
+
+    def parked(self, p):
+        before = self.bench.log_text().count(f"waits user={self.user}")
+        connection = p.start_ping([p.folder(type=2)], 600)
+        wait_for(lambda: self.bench.log_text().count(f"waits user={self.user}") > before)
+        return connection
+
+    def reload(self, policy):
+        self.bench.extra = policy
+        self.bench.write_config()
+        self.bench.cpush.send_signal(signal.SIGHUP)
+
+    def test_a_policy_comes(self):
+        p = self.phone()
+        ping = self.parked(p)
+        self.reload("[policy]\nDevicePasswordEnabled = 1\n")
+        self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "7")
+        self.assertEqual(p.folder_sync(), "142")
+        self.assertEqual(text(p.provision(), "Provision:DevicePasswordEnabled"), "1")
+        self.assertEqual(p.folder_sync(), "1")
+        self.parked(p)
 
 
 if __name__ == "__main__":

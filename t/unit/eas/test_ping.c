@@ -373,12 +373,25 @@ the_end_of_a_quiet_wait_is_1(void **state)
 	assert_int_equal(resumed(EAS_WAKE_SHUTDOWN, 0), 1);
 }
 
+/* The FolderSync that follows is refused: nothing else is told, though there is something. */
 static void
-policies_are_7(void **state)
+policies_and_wipes_are_7(void **state)
 {
 	(void)state;
 	ask_both(600);
-	assert_int_equal(resumed(EAS_WAKE_POLICY, 0), 7);
+	mem_add(kit.mem, WORLD_USER, "inbox", "2", MAIL, 0, (int64_t)TODAY * DAY);
+	look("mem:inbox");
+	world_wipe(&kit, PHONE, WIPE_ASKED);
+	assert_int_equal(due(), 0);
+	assert_int_equal(resumed(EAS_WAKE_CHANGE, 0), 7);
+	assert_int_equal(resumed(EAS_WAKE_DEADLINE, 0), 7);
+	world_wipe(&kit, PHONE, WIPE_NONE);
+	world_configure(&kit, SETTINGS "[policy]\nDevicePasswordEnabled = 1");
+	assert_int_equal(resumed(EAS_WAKE_CHANGE, 0), 7);
+	sync_one(inbox, -1, -1, -1);
+	assert_int_equal(due(), 0);
+	ask_both(600);
+	assert_int_equal(status(&ping), 7);
 }
 
 /* Another device's FolderSync finds a new folder: what waits on this one ends, once. */
@@ -442,7 +455,7 @@ main(void)
 		TEST(what_came_and_went_does_not_end_the_wait),
 		TEST(a_folder_that_was_never_synced_does_not_wake),
 		TEST(the_end_of_a_quiet_wait_is_1),
-		TEST(policies_are_7),
+		TEST(policies_and_wipes_are_7),
 		TEST(changed_folders_are_7),
 		TEST(folders_that_changed_before_are_7_at_once),
 	};

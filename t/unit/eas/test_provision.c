@@ -105,20 +105,11 @@ folder_sync(unsigned version, uint32_t key)
 	return call.answer ? wbxml_int(call.answer, FolderHierarchy_Status, -1, -2) : (int64_t)call.r.reply.status;
 }
 
-static enum err
-set_wipe(struct state_txn *t, void *arg, struct error *e)
-{
-	(void)e;
-	return state_device_wipe(t, call.r.device.id, *(enum state_wipe *)arg);
-}
-
 static void
 ask_for_wipe(enum state_wipe wipe)
 {
-	struct error e = { 0 };
-
-	begin(141, EAS_PROVISION, 0);
-	assert_int_equal(state_run(w.state, STATE_WRITE, set_wipe, &wipe, &e), ERR_OK);
+	begin(141, EAS_PROVISION, 0); /* the device is there */
+	world_wipe(&w, "phone", wipe);
 }
 
 /* ---- keys ---- */
@@ -170,13 +161,7 @@ test_old_key(void **state)
 	key = provisioned(141);
 	call_end(&call);
 	call.world = NULL;
-	eas_config_free(&w.config);
-	struct conf *conf;
-	struct error e = { 0 };
-	assert_int_equal(conf_parse("[eas]\n[policy]\nDevicePasswordEnabled = 1\nMinDevicePasswordLength = 8\n", "test", &conf, &e), ERR_OK);
-	assert_int_equal(eas_config_new(conf, &w.config, &e), ERR_OK);
-	conf_unref(&conf);
-	w.server.config = w.config;
+	world_configure(&w, "[policy]\nDevicePasswordEnabled = 1\nMinDevicePasswordLength = 8");
 	assert_int_equal(folder_sync(141, key), 143);
 	provision(141, key, 1);
 	assert_int_equal(wbxml_int(policy(), Provision_Status, -1, -2), 5);
@@ -309,14 +294,11 @@ static enum state_wipe meanwhile;
 static void
 wipe_meanwhile(void *ctx, const char *user, const char *device_id, unsigned kinds, enum eas_wake why)
 {
-	struct error e = { 0 };
-
 	(void)ctx;
 	(void)user;
-	(void)device_id;
 	(void)kinds;
 	(void)why;
-	assert_int_equal(state_run(w.state, STATE_WRITE, set_wipe, &meanwhile, &e), ERR_OK);
+	world_wipe(&w, device_id, meanwhile);
 }
 
 static void

@@ -244,7 +244,7 @@ the_end_of_a_quiet_wait_is_empty(void **state)
 static void
 one_that_is_ended_is_empty_and_commits_nothing(void **state)
 {
-	static const enum eas_wake whys[] = { EAS_WAKE_SUPERSEDED, EAS_WAKE_POLICY, EAS_WAKE_SHUTDOWN };
+	static const enum eas_wake whys[] = { EAS_WAKE_SUPERSEDED, EAS_WAKE_SHUTDOWN };
 	struct store_stats before, after;
 
 	(void)state;
@@ -258,6 +258,28 @@ one_that_is_ended_is_empty_and_commits_nothing(void **state)
 	}
 	after = store_stats();
 	assert_int_equal(before.rows_written, after.rows_written);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+/* The same: what the phone asks next is refused. */
+static void
+one_whose_phone_is_to_be_wiped_is_told_nothing(void **state)
+{
+	(void)state;
+	wait_with(AirSync_HeartbeatInterval, 600, NULL);
+	world_wipe(&kit, PHONE, WIPE_ASKED);
+	assert_int_equal(eas_due(&kit.server, waiting.r.park, NULL), 0);
+	other_puts("b.ics", 1, 2, 0);
+	look();
+	resume(EAS_WAKE_CHANGE);
+	assert_true(is_empty_answer());
+	resume(EAS_WAKE_DEADLINE);
+	assert_true(is_empty_answer());
+	world_wipe(&kit, PHONE, WIPE_NONE);
+	world_configure(&kit, "[policy]\nDevicePasswordEnabled = 1");
+	resume(EAS_WAKE_CHANGE);
+	assert_true(is_empty_answer());
 	sync_one(folder, -1, -1, -1);
 	assert_int_equal(told(folder, AirSync_Add), 1);
 }
@@ -394,6 +416,7 @@ main(void)
 		TEST(what_came_and_went_does_not_end_the_wait),
 		TEST(the_end_of_a_quiet_wait_is_empty),
 		TEST(one_that_is_ended_is_empty_and_commits_nothing),
+		TEST(one_whose_phone_is_to_be_wiped_is_told_nothing),
 		TEST(an_answer_that_has_begun_is_a_document),
 		TEST(changed_folders_are_12),
 		TEST(one_whose_key_went_on_ends_empty),

@@ -119,6 +119,56 @@ world_close(struct world *w)
 		fprintf(stderr, "world: %s was not removed\n", w->dir);
 }
 
+void
+world_configure(struct world *w, const char *settings)
+{
+	struct conf *conf;
+	struct error e = { 0 };
+	struct buf text;
+
+	buf_init(&text, 0);
+	buf_printf(&text, "[eas]\n%s\n", settings);
+	if (conf_parse(buf_str(&text), "test", &conf, &e))
+		die("configuration", &e);
+	buf_finish(&text);
+	eas_config_free(&w->config);
+	if (eas_config_new(conf, &w->config, &e))
+		die("settings", &e);
+	conf_unref(&conf);
+	w->server.config = w->config;
+}
+
+struct wiping {
+	struct world *w;
+	const char *device;
+	enum state_wipe wipe;
+};
+
+static enum err
+set_wipe(struct state_txn *t, void *arg, struct error *e)
+{
+	const struct wiping *in = arg;
+	struct arena *a = arena_new(1 << 16);
+	struct state_device d;
+	enum err err = state_device_find(t, a, in->w->user, in->device, &d);
+
+	(void)e;
+	if (!err)
+		err = state_device_wipe(t, d.id, in->wipe);
+	arena_free(&a);
+	return err;
+}
+
+void
+world_wipe(struct world *w, const char *device, enum state_wipe wipe)
+{
+	struct wiping in = { .w = w, .device = device, .wipe = wipe };
+	struct error e = { 0 };
+
+	if (state_run(w->state, STATE_WRITE, set_wipe, &in, &e))
+		die("wipe", &e);
+}
+
 /* ---- one request ---- */
 
 static enum err

@@ -33,6 +33,10 @@ void world_open(struct world *w, const char *driver, const char *settings);
 /* The same with "mem mem2" as backends, or one of them. */
 void world_open_with(struct world *w, const char *driver, const char *backends, const char *settings);
 void world_close(struct world *w);
+/* Another configuration of the floor from now on, as after a reload: lines of [eas], and other sections behind them. */
+void world_configure(struct world *w, const char *settings);
+/* cpush-admin's work on the device. */
+void world_wipe(struct world *w, const char *device, enum state_wipe wipe);
 /* Is there a MariaDB to test with? */
 bool world_has_mariadb(void);
 
