@@ -99,6 +99,10 @@ unsigned imap_caps_parse(const char *words);
 /* What a refused login means: "A003 NO [UNAVAILABLE] ..." is UNAVAILABLE, not AUTH. line may be NULL: no answer was
  * seen. */
 enum err imap_login_judge(const char *line);
+/* For CURLOPT_LOGIN_OPTIONS: what a password will do for. Left to itself, libcurl takes GSSAPI where that is offered, for which no
+ * phone brings a ticket, and does not go on to another when it fails. */
+#define IMAP_PASSWORD_MECHANISMS \
+	"AUTH=SCRAM-SHA-256;AUTH=SCRAM-SHA-1;AUTH=DIGEST-MD5;AUTH=CRAM-MD5;AUTH=NTLM;AUTH=PLAIN;AUTH=LOGIN"
 /* Sets curl up for this server and runs the login; `refused` receives the server's last line (login.c). */
 enum err imap_login(struct imap_conn *c, const char *login, const char *password, struct error *e) NODISCARD;
 /* How long connecting may take: libcurl's own limit counts the login too, which may take as long as any answer. */

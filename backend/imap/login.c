@@ -54,6 +54,7 @@ struct heard {
 	char bye[256];
 	bool preauth;
 	struct imap_dial dial;
+	char error[CURL_ERROR_SIZE]; /* libcurl's own words */
 };
 
 static void
@@ -135,7 +136,7 @@ imap_curl_common(CURL *curl, const struct backend *b, int tls, struct imap_dial 
 }
 
 static bool
-set_up(struct imap_conn *c, const char *login, const char *password, struct heard *h, char *error)
+set_up(struct imap_conn *c, const char *login, const char *password, const char *mechanisms, struct heard *h)
 {
 	CURL *curl = c->curl;
 	const struct backend *b = c->b;
@@ -148,16 +149,15 @@ set_up(struct imap_conn *c, const char *login, const char *password, struct hear
 	ok = ok && curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 4096L) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_USERNAME, login) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_PASSWORD, password) == CURLE_OK;
-	if (b->set.auth_mechanism)
-		ok = ok && curl_easy_setopt(curl, CURLOPT_LOGIN_OPTIONS, b->set.auth_mechanism) == CURLE_OK;
+	ok = ok && curl_easy_setopt(curl, CURLOPT_LOGIN_OPTIONS, mechanisms) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, hear) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_DEBUGDATA, h) == CURLE_OK;
-	return ok && curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error) == CURLE_OK;
+	return ok && curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, h->error) == CURLE_OK;
 }
 
 static enum err
-failed(const struct imap_conn *c, CURLcode code, const struct heard *h, const char *error, struct error *e)
+failed(const struct imap_conn *c, CURLcode code, const struct heard *h, struct error *e)
 {
 	const char *host = c->b->host;
 	if (code == CURLE_OUT_OF_MEMORY)
@@ -181,21 +181,20 @@ failed(const struct imap_conn *c, CURLcode code, const struct heard *h, const ch
 		return err_set(e, ERR_UNAVAILABLE, "%s: no certificates can be read that would vouch for it (ca_file in [imap])", host);
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
 		return err_set(e, ERR_UNAVAILABLE, "certificate of %s is not trusted: %s (ca_file in [imap] can name its CA)", host,
-			error[0] ? error : curl_easy_strerror(code));
+			h->error[0] ? h->error : curl_easy_strerror(code));
 	if (code == CURLE_USE_SSL_FAILED)
 		return err_set(e, ERR_UNAVAILABLE, "%s offers no STARTTLS, which tls in [imap] asks for", host);
 	return err_set(e, ERR_UNAVAILABLE, "cannot connect to %s: %s", host,
-		error[0] ? error : curl_easy_strerror(code));
+		h->error[0] ? h->error : curl_easy_strerror(code));
 }
 
-enum err
-imap_login(struct imap_conn *c, const char *login, const char *password, struct error *e)
+/* CURLE_FAILED_INIT where libcurl refuses a setting. */
+static CURLcode
+attempt(struct imap_conn *c, const char *login, const char *password, const char *mechanisms, struct heard *h_r)
 {
-	char error[CURL_ERROR_SIZE] = "";
-	struct heard h = { .preauth = false };
-	if (!set_up(c, login, password, &h, error))
-		return err_set(e, ERR_INTERNAL, "libcurl refuses a setting for %s", c->b->host);
-	CURLcode code = curl_easy_perform(c->curl);
+	*h_r = (struct heard){ .preauth = false };
+	bool ok = set_up(c, login, password, mechanisms, h_r);
+	CURLcode code = ok ? curl_easy_perform(c->curl) : CURLE_FAILED_INIT;
 	/* Nothing of this frame may be used later; and libcurl needs no copy of the password any more. */
 	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 1L);
 	curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, NULL);
@@ -204,8 +203,22 @@ imap_login(struct imap_conn *c, const char *login, const char *password, struct 
 	curl_easy_setopt(c->curl, CURLOPT_DEBUGDATA, NULL);
 	curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, NULL);
 	curl_easy_setopt(c->curl, CURLOPT_PASSWORD, NULL);
+	return code;
+}
+
+enum err
+imap_login(struct imap_conn *c, const char *login, const char *password, struct error *e)
+{
+	const char *mechanisms = c->b->set.auth_mechanism;
+	struct heard h;
+	CURLcode code = attempt(c, login, password, mechanisms, &h);
+	/* Not at once, for with mechanisms named libcurl does not fall back to the command LOGIN. */
+	if (code == CURLE_AUTH_ERROR && !mechanisms)
+		code = attempt(c, login, password, IMAP_PASSWORD_MECHANISMS, &h);
+	if (code == CURLE_FAILED_INIT)
+		return err_set(e, ERR_INTERNAL, "libcurl refuses a setting for %s", c->b->host);
 	if (code != CURLE_OK)
-		return failed(c, code, &h, error, e);
+		return failed(c, code, &h, e);
 	if (h.preauth)
 		return err_set(e, ERR_UNAVAILABLE, "%s greets with PREAUTH: it would let anybody in", c->b->host);
 	if (curl_easy_getinfo(c->curl, CURLINFO_ACTIVESOCKET, &c->fd) != CURLE_OK || c->fd == CURL_SOCKET_BAD)

@@ -25,6 +25,7 @@ static const struct conf_row rows[] = {
 	ROW(smtp, CONF_STRING, NULL, 0, 0, NULL, "smtps://HOST/, submission://HOST/ or smtp://HOST/"),
 	ROW(smtp_tls, CONF_CHOICE, "auto", 0, 0, "auto required optional off", "as tls"),
 	ROW(smtp_username, CONF_STRING, NULL, 0, 0, NULL, "as username (the default); - sends without a login"),
+	ROW(smtp_auth_mechanism, CONF_STRING, NULL, 0, 0, NULL, "as auth_mechanism"),
 	ROW(helo, CONF_STRING, NULL, 0, 0, NULL, "our name for EHLO; the default is the host's"),
 	ROW(sendmail, CONF_STRING, NULL, 0, 0, NULL, "program that sends instead of smtp: /usr/sbin/sendmail"),
 	ROW(folders, CONF_CHOICE, "all", 0, 0, "all subscribed", "which folders phones see"),

@@ -20,7 +20,7 @@ enum imap_listed { LISTED_ALL, LISTED_SUBSCRIBED };
 struct imap_settings {
 	const char *url, *smtp, *sendmail;
 	const char *username, *smtp_username, *address, *domain;
-	const char *ca_file, *auth_mechanism, *helo, *temp_dir;
+	const char *ca_file, *auth_mechanism, *smtp_auth_mechanism, *helo, *temp_dir;
 	const char *sent, *drafts, *trash, *junk, *archive;
 	int tls, smtp_tls, folders;
 	uint64_t connect, answer, accept, poll, message_max;

@@ -127,7 +127,9 @@ credentials(CURL *curl, struct backend_session *s, struct arena *a)
 	if (strcmp(template, "-") == 0)
 		return true;
 	const char *name = text_expand(a, template, s->user, set->domain);
-	return name && curl_easy_setopt(curl, CURLOPT_USERNAME, name) == CURLE_OK &&
+	const char *mechanisms = set->smtp_auth_mechanism ? set->smtp_auth_mechanism : IMAP_PASSWORD_MECHANISMS;
+	return name && curl_easy_setopt(curl, CURLOPT_LOGIN_OPTIONS, mechanisms) == CURLE_OK &&
+		curl_easy_setopt(curl, CURLOPT_USERNAME, name) == CURLE_OK &&
 		curl_easy_setopt(curl, CURLOPT_PASSWORD, s->password) == CURLE_OK;
 }
 

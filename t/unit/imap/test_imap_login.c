@@ -91,6 +91,22 @@ no_way_to_log_in_is_no_refusal(void **state)
 	assert_int_equal(kit_try_login(k, "alice", "secret"), ERR_UNAVAILABLE);
 }
 
+/* libcurl prefers GSSAPI where it is offered (Exchange, Zimbra, FreeIPA), for which there is no ticket. */
+static void
+kerberos_is_not_for_us(void **state)
+{
+	static const struct fake_rule rules[] = {
+		REPLY("CAPABILITY", "* CAPABILITY IMAP4rev1 SASL-IR AUTH=GSSAPI AUTH=PLAIN\r\n$ OK done\r\n"),
+		REPLY("AUTHENTICATE PLAIN AGFsaWNlQGV4YW1wbGUub3JnAHNlY3JldA==", "$ OK welcome\r\n"),
+		REPLY("AUTHENTICATE PLAIN", "$ NO [AUTHENTICATIONFAILED] no\r\n"), END };
+	struct kit *k = *state;
+	kit_open(k, rules, 0, "");
+	if (kit_try_login(k, "alice@example.org", "secret"))
+		fail_msg("%s", k->e.text);
+	backend_module.logout(&k->s);
+	assert_int_equal(kit_try_login(k, "alice@example.org", "wrong"), ERR_AUTH);
+}
+
 static void
 tls_that_is_required_is_required(void **state)
 {
@@ -242,6 +258,7 @@ main(void)
 		TEST(impossible_passwords_do_not_reach_the_server),
 		TEST(a_server_that_lets_anybody_in_is_not_believed),
 		TEST(no_way_to_log_in_is_no_refusal),
+		TEST(kerberos_is_not_for_us),
 		TEST(tls_that_is_required_is_required),
 		TEST(silent_servers_do_not_hold_us),
 		TEST(connecting_has_a_limit_of_its_own),

@@ -459,6 +459,29 @@ refused_smtp_logins_lose_no_mail(void **state)
 }
 
 static void
+a_login_needs_no_kerberos(void **state)
+{
+	static const struct fake_rule rules[] = { REPLY("EHLO", "250-fake\r\n250 AUTH GSSAPI LOGIN PLAIN\r\n"), END };
+	struct kit *k = *state;
+	open_smtp_with(k, rules, "smtp_username = %l@example.org");
+	if (send_mail(k, "carol@example.org", ERR_OK))
+		fail_msg("%s", k->e.text);
+	assert_int_equal(fake_count(k->smtp, "AUTH PLAIN"), 1);
+}
+
+static void
+a_login_goes_as_it_is_told(void **state)
+{
+	static const struct fake_rule rules[] = { REPLY("EHLO", "250-fake\r\n250 AUTH LOGIN PLAIN\r\n"),
+		REPLY("AUTH LOGIN", "334 VXNlcm5hbWU6\r\n"), REPLY("YWxpY2U=", "334 UGFzc3dvcmQ6\r\n"),
+		REPLY("c2VjcmV0", "235 welcome\r\n"), REPLY("AUTH", "535 no\r\n"), END };
+	struct kit *k = *state;
+	open_smtp_with(k, rules, "smtp_auth_mechanism = AUTH=LOGIN");
+	if (send_mail(k, "carol@example.org", ERR_OK))
+		fail_msg("%s", k->e.text);
+}
+
+static void
 sending_can_be_given_up(void **state)
 {
 	struct kit *k = *state;
@@ -580,6 +603,8 @@ main(void)
 		TEST(a_server_that_has_not_got_the_mail_may_not),
 		TEST(answers_without_end_are_given_up),
 		TEST(refused_smtp_logins_lose_no_mail),
+		TEST(a_login_needs_no_kerberos),
+		TEST(a_login_goes_as_it_is_told),
 		TEST(sending_can_be_given_up),
 		TEST(addresses_cannot_break_out),
 		TEST(mail_by_a_program),
