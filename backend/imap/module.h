@@ -12,6 +12,8 @@
 
 #define IMAP_OWN_MAX 64
 #define IMAP_SEEN_MAX 16
+/* A mail that is sent more slowly, in bytes per second, is given up even where it moves. */
+#define IMAP_SLOWEST 16384
 
 enum imap_tls { TLS_AUTO, TLS_REQUIRED, TLS_OPTIONAL, TLS_OFF };
 enum imap_listed { LISTED_ALL, LISTED_SUBSCRIBED };

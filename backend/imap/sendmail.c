@@ -43,22 +43,24 @@ spawn(const struct backend *b, char *const *argv, int input, pid_t *pid_r)
 	return err;
 }
 
-/* False if the program stops reading, or for longer than it may. */
+/* False if the program stops reading, for so long (milliseconds) or for good, or reads too slowly. */
 static bool
-feed(int fd, struct slice bytes, int64_t until)
+feed(int fd, struct slice bytes, int64_t silence)
 {
 	struct imap_crlf crlf = { .in = bytes };
 	char part[16384];
 	size_t n;
+	int64_t moved = imap_now(), end = moved + silence + (int64_t)bytes.len * 1000 / IMAP_SLOWEST;
 	while ((n = imap_crlf_next(&crlf, part, sizeof part)) > 0) {
 		for (size_t done = 0; done < n;) {
 			ssize_t w = send(fd, part + done, n - done, MSG_NOSIGNAL | MSG_DONTWAIT);
 			if (w > 0) {
 				done += (size_t)w;
+				moved = imap_now();
 				continue;
 			}
 			struct pollfd p = { .fd = fd, .events = POLLOUT };
-			int64_t left = until - imap_now();
+			int64_t left = (moved + silence < end ? moved + silence : end) - imap_now();
 			if ((w < 0 && errno != EAGAIN && errno != EINTR) || left <= 0 || poll(&p, 1, (int)left) == 0)
 				return false;
 		}
@@ -127,12 +129,11 @@ imap_sendmail(const struct backend *b, const struct backend_mail *mail, enum err
 		return err ? err : err_set(e, ERR_UNAVAILABLE, "cannot run %s: %s", b->set.sendmail,
 			strerrordesc_np(failed));
 	}
-	int64_t until = imap_now() + (int64_t)b->set.answer * 1000;
-	bool fed = feed(pair[0], mail->bytes, until);
+	bool fed = feed(pair[0], mail->bytes, (int64_t)b->set.answer * 1000);
 	if (!fed)
 		kill(pid, SIGKILL);
 	close(pair[0]);
 	/* A program that passes it on has to wait for the server's answer (RFC 5321 4.5.3.2.6). */
-	int status = reap(pid, fed ? imap_now() + (int64_t)b->set.accept * 1000 : until);
+	int status = reap(pid, imap_now() + (fed ? (int64_t)b->set.accept * 1000 : 0));
 	return judge(b, fed ? status : status > 0 ? status : -1, e);
 }

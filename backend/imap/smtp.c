@@ -141,7 +141,7 @@ set_up(CURL *curl, struct backend_session *s, struct sending *state, char *error
 	bool ok = a && imap_curl_common(curl, b, b->smtp_tls, &state->dial) && credentials(curl, s, a);
 	state->set = &b->set;
 	state->moved = state->dial.until; /* connecting has its own time */
-	state->until = state->dial.until + 5 * (int64_t)b->set.answer * 1000;
+	state->until = state->dial.until + 5 * (int64_t)b->set.answer * 1000 + (int64_t)state->left * 1000 / IMAP_SLOWEST;
 	/* One limit for all answers, the last one too: give_up() knows them apart. */
 	ok = ok && curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)(b->set.answer + b->set.accept)) ==
 		CURLE_OK;
@@ -208,7 +208,7 @@ upload(struct backend_session *s, CURL *curl, const struct backend_mail *mail, s
 		ok = more != NULL;
 		to = more ? more : to;
 	}
-	uint64_t limit = s->b->set.connect + 5 * s->b->set.answer + s->b->set.accept;
+	uint64_t limit = s->b->set.connect + 5 * s->b->set.answer + state->left / IMAP_SLOWEST + s->b->set.accept;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_MAIL_FROM, mail->from) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, to) == CURLE_OK;
 	ok = ok && curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L) == CURLE_OK;

@@ -150,12 +150,13 @@ read_command(struct conn *c)
 static char *
 read_text(struct conn *c)
 {
-	char *text = malloc(1 << 20);
-	size_t n = 0;
+	size_t n = 5, cap = 65536;
+	char *text = malloc(cap);
 	memcpy(text, "TEXT ", 5);
-	n = 5;
 	int b;
-	while (n < (1 << 20) - 1 && (b = next_byte(c)) >= 0) {
+	while ((b = next_byte(c)) >= 0) {
+		if (n + 2 > cap)
+			text = realloc(text, cap *= 2);
 		text[n++] = (char)b;
 		if (n >= 10 && memcmp(text + n - 5, "\r\n.\r\n", 5) == 0)
 			break;

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define REPLY(command, reply) { command, reply, FAKE_GO_ON, 0 }
@@ -16,10 +17,12 @@ int64_t __real_imap_now(void);
 int64_t __wrap_imap_now(void);
 
 static int64_t clock_ahead; /* milliseconds */
+static int64_t clock_step;  /* and so much more by each look at it */
 
 int64_t
 __wrap_imap_now(void)
 {
+	clock_ahead += clock_step;
 	return __real_imap_now() + clock_ahead;
 }
 
@@ -408,6 +411,26 @@ a_server_that_has_not_got_the_mail_may_not(void **state)
 	free(text);
 }
 
+/* A mail that moves, however slowly, is not given up: it would begin at its first byte again, and never get further. */
+static void
+a_slow_line_carries_large_mails(void **state)
+{
+	size_t size = (size_t)8 << 20;
+	struct kit *k = *state;
+	unsigned char *text = malloc(size);
+	assert_non_null(text);
+	memset(text, 'x', size);
+	open_smtp_with(k, NULL, "answer = 25");
+	clock_step = 500;
+	enum err err = send_text(k, (struct slice){ text, size }, "carol@example.org", ERR_OK);
+	int64_t took = clock_ahead;
+	clock_step = clock_ahead = 0;
+	free(text);
+	if (err)
+		fail_msg("%s", k->e.text);
+	assert_true(took > 5 * 25000 + 5000);
+}
+
 static const char *
 many(struct kit *k, const char *head, const char *piece, const char *tail)
 {
@@ -503,27 +526,48 @@ addresses_cannot_break_out(void **state)
 	assert_int_equal(fake_count(k->smtp, ""), 0);
 }
 
+/* A program in a directory of its own, which it runs in. */
+static void
+open_program(struct kit *k, char *dir, const char *script, unsigned answer)
+{
+	char path[64], more[128];
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/sendmail", dir);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "#!/bin/sh\ncd %s\n%s\n", dir, script);
+	assert_int_equal(fchmod(fileno(f), 0700), 0);
+	fclose(f);
+	snprintf(more, sizeof more, "answer = %u\nsendmail = %s", answer, path);
+	kit_login(k, NULL, 0, more);
+}
+
+static void
+a_program_may_read_slowly(void **state)
+{
+	static unsigned char large[2 << 20];
+	struct kit *k = *state;
+	char dir[] = "/tmp/cpush-test-XXXXXX", text[64];
+	open_program(k, dir, "while [ $(head -c 65536 | wc -c) -gt 0 ]; do :; done", 5);
+	memset(large, 'x', sizeof large);
+	clock_step = 600;
+	enum err err = send_text(k, (struct slice){ large, sizeof large }, "carol@example.org", ERR_OK);
+	clock_step = clock_ahead = 0;
+	assert_int_equal(err, ERR_OK);
+	snprintf(text, sizeof text, "rm -r %s", dir);
+	assert_int_equal(system(text), 0);
+}
+
 /* A program that keeps what it was given, and says what it was told to by its exit status. */
 static void
 mail_by_a_program(void **state)
 {
 	struct kit *k = *state;
-	char dir[] = "/tmp/cpush-test-XXXXXX", path[64], more[128], text[1024];
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/sendmail", dir);
-	FILE *f = fopen(path, "w");
-	assert_non_null(f);
-	fprintf(f, "#!/bin/sh\n[ -e %s/status ] && exit $(cat %s/status)\n{ echo \"$@\"; cat; } >%s/out\n"
-		"[ ! -e %s/slow ] || sleep 2\n", dir, dir, dir, dir);
-	fclose(f);
-	assert_int_equal(system("true"), 0);
-	snprintf(text, sizeof text, "chmod +x %s", path);
-	assert_int_equal(system(text), 0);
-	snprintf(more, sizeof more, "answer = 1\nsendmail = %s", path);
-	kit_login(k, NULL, 0, more);
+	char dir[] = "/tmp/cpush-test-XXXXXX", text[1024];
+	open_program(k, dir, "[ -e status ] && exit $(cat status)\n{ echo \"$@\"; cat; } >out\n[ ! -e slow ] || sleep 2", 1);
 	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_OK);
 	snprintf(text, sizeof text, "%s/out", dir);
-	f = fopen(text, "r");
+	FILE *f = fopen(text, "r");
 	assert_non_null(f);
 	size_t n = fread(text, 1, sizeof text - 1, f);
 	text[n] = '\0';
@@ -601,12 +645,14 @@ main(void)
 		TEST(refused_mail),
 		TEST(a_server_that_has_the_mail_may_take_its_time),
 		TEST(a_server_that_has_not_got_the_mail_may_not),
+		TEST(a_slow_line_carries_large_mails),
 		TEST(answers_without_end_are_given_up),
 		TEST(refused_smtp_logins_lose_no_mail),
 		TEST(a_login_needs_no_kerberos),
 		TEST(a_login_goes_as_it_is_told),
 		TEST(sending_can_be_given_up),
 		TEST(addresses_cannot_break_out),
+		TEST(a_program_may_read_slowly),
 		TEST(mail_by_a_program),
 		TEST(no_way_to_send),
 		TEST(it_describes_itself),
