@@ -95,10 +95,8 @@ dav_http_open(const struct dav_http_settings *set, const char *user, const char 
 	h->user = strdup(user);
 	h->password = strdup(password);
 	h->authorization = basic_header(user, password);
-	h->curl = curl_easy_init();
 	enum err err = dav_link_get(set->origin, set->ca_file, user, password, &h->link, e);
-	if (!err && (!h->user || !h->password || !h->authorization || !h->curl ||
-			    curl_easy_setopt(h->curl, CURLOPT_SHARE, dav_link_share(h->link)) != CURLE_OK))
+	if (!err && (!h->user || !h->password || !h->authorization))
 		err = err_set(e, ERR_NOMEM, "out of memory for a session");
 	if (err) {
 		dav_http_close(&h);
@@ -110,13 +108,20 @@ dav_http_open(const struct dav_http_settings *set, const char *user, const char 
 }
 
 void
+dav_http_rest(struct dav_http *h)
+{
+	if (h->curl)
+		curl_easy_setopt(h->curl, CURLOPT_COOKIEFILE, NULL);
+	curl_easy_cleanup(h->curl);
+	h->curl = NULL;
+}
+
+void
 dav_http_close(struct dav_http **h)
 {
 	if (!*h)
 		return;
-	if ((*h)->curl)
-		curl_easy_setopt((*h)->curl, CURLOPT_COOKIEFILE, NULL);
-	curl_easy_cleanup((*h)->curl);
+	dav_http_rest(*h);
 	dav_link_put(&(*h)->link);
 	secret_free(&(*h)->password);
 	secret_free(&(*h)->authorization);
@@ -379,6 +384,20 @@ count_transfer(struct exchange *x)
 	count_add(COUNT_DAV_IN, (uint64_t)down + (uint64_t)headers);
 }
 
+/* As new but for its connection, with the link's cookies, which are to be used. */
+static bool
+handle_ready(struct dav_http *h)
+{
+	if (h->curl) {
+		curl_easy_setopt(h->curl, CURLOPT_COOKIEFILE, NULL); /* the reset would leak its list (libcurl 7.88) */
+		curl_easy_reset(h->curl);
+	} else if (!(h->curl = curl_easy_init())) {
+		return false;
+	}
+	return curl_easy_setopt(h->curl, CURLOPT_SHARE, dav_link_share(h->link)) == CURLE_OK
+		&& curl_easy_setopt(h->curl, CURLOPT_COOKIEFILE, "") == CURLE_OK;
+}
+
 static enum err
 transfer(struct exchange *x, const char *path, struct error *e)
 {
@@ -395,10 +414,6 @@ transfer(struct exchange *x, const char *path, struct error *e)
 		h->timed_out = true;
 		return err_set(e, ERR_UNAVAILABLE, "%s: %s takes too long", h->set->name, h->set->origin);
 	}
-	curl_easy_setopt(h->curl, CURLOPT_COOKIEFILE, NULL); /* the reset would leak its list (libcurl 7.88) */
-	curl_easy_reset(h->curl);
-	curl_easy_setopt(h->curl, CURLOPT_SHARE, dav_link_share(h->link)); /* the link's cookies again, */
-	curl_easy_setopt(h->curl, CURLOPT_COOKIEFILE, "");                 /* and to be used */
 	if (h->set->verify && !tls_trust_apply(h->set->trust, h->curl))
 		return err_set(e, ERR_NOMEM, "%s: out of memory for a request", h->set->name);
 	limits_set(h, left < most ? left : most);
@@ -439,6 +454,8 @@ transfer_all(struct exchange *x, struct error *e)
 	struct dav_http *h = x->h;
 	const char *path = x->r->path;
 	for (unsigned hops = 0, tries = 0;;) {
+		if (!handle_ready(h))
+			return err_set(e, ERR_NOMEM, "%s: out of memory for a request", h->set->name);
 		bool cookies = has_cookies(h->curl);
 		enum err err = transfer(x, path, e);
 		if (err)

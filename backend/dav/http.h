@@ -68,6 +68,9 @@ enum err dav_http_open(const struct dav_http_settings *set, const char *user, co
 	struct error *e) NODISCARD;
 /* Stores NULL. */
 void dav_http_close(struct dav_http **h);
+/* Closes the connection and gives its memory back, until the next request. What the server knows us by (cookies, TLS session)
+ * stays with the link. */
+void dav_http_rest(struct dav_http *h);
 /* A new call of the module begins: its time starts. */
 void dav_http_begin(struct dav_http *h);
 /* Whether a time-out ended the last request. */

@@ -186,6 +186,8 @@ look(struct backend_session *s, struct arena *a, struct backend_keys *folders_r,
 	}
 	if (!err)
 		s->watch_ctags = ctags;
+	/* Until the next look nothing is asked: many servers would close the connection before, and it is most of what a waiting user takes. */
+	dav_http_rest(s->http);
 	arena_free(&l.a);
 	return err;
 }

@@ -22,7 +22,8 @@ struct fake {
 	pthread_t accepting;
 	pthread_t threads[CONNECTIONS];
 	int fds[CONNECTIONS];
-	size_t connections;
+	size_t connections, open;
+	pthread_cond_t closed;
 	int quit[2]; /* readable once the server is to end */
 	pthread_mutex_t lock; /* for all below */
 	fake_handler handler;
@@ -183,6 +184,10 @@ serve(void *arg)
 			break;
 	}
 	shutdown(c.fd, SHUT_RDWR);
+	pthread_mutex_lock(&c.f->lock);
+	c.f->open--;
+	pthread_cond_signal(&c.f->closed);
+	pthread_mutex_unlock(&c.f->lock);
 	return NULL;
 }
 
@@ -199,6 +204,7 @@ accept_all(void *arg)
 		*c = (struct connection){ f, fd };
 		pthread_mutex_lock(&f->lock);
 		size_t i = f->connections++;
+		f->open++;
 		pthread_mutex_unlock(&f->lock);
 		if (i >= CONNECTIONS)
 			abort();
@@ -214,6 +220,7 @@ fake_start(void)
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t n = sizeof a;
 	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->closed, NULL);
 	f->listener = socket(AF_INET, SOCK_STREAM, 0);
 	if (pipe(f->quit) || bind(f->listener, (struct sockaddr *)&a, sizeof a) || listen(f->listener, 64) ||
 		getsockname(f->listener, (struct sockaddr *)&a, &n))
@@ -250,6 +257,7 @@ fake_stop(struct fake *f)
 	close(f->quit[0]);
 	close(f->listener);
 	fake_forget(f);
+	pthread_cond_destroy(&f->closed);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 }
@@ -312,6 +320,21 @@ fake_connections(struct fake *f)
 	size_t n = f->connections;
 	pthread_mutex_unlock(&f->lock);
 	return n;
+}
+
+bool
+fake_left_alone(struct fake *f)
+{
+	struct timespec until;
+	int failed = 0;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 30;
+	pthread_mutex_lock(&f->lock);
+	while (f->open > 0 && !failed)
+		failed = pthread_cond_timedwait(&f->closed, &f->lock, &until);
+	bool alone = f->open == 0;
+	pthread_mutex_unlock(&f->lock);
+	return alone;
 }
 
 const struct fake_request *

@@ -57,5 +57,7 @@ const char *fake_header(const struct fake_request *r, const char *name);
 /* Forgets requests and queue. */
 void fake_forget(struct fake *f);
 size_t fake_connections(struct fake *f);
+/* No connection is open, at the latest in half a minute. */
+bool fake_left_alone(struct fake *f);
 
 #endif

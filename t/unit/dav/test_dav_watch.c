@@ -49,6 +49,7 @@ one_request_tells_of_all_collections(void **state)
 	watch(k, first);
 	kit_asked(k, 0, "PROPFIND", HOME);
 	assert_string_equal(fake_header(fake_request(k->fake, 0), "Depth"), "1");
+	assert_true(fake_left_alone(k->fake));
 	fake_xml(k->fake, 207, first);
 	assert_string_equal(noticed(k, ERR_OK), "");
 	assert_int_equal(fake_count(k->fake), 2);
@@ -58,11 +59,25 @@ one_request_tells_of_all_collections(void **state)
 	assert_string_equal(noticed(k, ERR_OK), PERSONAL " " PERSONAL "?tasks ");
 	fake_xml(k->fake, 207, second);
 	assert_string_equal(noticed(k, ERR_OK), "");
-	assert_int_equal(fake_connections(k->fake), 1);
+	assert_true(fake_left_alone(k->fake));
 	/* Each has a ctag: to Radicale a sync-token is one more look through all items of all collections. */
 	assert_true(asks(k, 0, "sync-token") && asks(k, 0, "getctag"));
 	for (long i = 1; i < 4; i++)
 		assert_true(asks(k, i, "getctag") && !asks(k, i, "sync-token"));
+}
+
+static void
+the_server_knows_a_watch_by_its_cookie(void **state)
+{
+	struct kit *k = *state;
+	struct backend_watch w;
+	kit_ready(k, "caldav", kit_calendars, "poll = 77");
+	fake_queue(k->fake, (struct fake_reply){ .status = 207, .headers = "Set-Cookie: known=yes; path=/\r\n", .body = first });
+	kit_expect(k, k->ops->watch(k->s, folders, ARRAY_LEN(folders), &w, &k->e), ERR_OK);
+	assert_true(fake_left_alone(k->fake));
+	fake_xml(k->fake, 207, first);
+	assert_string_equal(noticed(k, ERR_OK), "");
+	assert_string_equal(fake_header(fake_request(k->fake, -1), "Cookie"), "known=yes");
 }
 
 /* Folders of before and after: what had a ctag loses it, and is seen by its sync-token then. */
@@ -183,6 +198,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(one_request_tells_of_all_collections),
+		KIT_TEST(the_server_knows_a_watch_by_its_cookie),
 		KIT_TEST(without_a_ctag_the_token_tells),
 		KIT_TEST(a_collection_that_cannot_be_read_hides_no_other),
 		KIT_TEST(what_tells_nothing_is_looked_at_each_time),
