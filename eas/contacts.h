@@ -30,6 +30,10 @@ enum slot {
 	SLOTS,
 };
 
+/* Of a mark, beside its slot: */
+#define CONTACT_GUEST 0x100u /* belongs to another slot that is full, and stands behind this one's own */
+#define CONTACT_SPARE 0x200u /* there is no place left for it */
+
 enum field_kind { FIELD_PART, FIELD_VALUE, FIELD_DATE, FIELD_FILEAS };
 
 enum contact_id {
@@ -62,9 +66,11 @@ struct contact {
 	bool borrowed_name;   /* the last name is what FN says: the card has no N */
 };
 
-/* Sets the mark of every property to its slot. */
+/* Sets the mark of every property to its slot. Where there are more than have a place, those that are preferred come
+ * first, and telephones go where there is a place left. */
 void contact_slots(struct vcard *v);
-/* The properties of a slot in the order of the card, at most max of them; how many. */
+/* The properties of a slot that have a place, its own in the order of the card and then its guests, at most max of them;
+ * how many. */
 size_t contact_props(const struct vcard *v, enum slot slot, struct vcard_prop **props, size_t max);
 struct vcard_prop *contact_prop(const struct vcard *v, enum slot slot);
 /* How many properties of the slot have a field. */
@@ -74,6 +80,10 @@ struct vcard_prop *contact_new_prop(struct vcard *v, enum slot slot, const char 
 
 /* What one property of a slot says to a phone, cleaned; "" where that is nothing. */
 const char *contact_value(struct vcard *v, const struct vcard_prop *p, enum slot slot);
+/* The same as its field says it: of dates the day. */
+const char *contact_field_value(struct vcard *v, const struct vcard_prop *p, const struct contact_field *f);
+/* One of the properties for instant messaging from before IMPP? */
+bool contact_is_old_im(const struct vcard_prop *p);
 /* Without CR, controls, and space at both ends. NULL gives "". */
 const char *contact_clean(struct arena *a, const char *text);
 /* name@host out of `Name <name@host>`; else as it is. */

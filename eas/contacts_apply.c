@@ -105,13 +105,50 @@ differs(const struct contact *a, const struct contact *b, unsigned i)
 	return strcmp(a->text[i], b->text[i]) != 0;
 }
 
+/* A slot with one field. What a card says twice, for one program and for another, goes on saying the same. */
+static void
+apply_single(struct vcard *v, const struct contact_field *f, const char *old, const char *want)
+{
+	struct vcard_prop *first = contact_prop(v, f->slot);
+	if (!first && !(first = contact_new_prop(v, f->slot, ""))) {
+		v->failed = true;
+		return;
+	}
+	for (struct vcard_prop *p = v->first, *next; p; p = next) {
+		next = p->next;
+		if (p != first && ((p->mark & ~CONTACT_SPARE) != f->slot || strcmp(contact_field_value(v, p, f), old) != 0))
+			continue;
+		if (!*want)
+			vcard_remove(v, p);
+		else if (f->kind == FIELD_DATE)
+			contact_date_set(v, p, want);
+		else
+			set_value(v, p, f->slot, want);
+	}
+}
+
+static bool
+apply_singles(struct vcard *v, const struct contact *old, const struct contact *want)
+{
+	bool changed = false;
+	for (unsigned i = 0; i < C_FIELDS; i++) {
+		const struct contact_field *f = &contact_fields[i];
+		if ((f->kind != FIELD_VALUE && f->kind != FIELD_DATE) || contact_slot_size(f->slot) > 1 ||
+		    !differs(old, want, i))
+			continue;
+		apply_single(v, f, old->text[i], want->text[i]);
+		changed = true;
+	}
+	return changed;
+}
+
 static bool
 apply_value_slot(struct vcard *v, enum slot slot, const struct contact *old, const struct contact *want)
 {
 	const char *values[8];
 	size_t n = 0;
 	bool changed = false;
-	for (unsigned index = 0; index < ARRAY_LEN(values); index++)
+	for (unsigned index = 0; contact_slot_size(slot) > 1 && index < ARRAY_LEN(values); index++)
 		for (unsigned i = 0; i < C_FIELDS; i++) {
 			const struct contact_field *f = &contact_fields[i];
 			if (f->kind != FIELD_VALUE || f->slot != slot || f->index != index)
@@ -156,21 +193,41 @@ apply_part_slot(struct vcard *v, enum slot slot, const struct contact *old, cons
 }
 
 static bool
-apply_date(struct vcard *v, unsigned i, const struct contact *old, const struct contact *want)
+has_im(const struct contact *c, const char *text)
 {
-	enum slot slot = contact_fields[i].slot;
-	struct vcard_prop *p = contact_prop(v, slot);
-	if (!differs(old, want, i))
-		return false;
-	if (!*want->text[i]) {
-		vcard_remove(v, p);
-		return true;
+	for (unsigned i = C_IM1; i <= C_IM3; i++)
+		if (strcmp(c->text[i], text) == 0)
+			return true;
+	return false;
+}
+
+/* ada of aim:ada */
+static const char *
+handle(const char *im)
+{
+	const char *colon = strchr(im, ':');
+	return colon ? colon + 1 : im;
+}
+
+/* Apple writes an address twice: as IMPP, and as X-AIM and the like, which no phone sees beside it. */
+static void
+apply_old_ims(struct vcard *v, const struct contact *old, const struct contact *want)
+{
+	for (unsigned i = C_IM1; i <= C_IM3; i++) {
+		if (!*old->text[i] || has_im(want, old->text[i]))
+			continue;
+		const char *now = has_im(old, want->text[i]) ? "" : handle(want->text[i]);
+		for (struct vcard_prop *p = v->first, *next; p; p = next) {
+			next = p->next;
+			if (p->mark != SLOT_NONE || !contact_is_old_im(p) ||
+			    strcmp(contact_value(v, p, SLOT_IM), handle(old->text[i])) != 0)
+				continue;
+			if (*now)
+				set_value(v, p, SLOT_IM, now);
+			else
+				vcard_remove(v, p);
+		}
 	}
-	if (!p)
-		p = contact_new_prop(v, slot, "");
-	if (p)
-		contact_date_set(v, p, want->text[i]);
-	return true;
 }
 
 static bool
@@ -323,8 +380,8 @@ contact_apply(struct vcard *v, const struct contact *old, const struct contact *
 		changed |= apply_part_slot(v, slot, old, want);
 		changed |= apply_value_slot(v, slot, old, want);
 	}
-	changed |= apply_date(v, C_BIRTHDAY, old, want);
-	changed |= apply_date(v, C_ANNIVERSARY, old, want);
+	changed |= apply_singles(v, old, want);
+	apply_old_ims(v, old, want);
 	changed |= apply_children(v, old, want);
 	changed |= apply_categories(v, old, want);
 	changed |= apply_note(v, old, want);

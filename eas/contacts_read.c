@@ -49,6 +49,13 @@ contact_value(struct vcard *v, const struct vcard_prop *p, enum slot slot)
 	return text;
 }
 
+const char *
+contact_field_value(struct vcard *v, const struct vcard_prop *p, const struct contact_field *f)
+{
+	const char *text = contact_value(v, p, f->slot);
+	return f->kind == FIELD_DATE ? contact_date_of_card(v->arena, text) : text;
+}
+
 static const char *
 field_text(struct vcard *v, const struct contact_field *f)
 {
@@ -58,10 +65,7 @@ field_text(struct vcard *v, const struct contact_field *f)
 		return p ? contact_clean(v->arena, vcard_component(v, p, f->index)) : "";
 	}
 	size_t n = contact_props(v, f->slot, props, f->index + 1);
-	if (n <= f->index)
-		return "";
-	const char *text = contact_value(v, props[f->index], f->slot);
-	return f->kind == FIELD_DATE ? contact_date_of_card(v->arena, text) : text;
+	return n > f->index ? contact_field_value(v, props[f->index], f) : "";
 }
 
 static const char **

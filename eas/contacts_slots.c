@@ -231,15 +231,94 @@ has_impp(struct vcard *v)
 	return false;
 }
 
+bool
+contact_is_old_im(const struct vcard_prop *p)
+{
+	for (size_t i = 0; i < ARRAY_LEN(im_names); i++)
+		if (strcmp(p->name, im_names[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool
 is_im(struct vcard *v, const struct vcard_prop *p, bool impp)
 {
-	if (strcmp(p->name, "IMPP") == 0)
-		return *vcard_text(v, p) != '\0';
-	for (size_t i = 0; !impp && i < ARRAY_LEN(im_names); i++)
-		if (strcmp(p->name, im_names[i]) == 0)
-			return *vcard_text(v, p) != '\0';
+	return (strcmp(p->name, "IMPP") == 0 || (!impp && contact_is_old_im(p))) && *vcard_text(v, p);
+}
+
+/* ---- more than have a place ---- */
+
+#define PLACES_MAX 3 /* of a slot that has so few */
+
+/* 1 is preferred most (RFC 6350 5.3; in 3.0 there is but yes and no), 101 says nothing of it. */
+static uint64_t
+preference(const struct vcard_prop *p)
+{
+	const char *pref = vcard_param(p, "PREF");
+	uint64_t v;
+	if (pref && text_to_u64(pref, &v) && v > 0 && v <= 100)
+		return v;
+	return vcard_has_type(p, "pref") ? 1 : 101;
+}
+
+static bool
+is_among(struct vcard_prop *const *list, size_t n, const struct vcard_prop *p)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == p)
+			return true;
 	return false;
+}
+
+static struct vcard_prop *
+most_preferred(struct vcard *v, enum slot slot, struct vcard_prop *const *but, size_t n)
+{
+	struct vcard_prop *best = NULL;
+	for (struct vcard_prop *p = v->first; p; p = p->next)
+		if (p->mark == slot && !is_among(but, n, p) && (!best || preference(p) < preference(best)))
+			best = p;
+	return best;
+}
+
+/* Where a telephone can go whose slot is full. One that stays there already, said twice, goes nowhere. */
+static enum slot
+elsewhere(struct vcard *v, const struct vcard_prop *p, enum slot slot, struct vcard_prop *const *stay, size_t n_stay,
+	const size_t *n)
+{
+	for (size_t i = 0; i < n_stay; i++)
+		if (strcmp(contact_value(v, stay[i], slot), contact_value(v, p, slot)) == 0)
+			return SLOT_NONE;
+	switch (slot) {
+	case SLOT_TEL_MOBILE:
+		return called(p, vcard_label(v, p), "work") ? first_free(n, SLOT_TEL_WORK, SLOT_TEL_HOME)
+			: first_free(n, SLOT_TEL_HOME, SLOT_TEL_WORK);
+	case SLOT_TEL_HOME:
+	case SLOT_TEL_WORK:
+		return first_free(n, SLOT_TEL_HOME, SLOT_TEL_WORK);
+	case SLOT_FAX_HOME:
+	case SLOT_FAX_WORK:
+		return first_free(n, SLOT_FAX_HOME, SLOT_FAX_WORK);
+	default:
+		return SLOT_NONE;
+	}
+}
+
+static void
+relieve(struct vcard *v, enum slot slot, size_t *n)
+{
+	struct vcard_prop *stay[PLACES_MAX];
+	size_t size = contact_slot_size(slot);
+	if (n[slot] <= size || size > ARRAY_LEN(stay) || slot == SLOT_CATEGORIES)
+		return;
+	for (size_t i = 0; i < size; i++)
+		stay[i] = most_preferred(v, slot, stay, i);
+	for (struct vcard_prop *p = v->first; p; p = p->next) {
+		if (p->mark != slot || is_among(stay, size, p))
+			continue;
+		enum slot to = elsewhere(v, p, slot, stay, size, n);
+		p->mark = to == SLOT_NONE ? slot | CONTACT_SPARE : to | CONTACT_GUEST;
+		n[to]++;
+	}
 }
 
 void
@@ -262,6 +341,8 @@ contact_slots(struct vcard *v)
 			continue;
 		n[p->mark]++;
 	}
+	for (unsigned slot = SLOT_NONE + 1; slot < SLOTS; slot++)
+		relieve(v, slot, n);
 }
 
 size_t
@@ -275,14 +356,20 @@ contact_slot_size(enum slot slot)
 	return n;
 }
 
+static size_t
+add_marked(const struct vcard *v, unsigned mark, struct vcard_prop **props, size_t n, size_t max)
+{
+	for (struct vcard_prop *p = v->first; p && n < max; p = p->next)
+		if (p->mark == mark)
+			props[n++] = p;
+	return n;
+}
+
 size_t
 contact_props(const struct vcard *v, enum slot slot, struct vcard_prop **props, size_t max)
 {
-	size_t n = 0;
-	for (struct vcard_prop *p = v->first; p && n < max; p = p->next)
-		if (p->mark == slot)
-			props[n++] = p;
-	return n;
+	size_t n = add_marked(v, slot, props, 0, max);
+	return add_marked(v, slot | CONTACT_GUEST, props, n, max);
 }
 
 struct vcard_prop *

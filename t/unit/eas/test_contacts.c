@@ -16,6 +16,7 @@
 #define CARD(version, lines) "BEGIN:VCARD\nVERSION:" version "\nUID:u1\n" lines "END:VCARD\n"
 #define NAME "FN:Ada Lovelace\nN:Lovelace;Ada;;;\n"
 #define NAME_SENT "<N:FirstName>Ada</N:FirstName><N:LastName>Lovelace</N:LastName>"
+#define MAIL(n, text) "<N:Email" n "Address>" text "</N:Email" n "Address>"
 #define PNG "iVBORw0KGgoAAAANSUhEUg=="
 #define GIF "R0lGODlhAQABAAAAACw="
 
@@ -233,10 +234,81 @@ groups_go_with_their_property(void **state)
 	assert_line(out, "b.EMAIL:f@example.org\nb.X-ABLabel:Weekend\n");
 }
 
+/* ---- the same said twice ---- */
+
+/* For one program and for another: both follow the phone, and what it took away does not come back. */
+static void
+what_is_said_twice_changes_twice(void **state)
+{
+	static const struct {
+		const char *lines, *sent, *after;
+	} rows[] = {
+		{ "X-ANNIVERSARY:1835-07-08\na.X-ABDATE:1835-07-08\na.X-ABLabel:_$!<Anniversary>!$_\n",
+			"<N:Anniversary>1835-07-09T11:59:00.000Z</N:Anniversary>",
+			"X-ANNIVERSARY:1835-07-09\na.X-ABDATE:1835-07-09\na.X-ABLabel:_$!<Anniversary>!$_\n" },
+		{ "X-ANNIVERSARY:1835-07-08\na.X-ABDATE:18350708\na.X-ABLabel:_$!<Anniversary>!$_\n", "", "" },
+		{ "X-SPOUSE:W\nX-EVOLUTION-SPOUSE:W\nX-MS-SPOUSE:other\n", "<N:Spouse>V</N:Spouse>",
+			"X-SPOUSE:V\nX-EVOLUTION-SPOUSE:V\nX-MS-SPOUSE:other\n" },
+		{ "X-EVOLUTION-MANAGER:M\nX-MANAGER:M\n", "", "" },
+		{ "X-ASSISTANT:A\nX-EVOLUTION-ASSISTANT:A\n", "<N:AssistantName>B</N:AssistantName>",
+			"X-ASSISTANT:B\nX-EVOLUTION-ASSISTANT:B\n" },
+		{ "IMPP;X-SERVICE-TYPE=AIM:aim:ada\nX-AIM:ada\nX-ICQ:7\n", "<2:IMAddress>aim:bea</2:IMAddress>",
+			"IMPP;X-SERVICE-TYPE=AIM:aim:bea\nX-AIM:bea\nX-ICQ:7\n" },
+		{ "X-AIM:ada\nIMPP;X-SERVICE-TYPE=AIM:aim:ada\n", "", "" },
+		{ "IMPP:aim:ada\nIMPP:icq:7\nX-AIM:ada\nX-ICQ:7\n", "<2:IMAddress>icq:7</2:IMAddress>", "IMPP:icq:7\nX-ICQ:7\n" },
+		{ "TEL;TYPE=CELL:1\nTEL;TYPE=CELL,pref:1\n", "<N:MobilePhoneNumber>2</N:MobilePhoneNumber>",
+			"TEL;TYPE=CELL:2\nTEL;TYPE=CELL,pref:2\n" },
+	};
+	struct kit *k = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct item_merged m;
+		const char *vcf = card(k, "3.0", arena_printf(k->a, NAME "%s", rows[i].lines));
+		assert_stable(k, vcf);
+		assert_string_equal(edit(k, vcf, arena_printf(k->a, NAME_SENT "%s", rows[i].sent), &m),
+			card(k, "3.0", arena_printf(k->a, NAME "%s", rows[i].after)));
+		assert_false(m.altered);
+	}
+}
+
 /* ---- more than EAS has places for ---- */
 
+/* A telephone goes where a place is left; the preferred ones keep theirs. */
+static void
+telephones_find_a_place(void **state)
+{
+	static const struct {
+		const char *lines, *elements;
+	} rows[] = {
+		{ "TEL;TYPE=CELL,HOME:1\nTEL;TYPE=CELL,WORK:2\n", "<N:MobilePhoneNumber>1</N:MobilePhoneNumber><N:BusinessPhoneNumber>2<" },
+		{ "TEL;TYPE=CELL:1\nTEL;TYPE=CELL:2\nTEL;TYPE=HOME:3\n",
+			"<N:MobilePhoneNumber>1</N:MobilePhoneNumber><N:HomePhoneNumber>3</N:HomePhoneNumber><N:Home2PhoneNumber>2<" },
+		{ "TEL;TYPE=CELL:1\nTEL;TYPE=CELL;PREF=1:2\n", "<N:MobilePhoneNumber>2</N:MobilePhoneNumber><N:HomePhoneNumber>1<" },
+		{ "TEL;TYPE=WORK:1\nTEL;TYPE=WORK:2\nTEL;TYPE=WORK,pref:3\n",
+			"<N:HomePhoneNumber>2</N:HomePhoneNumber><N:BusinessPhoneNumber>1</N:BusinessPhoneNumber><N:Business2PhoneNumber>3<" },
+		{ "TEL;TYPE=FAX,WORK:1\nTEL;TYPE=FAX,WORK:2\n", "<N:HomeFaxNumber>2</N:HomeFaxNumber><N:BusinessFaxNumber>1<" },
+		{ "EMAIL:a@x\nEMAIL:b@x\nEMAIL:c@x\nEMAIL;TYPE=PREF:d@x\n", MAIL("1", "a@x") MAIL("2", "b@x") MAIL("3", "d@x") },
+		{ "ADR;TYPE=HOME:;;Old;;;;\nADR;TYPE=HOME,pref:;;New;;;;\n", "<N:HomeAddressStreet>New<" },
+	};
+	struct kit *k = *state;
+	struct item_merged m;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *vcf = card(k, "3.0", arena_printf(k->a, NAME "%s", rows[i].lines));
+		assert_shows(k, vcf, rows[i].elements);
+		assert_stable(k, vcf);
+	}
+	/* Each is edited where it stands, and takes its type along. */
+	const char *vcf = CARD("3.0", NAME "TEL;TYPE=CELL:1\nTEL;TYPE=CELL:2\nTEL;TYPE=CELL:4\n");
+	const char *out = edit(k, vcf, NAME_SENT "<N:MobilePhoneNumber>1</N:MobilePhoneNumber><N:HomePhoneNumber>3</N:HomePhoneNumber>"
+		"<N:Home2PhoneNumber>4</N:Home2PhoneNumber>", &m);
+	assert_string_equal(out, CARD("3.0", NAME "TEL;TYPE=CELL:1\nTEL;TYPE=CELL:3\nTEL;TYPE=CELL:4\n"));
+	assert_false(m.altered);
+	out = edit(k, vcf, NAME_SENT "<N:MobilePhoneNumber>1</N:MobilePhoneNumber><N:HomePhoneNumber>2</N:HomePhoneNumber>", &m);
+	assert_string_equal(out, CARD("3.0", NAME "TEL;TYPE=CELL:1\nTEL;TYPE=CELL:2\n"));
+}
+
 #define FIVE "EMAIL;TYPE=work:a1@x.org\nEMAIL;PREF=1:a2@x.org\nEMAIL:a3@x.org\nEMAIL;TYPE=home:a4@x.org\nEMAIL:a5@x.org\n"
-#define MAIL(n, text) "<N:Email" n "Address>" text "</N:Email" n "Address>"
 
 static void
 five_addresses(void **state)
@@ -707,6 +779,8 @@ main(void)
 		TEST(lines_in_the_wild),
 		TEST(an_edit_is_one_line),
 		TEST(groups_go_with_their_property),
+		TEST(what_is_said_twice_changes_twice),
+		TEST(telephones_find_a_place),
 		TEST(five_addresses),
 		TEST(lists_beyond_300),
 		TEST(cards_without_a_name_of_some_kind),
