@@ -13,11 +13,9 @@ define_zone(struct cal *c, const struct ical_time *t, const struct zone *z)
 	if (!t->tzid || t->utc || t->date)
 		return;
 	for (const struct ical *d = ical_component(c->calendar, "VTIMEZONE"); d;
-	    d = ical_next_component(d, "VTIMEZONE")) {
-		const char *id = ical_value(d, "TZID");
-		if (id && strcmp(id, t->tzid) == 0)
+	    d = ical_next_component(d, "VTIMEZONE"))
+		if (zone_defines(&c->m, d, t->tzid))
 			return;
-	}
 	struct ical *definition = zone_component(&c->m, z), *at = NULL;
 	if (!definition)
 		return;

@@ -199,26 +199,35 @@ olson(const char *tzid)
 	return z ? z : zone_of_path(tzid);
 }
 
-static const struct ical *
-find_definition(const struct ical *in, const char *tzid)
+bool
+zone_defines(struct ical_mem *m, const struct ical *vtimezone, const char *tzid)
 {
-	for (const struct ical *c = in->child; c; c = c->next) {
-		const char *id = c->is_component && strcmp(c->name, "VTIMEZONE") == 0 ? ical_value(c, "TZID") : NULL;
-		if (id && strcmp(id, tzid) == 0)
+	const struct ical *id = ical_line(vtimezone, "TZID");
+
+	if (!id || strcmp(id->value, tzid) == 0)
+		return id != NULL;
+	const char *text = strchr(id->value, '\\') ? ical_text(m, id) : NULL;
+	return text && strcmp(text, tzid) == 0;
+}
+
+static const struct ical *
+find_definition(struct ical_mem *m, const struct ical *in, const char *tzid)
+{
+	for (const struct ical *c = in->child; c; c = c->next)
+		if (c->is_component && strcmp(c->name, "VTIMEZONE") == 0 && zone_defines(m, c, tzid))
 			return c;
-	}
 	return NULL;
 }
 
 static const struct ical *
-definition(const struct ical *root, const char *tzid)
+definition(struct ical_mem *m, const struct ical *root, const char *tzid)
 {
 	for (const struct ical *c = root->child; c; c = c->next) {
-		const struct ical *found = c->is_component ? find_definition(c, tzid) : NULL;
+		const struct ical *found = c->is_component ? find_definition(m, c, tzid) : NULL;
 		if (found)
 			return found;
 	}
-	return find_definition(root, tzid);
+	return find_definition(m, root, tzid);
 }
 
 /* What names of an object mean; computing a VTIMEZONE takes long, and an object may name it thousands of times. */
@@ -262,7 +271,7 @@ find_zone(struct ical_mem *m, const struct ical *root, const char *tzid)
 	if (z)
 		return z;
 	/* Looking through the object takes long, too. */
-	const struct ical *own = m->n_zones < MEMO_MAX ? definition(root, tzid) : NULL;
+	const struct ical *own = m->n_zones < MEMO_MAX ? definition(m, root, tzid) : NULL;
 	const char *location = own ? ical_value(own, "X-LIC-LOCATION") : NULL;
 	if (location && (z = olson(location)))
 		return z;

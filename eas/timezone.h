@@ -39,6 +39,8 @@ bool zone_set_default(const char *name);
 const struct zone *zone_named(const char *name);
 /* By the TZID of an object: as above, else its VTIMEZONE, else NULL. */
 const struct zone *zone_find(struct ical_mem *m, const struct ical *root, const char *tzid);
+/* Is that the definition of a TZID, as a parameter says it? Its own TZID is a text, escaped or (some do not) as it is. */
+bool zone_defines(struct ical_mem *m, const struct ical *vtimezone, const char *tzid);
 /* The zone of a time: UTC, its TZID's, else (dates, floating, unknown TZID) the calendar's X-WR-TIMEZONE or the default. */
 const struct zone *zone_of_time(struct ical_mem *m, const struct ical *root, const struct ical_time *t);
 

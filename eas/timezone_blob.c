@@ -273,7 +273,7 @@ zone_component(struct ical_mem *m, const struct zone *z)
 	if (!c)
 		return NULL;
 	zone_rule_of(z, zone_this_year(), &r);
-	ical_put(m, c, "TZID", "", z->name);
+	ical_put_text(m, c, "TZID", z->name);
 	if (r.changes)
 		add_observance(m, c, "DAYLIGHT", &r.to_daylight, r.standard, r.daylight);
 	add_observance(m, c, "STANDARD", r.changes ? &r.to_standard : NULL, r.changes ? r.daylight : r.standard, r.standard);

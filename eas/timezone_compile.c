@@ -167,7 +167,7 @@ zone_compile(struct ical_mem *m, const struct ical *vtimezone, struct zone *z_r)
 	if (m->failed || c.n == 0)
 		return false;
 	qsort(c.changes, c.n, sizeof *c.changes, by_time);
-	const char *tzid = ical_value(vtimezone, "TZID");
-	*z_r = (struct zone){ .name = tzid ? tzid : "", .first = c.first, .n = c.n, .changes = c.changes };
-	return true;
+	const char *tzid = ical_text(m, ical_line(vtimezone, "TZID"));
+	*z_r = (struct zone){ .name = tzid, .first = c.first, .n = c.n, .changes = c.changes };
+	return tzid != NULL;
 }

@@ -334,6 +334,26 @@ zones_of_an_edit(void **state)
 	assert_true(kit_has(out, "DTSTART:20260301T113000\n"));
 }
 
+/* TZID is a text, in which a comma is escaped (RFC 5545 3.8.3.1); in a parameter it stands as it is. */
+static void
+zones_with_a_comma_in_their_name(void **state)
+{
+	static const char *const names[] = { "Kuala Lumpur\\, Singapore", "Kuala Lumpur, Singapore" };
+	struct kit *k = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *ics = arena_printf(k->a, "BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:%s\nBEGIN:STANDARD\nDTSTART:16010101T000000\n"
+			"TZOFFSETFROM:+0900\nTZOFFSETTO:+0800\nEND:STANDARD\nEND:VTIMEZONE\nBEGIN:VEVENT\nUID:u\n"
+			"DTSTART;TZID=\"Kuala Lumpur, Singapore\":20260301T093000\nEND:VEVENT\nEND:VCALENDAR\n", names[i]);
+		const char *xml = kit_render(k, &item_calendar, slice_str(ics), NULL);
+		assert_non_null(strstr(xml, "<C:StartTime>20260301T013000Z</C:StartTime>"));
+		/* It is not defined again. */
+		const char *out = kit_merge(k, &item_calendar, ics, "<C:StartTime>20260301T023000Z</C:StartTime>", NULL);
+		assert_true(kit_has(out, "DTSTART;TZID=\"Kuala Lumpur, Singapore\":20260301T103000\n"));
+		assert_null(strstr(strstr(out, "BEGIN:VTIMEZONE") + 1, "BEGIN:VTIMEZONE"));
+	}
+}
+
 static void
 days_are_days_wherever_the_phone_is(void **state)
 {
@@ -1186,6 +1206,7 @@ main(void)
 		TEST(edits_of_single_fields),
 		TEST(absent_means_unchanged_in_16_and_removed_before),
 		TEST(zones_of_an_edit),
+		TEST(zones_with_a_comma_in_their_name),
 		TEST(days_are_days_wherever_the_phone_is),
 		TEST(the_example_of_a_holiday),
 		TEST(a_meeting_from_14_1),
