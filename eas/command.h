@@ -104,6 +104,7 @@ struct eas_config {
 	int version_choice;           /* as bound */
 	unsigned version_max;         /* ceiling, times ten: 121 .. 161 */
 	int sent_copy;                /* enum sent_copy */
+	const char *timezone;         /* NULL: the process's */
 	/* [policy] */
 	bool policy;                  /* a policy is set */
 	char policy_hash[65];

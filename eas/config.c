@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "eas/command.h"
 #include "eas/policy.h"
+#include "eas/timezone.h"
 #include "eas/trace.h"
 
 #define ROW(key_, type_, field, fallback_, min_, max_, doc_) \
@@ -33,6 +34,7 @@ static const struct conf_row rows[] = {
 	ROW("device_days", CONF_UINT, device_days, "60", 1, 3650, "a device unseen for so many days starts over"),
 	{ .key = "sent_copy", .type = CONF_CHOICE, .offset = offsetof(struct eas_config, sent_copy), .fallback = "client",
 		.choices = "client always never", .doc = "copy of sent mail in Sent: as the phone asks, always, never" },
+	ROW("timezone", CONF_STRING, timezone, NULL, 0, 0, "whose midnights whole days begin at; none: the server's"),
 	{ .key = "version", .type = CONF_CHOICE, .offset = offsetof(struct eas_config, version_choice), .fallback = "16.1",
 		.choices = VERSIONS, .doc = "highest protocol version offered" },
 };
@@ -162,6 +164,9 @@ eas_config_new(struct conf *conf, struct eas_config **config_r, struct error *e)
 		err = check_ceilings(conf, "user ", e);
 	if (!err)
 		err = check_ceilings(conf, "device ", e);
+	if (!err && c->timezone && !zone_named(c->timezone))
+		err = err_set(e, ERR_INVALID, "%s:%u: timezone: there is no zone \"%s\"", conf_name(conf),
+			conf_line(conf, "eas", "timezone"), c->timezone);
 	if (!err && c->heartbeat_min > c->heartbeat_max)
 		err = err_set(e, ERR_INVALID, "%s:%u: heartbeat_min is above heartbeat_max", conf_name(conf),
 			conf_line(conf, "eas", "heartbeat_min"));
@@ -186,6 +191,18 @@ eas_config_free(struct eas_config **config)
 	free(c->policy_values);
 	free(c);
 	*config = NULL;
+}
+
+void
+eas_config_use(const struct eas_config *config)
+{
+	(void)zone_set_default(config->timezone);
+}
+
+const char *
+eas_timezone(const struct eas_config *config)
+{
+	return (config->timezone ? zone_named(config->timezone) : zone_default())->name;
 }
 
 uint64_t

@@ -127,6 +127,10 @@ enum eas_outcome { EAS_DONE, EAS_PARK, EAS_BUSY };
 /* Binds [eas], [policy], [device ...] and the like; config_r lives as long as conf (it keeps a reference). */
 enum err eas_config_new(struct conf *conf, struct eas_config **config_r, struct error *e) NODISCARD;
 void eas_config_free(struct eas_config **config);
+/* Its time zone is the default of the process from now on. */
+void eas_config_use(const struct eas_config *config);
+/* The name of that zone. */
+const char *eas_timezone(const struct eas_config *config);
 /* Largest request body and largest answer, bytes; cap of a request's arena. */
 uint64_t eas_request_max(const struct eas_config *config);
 uint64_t eas_response_max(const struct eas_config *config);

@@ -22,8 +22,9 @@ static struct {
 	const struct zone *zones[CACHE_MAX];
 } cache = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static pthread_once_t default_once = PTHREAD_ONCE_INIT;
-static const struct zone *default_zone;
+static const struct zone *default_zone; /* atomic; NULL: process_zone */
+static pthread_once_t process_once = PTHREAD_ONCE_INIT;
+static const struct zone *process_zone;
 
 const struct zone *
 zone_utc(void)
@@ -307,41 +308,40 @@ zone_of_time(struct ical_mem *m, const struct ical *root, const struct ical_time
 /* ---- the default ---- */
 
 static void
-find_default(void)
+find_process_zone(void)
 {
 	const char *tz = getenv("TZ"), *at;
 	char link[256];
 
-	if (default_zone)
-		return;
 	if (tz && *tz)
-		default_zone = zone_named(tz + (*tz == ':'));
-	ssize_t n = default_zone ? -1 : readlink("/etc/localtime", link, sizeof link - 1);
+		process_zone = zone_named(tz + (*tz == ':'));
+	ssize_t n = process_zone ? -1 : readlink("/etc/localtime", link, sizeof link - 1);
 	if (n > 0) {
 		link[n] = '\0';
 		at = strstr(link, "zoneinfo/");
 		if (at)
-			default_zone = zone_named(at + strlen("zoneinfo/"));
+			process_zone = zone_named(at + strlen("zoneinfo/"));
 	}
-	if (!default_zone)
-		default_zone = &utc;
+	if (!process_zone)
+		process_zone = &utc;
 }
 
 const struct zone *
 zone_default(void)
 {
-	(void)pthread_once(&default_once, find_default);
-	return default_zone;
+	const struct zone *z = __atomic_load_n(&default_zone, __ATOMIC_ACQUIRE);
+
+	if (!z)
+		(void)pthread_once(&process_once, find_process_zone);
+	return z ? z : process_zone;
 }
 
 bool
 zone_set_default(const char *name)
 {
-	const struct zone *z = zone_named(name);
+	const struct zone *z = name ? zone_named(name) : NULL;
 
-	if (z) {
-		default_zone = z;
-		(void)pthread_once(&default_once, find_default);
-	}
-	return z != NULL;
+	if (z || !name)
+		__atomic_store_n(&default_zone, z, __ATOMIC_RELEASE);
+	return z || !name;
 }

@@ -33,7 +33,7 @@ const struct zone *zone_utc(void);
 /* For what names no zone (floating times, all-day events up to 14.1): what zone_set_default() said, else the zone of the process
  * (TZ, /etc/localtime), else UTC. */
 const struct zone *zone_default(void);
-/* From main or a test, before there are threads. False: no such zone. */
+/* NULL: the process's. False: no such zone. */
 bool zone_set_default(const char *name);
 /* By IANA name, a path that ends in one, or a Windows name; NULL. */
 const struct zone *zone_named(const char *name);

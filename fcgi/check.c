@@ -202,6 +202,7 @@ check(const char *path, const char *user)
 		printf("cpush: configuration file %s: the syntax is ok, %s\n", path, store);
 		printf("cpush: the limits in force allow %llu waiting phones, each of another user\n",
 			(unsigned long long)server_limits(&g->server));
+		printf("cpush: whole days begin at the midnights of %s\n", eas_timezone(g->config));
 		if (user)
 			rc = check_user(g, user);
 	}

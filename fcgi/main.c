@@ -143,6 +143,7 @@ start(struct server *s, struct error *e)
 		err = conf_check_unbound(s->generation->conf, e);
 	if (err)
 		return err;
+	eas_config_use(s->generation->config);
 	s->hooks.state = s->generation->eas.state = s->state;
 	s->parked_max = server_limits(&s->generation->server);
 	s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -43,6 +43,7 @@ server_reload(struct server *s)
 	}
 	if (log_open(fresh->server.log_to, generation_level(fresh)) < 0)
 		log_error(NULL, "the log %s cannot be opened", fresh->server.log_to);
+	eas_config_use(fresh->config);
 	backends_on_free(fresh->backends, s->slot_free, s);
 	pthread_mutex_lock(&s->lock);
 	old = s->generation;

@@ -10,7 +10,9 @@
 
 #include <cmocka.h>
 
+#include "base/conf.h"
 #include "base/text.h"
+#include "eas/eas.h"
 #include "eas/timezone_internal.h"
 
 struct fixture {
@@ -408,6 +410,30 @@ blobs_that_are_none(void **state)
 	assert_null(zone_from_blob(&f->m, text_base64(f->a, blob, sizeof blob), NULL));
 }
 
+/* [eas] timezone; without one it is the process's. */
+static void
+the_default_zone_is_configured(void **state)
+{
+	struct eas_config *config;
+	struct error e = { 0 };
+	struct conf *conf;
+
+	(void)state;
+	assert_int_equal(setenv("TZ", "Asia/Tokyo", 1), 0);
+	for (int configured = 1; configured >= 0; configured--) {
+		assert_int_equal(conf_parse(configured ? "[eas]\ntimezone = Europe/Paris\n" : "[eas]\n", "test", &conf, &e), ERR_OK);
+		assert_int_equal(eas_config_new(conf, &config, &e), ERR_OK);
+		conf_unref(&conf);
+		eas_config_use(config);
+		assert_string_equal(zone_default()->name, configured ? "Europe/Paris" : "Asia/Tokyo");
+		eas_config_free(&config);
+	}
+	assert_int_equal(conf_parse("[eas]\n\ntimezone = Europe/Pairs\n", "test", &conf, &e), ERR_OK);
+	assert_int_equal(eas_config_new(conf, &config, &e), ERR_INVALID);
+	assert_string_equal(e.text, "test:3: timezone: there is no zone \"Europe/Pairs\"");
+	conf_unref(&conf);
+}
+
 int
 main(void)
 {
@@ -415,6 +441,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(blobs_are_those_of_the_table, setup, teardown),
 		cmocka_unit_test_setup_teardown(blobs_are_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_default_zone_goes_before_others_alike, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_default_zone_is_configured, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_in_the_wild, setup, teardown),
 		cmocka_unit_test_setup_teardown(clocks_are_those_of_the_system, setup, teardown),
 		cmocka_unit_test_setup_teardown(broken_files, setup, teardown),
