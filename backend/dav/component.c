@@ -58,9 +58,8 @@ static enum err
 on_content(void *ctx, const struct backend_item *item)
 {
 	struct kinds *k = ctx;
-	/* What is too large to be read is shown as an event, rather than nowhere. */
-	bool belongs = item->err == ERR_OK ? component_of(item->bytes) == k->show :
-					     item->err == ERR_LIMIT && k->show == DAV_VEVENT;
+	/* What cannot be read is in both folders rather than in none: nothing is made of it, but what a phone has of it is not deleted. */
+	bool belongs = item->err ? item->err != ERR_NOTFOUND : component_of(item->bytes) == k->show;
 	if (belongs) {
 		k->keys[k->n] = arena_strdup(k->a, item->key);
 		if (!k->keys[k->n++])

@@ -16,6 +16,7 @@ struct wanted {
 	const char *canonical;
 	const char *key; /* as it was asked for */
 	bool converted;  /* it was, and is not what was asked for */
+	bool failed;     /* the server did not give it, once */
 	bool done;
 };
 
@@ -138,16 +139,13 @@ on_item(void *ctx, const struct dav_response *r)
 	return err;
 }
 
-/* 404 is no word on the collection: SabreDAV before 2.0 says it where one of the items is gone. NOFOLDER, or UNSUPPORTED. */
+/* Whether the server answers for the collection: OK, NOFOLDER, or what it failed with. */
 static enum err
 ask_collection(struct fetching *f, struct error *e)
 {
-	const char *module = f->s->b->kind->name;
 	struct dav_response r;
 	enum err err = dav_propget(f->s, f->a, f->c->path, "<D:resourcetype/>", &r, e);
-	if (err == ERR_NOTFOUND)
-		return err_set(e, ERR_NOFOLDER, "%s: the collection is gone", module);
-	return err ? err : err_set(e, ERR_UNSUPPORTED, "%s: multiget: an item is gone", module);
+	return err == ERR_NOTFOUND ? err_set(e, ERR_NOFOLDER, "%s: the collection is gone", f->s->b->kind->name) : err;
 }
 
 /* UNSUPPORTED where the server cannot, or answered with XML that is none: then each is asked for by itself. */
@@ -180,8 +178,9 @@ multiget(struct fetching *f, struct error *e)
 		return err_set(e, ERR_UNSUPPORTED, "%s: the answer to a multiget cannot be read", kind->name);
 	if (err)
 		return err;
-	if (answer.status == 404 || answer.status == 410)
-		return ask_collection(f, e);
+	/* 404 is no word on the collection: SabreDAV before 2.0 says it where one of the items is gone. */
+	if ((answer.status == 404 || answer.status == 410) && (err = ask_collection(f, e)))
+		return err;
 	return answer.status == 207 ? ERR_OK : err_set(e, ERR_UNSUPPORTED, "%s: multiget: HTTP %ld", kind->name, answer.status);
 }
 
@@ -214,6 +213,13 @@ get_original(struct fetching *f, struct wanted *w, const char *path, struct erro
 	return deliver(f, w, ERR_OK, dav_version(f->a, answer.etag), bytes);
 }
 
+/* Servers say so of one item that they cannot read. A 500 is as often the server's own trouble, for a moment. */
+static bool
+is_about_item(long status)
+{
+	return (status >= 400 && status < 500) || status == 500 || status == 501;
+}
+
 static enum err
 get(struct fetching *f, struct wanted *w, struct error *e)
 {
@@ -238,25 +244,30 @@ get(struct fetching *f, struct wanted *w, struct error *e)
 	if (answer.status == 200 && !answer.html)
 		return deliver(f, w, ERR_OK, dav_version(f->a, answer.etag), buf_slice(&f->bytes));
 	err = dav_unexpected(f->s, "GET", &answer, e);
-	if (err == ERR_NOTFOUND || err == ERR_DENIED || answer.status == 500)
-		return deliver(f, w, err == ERR_NOTFOUND ? err : ERR_INVALID, NULL, slice(NULL, 0));
-	return err;
+	if (err == ERR_NOTFOUND)
+		return deliver(f, w, err, NULL, slice(NULL, 0));
+	if (err == ERR_UNAVAILABLE || !is_about_item(answer.status))
+		return err;
+	if (w->failed)
+		return deliver(f, w, ERR_INVALID, NULL, slice(NULL, 0));
+	w->failed = true;
+	return ERR_OK;
 }
 
+/* Those that have not failed yet, or those that have. */
 static enum err
-get_rest(struct fetching *f, struct error *e)
+get_left(struct fetching *f, bool failed, struct error *e)
 {
 	enum err err = ERR_OK;
 	for (size_t i = 0; !err && i < f->n; i++) {
 		struct arena_mark m = arena_mark(f->a);
-		while (!err && !f->wanted[i].done)
-			err = get(f, &f->wanted[i], e);
+		struct wanted *w = &f->wanted[i];
+		while (!err && !w->done && w->failed == failed)
+			err = get(f, w, e);
 		arena_rewind(f->a, m);
 	}
 	return err;
 }
-
-/* ---- batches ---- */
 
 static size_t
 left(const struct fetching *f)
@@ -266,6 +277,20 @@ left(const struct fetching *f)
 		n += !f->wanted[i].done;
 	return n;
 }
+
+/* That the server cannot give an item is said of those only that fail twice, while it answers for their collection in between: what is set
+ * aside for a server in trouble would be missing on phones for a day. */
+static enum err
+get_rest(struct fetching *f, struct error *e)
+{
+	enum err err = get_left(f, false, e);
+	if (err || left(f) == 0)
+		return err;
+	err = ask_collection(f, e);
+	return err ? err : get_left(f, true, e);
+}
+
+/* ---- batches ---- */
 
 static enum err
 batch_fill(struct fetching *f, size_t from, size_t n, struct error *e)

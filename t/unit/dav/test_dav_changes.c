@@ -285,6 +285,32 @@ an_item_in_trouble_is_not_gone(void **state)
 	assert_list(k, &c, true, false, "1.ics \"1\"\n2.ics \n");
 }
 
+#define PERSONAL "/dav/calendars/alice/personal/"
+#define KEPT(name) RESPONSE(PERSONAL name, ETAG("1"))
+#define DATA(name, component) \
+	RESPONSE(PERSONAL name, ETAG("1") "<cal:calendar-data>BEGIN:VCALENDAR\nBEGIN:" component "\n</cal:calendar-data>")
+
+/* Of a collection with events and tasks: what cannot be read is one or the other, and a phone may have it. */
+static void
+what_cannot_be_read_is_gone_from_neither_folder(void **state)
+{
+	static const char *const folders[] = { PERSONAL, PERSONAL "?tasks" };
+	static const char *const lists[] = { "event.ics \"1\"\nbroken.ics \"1\"\n", "task.ics \"1\"\nbroken.ics \"1\"\n" };
+	struct kit *k = *state;
+	struct backend_changes c;
+	kit_ready(k, "caldav", kit_calendars, "");
+	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+		fake_xml(k->fake, 207, MULTI(KEPT("event.ics") KEPT("task.ics") KEPT("broken.ics") KEPT("gone.ics") TOKEN("1")));
+		fake_xml(k->fake, 207, MULTI(DATA("event.ics", "VEVENT") DATA("task.ics", "VTODO") STATUS(PERSONAL "broken.ics", "500 No")
+			STATUS(PERSONAL "gone.ics", "404 No")));
+		fake_xml(k->fake, 500, "");
+		fake_xml(k->fake, 207, MULTI(RESPONSE(PERSONAL, "")));
+		fake_xml(k->fake, 500, "");
+		assert_changes(k, folders[i], NULL, &c);
+		assert_list(k, &c, true, false, lists[i]);
+	}
+}
+
 /* ---- parts ---- */
 
 static char *
@@ -373,6 +399,7 @@ main(void)
 		KIT_TEST(nothing_is_gone_by_an_answer_that_tells_of_nothing),
 		KIT_TEST(nothing_is_gone_by_a_server_in_trouble),
 		KIT_TEST(an_item_in_trouble_is_not_gone),
+		KIT_TEST(what_cannot_be_read_is_gone_from_neither_folder),
 		KIT_TEST(a_listing_comes_in_parts),
 		KIT_TEST(parts_of_two_listings_never_mix),
 	};

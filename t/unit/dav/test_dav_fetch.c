@@ -57,20 +57,56 @@ what_a_multiget_leaves_out_is_asked_for(void **state)
 	kit_asked(k, 2, "GET", WORK "4.ics");
 }
 
+#define THERE MULTI(RESPONSE(WORK, "<d:resourcetype><d:collection/></d:resourcetype>"))
+
 /* That the server cannot read an item does not say that it is gone. */
 static void
 what_cannot_be_told_is_not_gone(void **state)
 {
+	static const int statuses[] = { 400, 403, 406, 409, 415, 422, 500, 501 };
 	struct kit *k = *state;
 	struct kit_items items;
 	static const char *const keys[] = { "1.ics", "2.ics" };
 	kit_ready(k, "caldav", kit_calendars, "");
-	fake_xml(k->fake, 207, MULTI(STATUS(WORK "1.ics", "500 Oops") STATUS(WORK "2.ics", "403 No")));
-	fake_queue(k->fake, (struct fake_reply){ .status = 500 });
-	fake_queue(k->fake, (struct fake_reply){ .status = 403 });
+	for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
+		fake_xml(k->fake, 207, MULTI(STATUS(WORK "1.ics", "500 Oops") STATUS(WORK "2.ics", "403 No")));
+		fake_queue(k->fake, (struct fake_reply){ .status = statuses[i] });
+		fake_queue(k->fake, event("ETag: \"2\"\r\n"));
+		fake_xml(k->fake, 207, THERE);
+		fake_queue(k->fake, (struct fake_reply){ .status = statuses[i] });
+		kit_expect(k, fetch(k, keys, 2, 0, &items), ERR_OK);
+		assert_item(&items, "1.ics", ERR_INVALID, "", "");
+		assert_item(&items, "2.ics", ERR_OK, "\"2\"", ITEM_CRLF);
+	}
+}
+
+/* A server that fails for a moment says nothing of the items that it was asked for. */
+static void
+a_server_in_trouble_says_nothing_of_items(void **state)
+{
+	static const struct {
+		int status;
+		enum err err;
+	} rows[] = { { 500, ERR_PEER }, { 503, ERR_UNAVAILABLE }, { 404, ERR_NOFOLDER } };
+	struct kit *k = *state;
+	struct kit_items items;
+	static const char *const keys[] = { "1.ics", "2.ics" };
+	kit_ready(k, "caldav", kit_calendars, "");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		for (unsigned n = 0; n < 3; n++)
+			fake_xml(k->fake, 500, ""); /* the multiget, and each item */
+		fake_xml(k->fake, rows[i].status, "");
+		kit_expect(k, fetch(k, keys, 2, 0, &items), rows[i].err);
+		assert_int_equal(items.n, 0);
+	}
+	for (unsigned n = 0; n < 3; n++)
+		fake_xml(k->fake, 500, "");
+	fake_xml(k->fake, 207, THERE);
+	fake_queue(k->fake, event("ETag: \"1\"\r\n"));
+	fake_queue(k->fake, event("ETag: \"2\"\r\n"));
 	kit_expect(k, fetch(k, keys, 2, 0, &items), ERR_OK);
-	assert_item(&items, "1.ics", ERR_INVALID, "", "");
-	assert_item(&items, "2.ics", ERR_INVALID, "", "");
+	assert_item(&items, "1.ics", ERR_OK, "\"1\"", ITEM_CRLF);
+	assert_item(&items, "2.ics", ERR_OK, "\"2\"", ITEM_CRLF);
 }
 
 static void
@@ -288,6 +324,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		KIT_TEST(what_a_multiget_leaves_out_is_asked_for),
 		KIT_TEST(what_cannot_be_told_is_not_gone),
+		KIT_TEST(a_server_in_trouble_says_nothing_of_items),
 		KIT_TEST(too_large_an_item_comes_alone_as_such),
 		KIT_TEST(too_long_an_answer_is_asked_for_in_pieces),
 		KIT_TEST(a_server_without_multiget_is_asked_one_by_one),
