@@ -175,6 +175,12 @@ execute(struct execute *x, struct error *e)
 	for (const struct wbxml_node *n = x->commands->child; !err && n; n = n->next) {
 		x->any = x->any || n->tag != AirSync_Fetch;
 		err = run_one(x, n, e);
+		if (err == ERR_PEER && execute_in_vain(x, n)) {
+			log_warn(&x->r->log, "%s: what the phone asks for fails each time, while the server answers otherwise: refused: %s",
+				x->folder->key, e->text);
+			execute_give_up(x, n);
+			err = ERR_OK;
+		}
 		if (err_is_temporary(err) && err != ERR_BUSY) {
 			log_warn(&x->r->log, "%s; the phone is asked to try again", e->text[0] ? e->text : err_name(err));
 			x->failed = true;

@@ -28,6 +28,12 @@ enum err execute_edit(struct execute *x, const struct wbxml_node *n, const struc
 enum err execute_tell(struct execute *x, const struct wbxml_node *n, const struct state_item *row, struct item_merged *m_r,
 	struct error *e);
 
+/* The server has just failed (PEER) this Add, Change or Delete, though it had answered for the folder right before. True once it has done so
+ * for an hour and several tries: it will not do otherwise (execute_vain.c). Never of mail. */
+bool execute_in_vain(struct execute *x, const struct wbxml_node *n);
+/* Answers that it cannot be done, and has the phone sent what is stored. */
+void execute_give_up(struct execute *x, const struct wbxml_node *n);
+
 /* The item as it is now, in the request's arena. */
 enum err execute_fetch(struct execute *x, const char *key, enum backend_want want, struct backend_item *item_r, struct error *e) NODISCARD;
 

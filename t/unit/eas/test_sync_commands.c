@@ -1,4 +1,5 @@
 /* Commands of the phone: the rows of that table of the design, for items that the backend lets us name. */
+#include "eas/clock.h"
 #include "model_kit.h"
 
 static int64_t folder, item; /* of a.ics: x 1, y 2 */
@@ -663,6 +664,54 @@ a_failure_in_the_middle_keeps_what_was_done(void **state)
 	assert_int_equal(stored_count(), 3);
 }
 
+/* One command after another may be what the server cannot do; what stands behind it waits for it. */
+static void
+ask_what_fails(unsigned tag)
+{
+	mem_fail(kit.mem, tag == AirSync_Delete ? MEM_REMOVE : MEM_PUT, 1, MEM_BEFORE, ERR_PEER);
+	ask_with_commands(folder, -1);
+	if (tag == AirSync_Add)
+		ask_add("c1", 5, 6);
+	else if (tag == AirSync_Change)
+		ask_change(folder, item, 'y', 20);
+	else
+		ask_delete(folder, item);
+	ask_add("c2", 7, 8);
+	send();
+}
+
+static void
+what_fails_each_time_is_refused_in_the_end(void **state)
+{
+	static const struct {
+		unsigned tag;
+		int status;
+		unsigned told;
+	} rows[] = { { AirSync_Add, 6, 0 }, { AirSync_Change, 6, AirSync_Change }, { AirSync_Delete, 7, AirSync_Add } };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (i) {
+			kit_close(state);
+			assert_int_equal(open_with_one(state), 0);
+		}
+		for (unsigned n = 0; n < 5; n++) {
+			ask_what_fails(rows[i].tag);
+			assert_int_equal(status_of(folder), 16);
+			assert_false(take_key(folder));
+		}
+		assert_int_equal(stored_count(), 1);
+		eas_clock_set((int64_t)TODAY * DAY + DAY / 2 + 3600);
+		ask_what_fails(rows[i].tag);
+		assert_int_equal(status_of(folder), 1);
+		assert_int_equal(rows[i].tag == AirSync_Add ? add_status(folder, "c1", NULL) : response_status(folder, rows[i].tag, item),
+			rows[i].status);
+		assert_int_equal(add_status(folder, "c2", NULL), 1);
+		assert_true(!rows[i].told || is_told(folder, rows[i].told, item));
+		assert_true(take_key(folder));
+		assert_int_equal(stored_count(), 2);
+	}
+}
+
 static void
 busy_in_the_middle_keeps_what_was_done(void **state)
 {
@@ -796,6 +845,7 @@ main(void)
 		TEST(a_refused_delete_brings_the_item_back),
 		TEST(a_read_only_folder_refuses_all_three),
 		TEST(a_failure_in_the_middle_keeps_what_was_done),
+		TEST(what_fails_each_time_is_refused_in_the_end),
 		TEST(busy_in_the_middle_keeps_what_was_done),
 		TEST(a_fetch_that_fails_after_commands_leaves_their_answers),
 		TEST(what_cannot_be_translated_is_set_aside_and_blocks_nothing),
