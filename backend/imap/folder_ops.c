@@ -75,6 +75,15 @@ run_on(struct imap_conn *c, const char *word, const char *key, const char *key2,
 	return imap_cmd_run(&cmd, NULL, done_r, e);
 }
 
+/* Other programs show subscribed folders only. No error: the folder is made, renamed or removed by now, whatever becomes of this. */
+static void
+subscribe(struct imap_conn *c, const char *word, const char *key)
+{
+	struct imap_done done;
+	if (!c->dead)
+		(void)run_on(c, word, key, NULL, &done, NULL);
+}
+
 enum err
 imap_folder_make(struct backend_session *s, struct arena *a, const char *parent, const char *name,
 	enum backend_class class,
@@ -95,8 +104,9 @@ imap_folder_make(struct backend_session *s, struct arena *a, const char *parent,
 		return err_set(e, ERR_EXISTS, "%s: the folder is there already", s->b->host);
 	err = run_on(c, "CREATE", *key_r, NULL, &done, e);
 	err = err ? err : imap_done_err(c, &done, "CREATE", ERR_DENIED, e);
-	/* Other programs show subscribed folders only, so a failure here does no harm to us. */
-	return err ? err : run_on(c, "SUBSCRIBE", *key_r, NULL, &done, e);
+	if (!err)
+		subscribe(c, "SUBSCRIBE", *key_r);
+	return err;
 }
 
 enum err
@@ -126,8 +136,9 @@ imap_folder_rename(struct backend_session *s, struct arena *a, const char *key, 
 	err = err ? err : imap_done_err(c, &done, "RENAME", ERR_DENIED, e);
 	if (err)
 		return err;
-	err = run_on(c, "SUBSCRIBE", *key_r, NULL, &done, e);
-	return err ? err : run_on(c, "UNSUBSCRIBE", key, NULL, &done, e);
+	subscribe(c, "SUBSCRIBE", *key_r);
+	subscribe(c, "UNSUBSCRIBE", key);
+	return ERR_OK;
 }
 
 enum err
@@ -147,5 +158,7 @@ imap_folder_remove(struct backend_session *s, const char *key, struct error *e)
 	err = imap_deselect(c, e);
 	err = err ? err : run_on(c, "DELETE", key, NULL, &done, e);
 	err = err ? err : imap_done_err(c, &done, "DELETE", ERR_DENIED, e);
-	return err ? err : run_on(c, "UNSUBSCRIBE", key, NULL, &done, e);
+	if (!err)
+		subscribe(c, "UNSUBSCRIBE", key);
+	return err;
 }

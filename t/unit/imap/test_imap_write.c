@@ -428,6 +428,24 @@ folder_operations(void **state)
 	assert_int_equal(fake_count(k->f, "UNSELECT"), 1);
 }
 
+/* What was made, renamed or removed is: a repeat would find it so, and fail. */
+static void
+a_cut_while_subscribing_takes_nothing_back(void **state)
+{
+	static const struct fake_rule rules[] = { REPLY("LIST \"\" \"\"", "* LIST (\\Noselect) \"/\" \"\"\r\n$ OK done\r\n"),
+		REPLY("LIST \"\" \"a\"", "* LIST () \"/\" a\r\n$ OK done\r\n"), REPLY("LIST", "$ OK done\r\n"),
+		{ "SUBSCRIBE", "", FAKE_CLOSE, 0 }, { "UNSUBSCRIBE", "", FAKE_CLOSE, 0 }, END };
+	struct kit *k = *state;
+	const char *key;
+	kit_login(k, rules, 0, "");
+	assert_int_equal(backend_module.folder_make(k->s, k->a, NULL, "new", BACKEND_MAIL, &key, &k->e), ERR_OK);
+	assert_string_equal(key, "new");
+	assert_int_equal(backend_module.folder_rename(k->s, k->a, "a", NULL, "c", &key, &k->e), ERR_OK);
+	assert_string_equal(key, "c");
+	assert_int_equal(backend_module.folder_remove(k->s, "a", &k->e), ERR_OK);
+	assert_int_equal(fake_count(k->f, "SUBSCRIBE") + fake_count(k->f, "UNSUBSCRIBE"), 3);
+}
+
 static void
 searching(void **state)
 {
@@ -504,6 +522,7 @@ main(void)
 		TEST(subscribed_folders_only),
 		TEST(folders_of_an_old_gmail),
 		TEST(folder_operations),
+		TEST(a_cut_while_subscribing_takes_nothing_back),
 		TEST(searching),
 		TEST(searching_where_only_ascii_is_known),
 		TEST(finding_what_came_after_a_mark),
