@@ -17,7 +17,7 @@
 static enum err
 mail_key(struct arena *a, const char *parent, const char *name, const char **key_r, struct error *e)
 {
-	char *encoded = name_encode(a, name);
+	char *encoded = name_encode(a, name, NAME_FOLDER);
 	const char *above = "mail/";
 
 	if (!encoded)

@@ -31,8 +31,10 @@ keywords_read(struct arena *a, int dir, struct keywords *k)
 		if (!space)
 			continue;
 		*space = 0;
-		if (text_to_u64(line, &letter) && letter < ARRAY_LEN(k->names) && space[1])
-			k->names[letter] = text_to_utf8(a, space + 1, strlen(space + 1));
+		if (!text_to_u64(line, &letter) || letter >= ARRAY_LEN(k->names) || !space[1])
+			continue;
+		k->words[letter] = arena_strdup(a, space + 1);
+		k->names[letter] = name_decode(a, space + 1, strlen(space + 1));
 	}
 }
 
@@ -73,8 +75,8 @@ write_table(int fd, const struct keywords *k)
 
 	buf_init(&text, 65536);
 	for (size_t i = 0; i < ARRAY_LEN(k->names); i++) {
-		if (k->names[i])
-			buf_printf(&text, "%zu %s\n", i, k->names[i]);
+		if (k->words[i])
+			buf_printf(&text, "%zu %s\n", i, k->words[i]);
 	}
 	good = buf_ok(&text) && write(fd, text.data, text.len) == (ssize_t)text.len && fsync(fd) == 0;
 	buf_finish(&text);
@@ -84,11 +86,12 @@ write_table(int fd, const struct keywords *k)
 enum err
 keywords_letter(struct arena *a, int dir, struct keywords *k, const char *name, char *letter_r, struct error *e)
 {
+	const char *word = name_encode(a, name, NAME_ATOM);
 	bool written = false;
 	int fd;
 
 	*letter_r = find(k, name);
-	if (*letter_r || strpbrk(name, "\r\n"))
+	if (*letter_r || !word)
 		return ERR_OK;
 	fd = lock(dir);
 	if (fd < 0)
@@ -99,6 +102,7 @@ keywords_letter(struct arena *a, int dir, struct keywords *k, const char *name, 
 		if (k->names[i])
 			continue;
 		k->names[i] = arena_strdup(a, name);
+		k->words[i] = word;
 		*letter_r = (char)('a' + i);
 		written = k->names[i] && write_table(fd, k) && renameat(dir, LOCK_NAME, dir, FILE_NAME) == 0;
 		if (!written)

@@ -94,9 +94,11 @@ char *read_line(struct arena *a, int dir, const char *name);
 const char *class_dir(enum backend_class class);
 const char *class_extension(enum backend_class class);
 
-/* ---- name.c: names of mail folders, RFC 3501 5.1.3 with dot and slash encoded too ---- */
-/* NULL where memory is short or the name cannot be (bad UTF-8, empty, too long). */
-char *name_encode(struct arena *a, const char *name);
+/* ---- name.c: names of mail folders and keywords, RFC 3501 5.1.3 ---- */
+#define NAME_FOLDER "./"            /* separate */
+#define NAME_ATOM " (){%*\"\\]"     /* cannot be in the atom that a keyword is for IMAP (RFC 9051, section 9) */
+/* With these characters encoded, too. NULL where memory is short or the name cannot be (bad UTF-8, empty, too long). */
+char *name_encode(struct arena *a, const char *name, const char *apart);
 /* What is no valid encoding is shown as it is. */
 char *name_decode(struct arena *a, const char *encoded, size_t n);
 
@@ -131,9 +133,10 @@ enum err read_item(int dir, const struct entry *entry, bool mail, uint64_t max, 
 /* ---- keywords.c: the table of letters a to z that Dovecot keeps in a Maildir folder ---- */
 struct keywords {
 	const char *names[26]; /* NULL: letter not in use */
+	const char *words[26]; /* the names as they are written in the file */
 };
 void keywords_read(struct arena *a, int dir, struct keywords *k);
-/* The letter of the keyword, given to it if it had none; 0: all are in use. */
+/* The letter of the keyword, given to it if it had none; 0: all are in use, or it cannot be written. */
 enum err keywords_letter(struct arena *a, int dir, struct keywords *k, const char *name, char *letter_r, struct error *e);
 
 /* ---- write.c ---- */
@@ -159,8 +162,12 @@ enum err mail_store(struct arena *a, int dir, const struct slice *pieces, size_t
 	struct error *e);
 /* A name that no other mail ever has. */
 char *mail_unique(struct arena *a);
-/* flags and keywords as letters of a file name, sorted. */
-enum err mail_letters(struct arena *a, int dir, unsigned flags, const char *const *keywords, const char **letters_r, struct error *e);
+/* flags and keywords as letters of a file name, sorted; *left_out_r: there was no letter for some. */
+enum err mail_letters(struct arena *a, int dir, unsigned flags, const char *const *keywords, const char **letters_r, bool *left_out_r,
+	struct error *e);
+/* The key and, unless something was left out, the version of a mail that was stored with these letters. */
+enum err mail_stored(struct arena *a, const char *key, const char *flags, bool left_out, struct backend_stored *stored_r,
+	struct error *e);
 void mail_flags(struct arena *a, const struct keywords *k, const char *version, unsigned *flags_r, const char *const **keywords_r);
 enum err local_flag(struct backend_session *s, struct arena *a, const struct backend_flagging *what, struct backend_stored *stored_r,
 	struct error *e);

@@ -189,8 +189,9 @@ add_flags(char *s, unsigned flags)
 }
 
 static enum err
-add_keywords(struct arena *a, int dir, struct keywords *k, char *s, const char *const *names, struct error *e)
+add_keywords(struct arena *a, int dir, struct keywords *k, char *s, const char *const *names, bool *left_out_r, struct error *e)
 {
+	*left_out_r = false;
 	for (size_t i = 0; names && names[i]; i++) {
 		char letter;
 		enum err err = keywords_letter(a, dir, k, names[i], &letter, e);
@@ -198,12 +199,23 @@ add_keywords(struct arena *a, int dir, struct keywords *k, char *s, const char *
 		if (err)
 			return err;
 		add_letter(s, letter);
+		*left_out_r |= !letter;
 	}
 	return ERR_OK;
 }
 
 enum err
-mail_letters(struct arena *a, int dir, unsigned flags, const char *const *keywords, const char **letters_r, struct error *e)
+mail_stored(struct arena *a, const char *key, const char *flags, bool left_out, struct backend_stored *stored_r,
+	struct error *e)
+{
+	stored_r->key = arena_strdup(a, key);
+	stored_r->version = left_out ? "" : arena_printf(a, "f%s", flags);
+	return stored_r->key && stored_r->version ? ERR_OK : err_set(e, ERR_NOMEM, "out of memory");
+}
+
+enum err
+mail_letters(struct arena *a, int dir, unsigned flags, const char *const *keywords, const char **letters_r, bool *left_out_r,
+	struct error *e)
 {
 	struct keywords k;
 	char *s = arena_alloc(a, 64);
@@ -213,7 +225,7 @@ mail_letters(struct arena *a, int dir, unsigned flags, const char *const *keywor
 		return err_set(e, ERR_NOMEM, "out of memory");
 	keywords_read(a, dir, &k);
 	add_flags(s, flags);
-	err = add_keywords(a, dir, &k, s, keywords, e);
+	err = add_keywords(a, dir, &k, s, keywords, left_out_r, e);
 	sort_letters(s);
 	*letters_r = s;
 	return err;
@@ -242,7 +254,8 @@ mail_flags(struct arena *a, const struct keywords *k, const char *version, unsig
 }
 
 static enum err
-new_letters(struct arena *a, int dir, const struct entry *entry, const struct backend_flagging *what, const char **letters_r, struct error *e)
+new_letters(struct arena *a, int dir, const struct entry *entry, const struct backend_flagging *what, const char **letters_r,
+	bool *left_out_r, struct error *e)
 {
 	struct keywords k;
 	char *s = arena_alloc(a, 512);
@@ -267,7 +280,7 @@ new_letters(struct arena *a, int dir, const struct entry *entry, const struct ba
 			remove_letter(s, (char)('a' + i));
 	}
 	add_flags(s, what->set);
-	err = add_keywords(a, dir, &k, s, what->add_keywords, e);
+	err = add_keywords(a, dir, &k, s, what->add_keywords, left_out_r, e);
 	sort_letters(s);
 	*letters_r = s;
 	return err;
@@ -281,19 +294,19 @@ flag_once(struct arena *a, int dir, const struct backend_flagging *what, struct 
 	struct entry *entry;
 	const char *flags = "";
 	char from[300], to[600];
+	bool left_out = false;
 	enum err err = scan_find(dir, BACKEND_MAIL, what->key, &scan, &entry, e);
 
 	*again_r = false;
 	if (!err)
-		err = new_letters(a, dir, entry, what, &flags, e);
+		err = new_letters(a, dir, entry, what, &flags, &left_out, e);
 	if (err)
 		return err;
 	snprintf(from, sizeof from, "%s/%s", entry->sub, entry->name);
 	snprintf(to, sizeof to, "cur/%s:2,%s", entry->key, flags);
-	stored_r->key = arena_strdup(a, what->key);
-	stored_r->version = arena_printf(a, "f%s", flags);
-	if (!stored_r->key || !stored_r->version)
-		return err_set(e, ERR_NOMEM, "out of memory");
+	err = mail_stored(a, what->key, flags, left_out, stored_r, e);
+	if (err)
+		return err;
 	if (strcmp(from, to) == 0)
 		return ERR_OK;
 	if (renameat(dir, from, dir, to) < 0) {

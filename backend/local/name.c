@@ -1,5 +1,5 @@
-/* Names of Maildir++ folders: the modified UTF-7 of RFC 3501 5.1.3, so that an IMAP server on the same Maildir shows the same names. Dot
- * and slash, which separate, are encoded too. */
+/* Names of Maildir++ folders, and keywords: the modified UTF-7 of RFC 3501 5.1.3, so that an IMAP server on the same Maildir shows the
+ * same names. What must not stand in them for other reasons is encoded too. */
 #include <string.h>
 
 #include "backend/local/local.h"
@@ -22,9 +22,9 @@ next_char(const unsigned char **p)
 }
 
 static bool
-is_plain(uint32_t c)
+is_plain(unsigned char c, const char *apart)
 {
-	return c >= 0x20 && c < 0x7F && c != '&' && c != '.' && c != '/';
+	return c >= 0x20 && c < 0x7F && c != '&' && !strchr(apart, c);
 }
 
 /* Bits on their way from UTF-16 to base64. */
@@ -46,12 +46,12 @@ push16(struct buf *out, struct bits *b, uint32_t unit)
 }
 
 static const unsigned char *
-encode_run(struct buf *out, const unsigned char *p)
+encode_run(struct buf *out, const unsigned char *p, const char *apart)
 {
 	struct bits b = { 0 };
 
 	buf_add_byte(out, '&');
-	while (*p && *p != '&' && !is_plain(*p)) {
+	while (*p && *p != '&' && !is_plain(*p, apart)) {
 		uint32_t c = next_char(&p);
 
 		if (c >= 0x10000) {
@@ -67,7 +67,7 @@ encode_run(struct buf *out, const unsigned char *p)
 }
 
 char *
-name_encode(struct arena *a, const char *name)
+name_encode(struct arena *a, const char *name, const char *apart)
 {
 	const unsigned char *p = (const unsigned char *)name;
 	struct buf out;
@@ -80,10 +80,10 @@ name_encode(struct arena *a, const char *name)
 		if (*p == '&') {
 			buf_add_str(&out, "&-");
 			p++;
-		} else if (is_plain(*p)) {
+		} else if (is_plain(*p, apart)) {
 			buf_add_byte(&out, *p++);
 		} else {
-			p = encode_run(&out, p);
+			p = encode_run(&out, p, apart);
 		}
 	}
 	if (buf_ok(&out))

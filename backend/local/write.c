@@ -125,18 +125,15 @@ static enum err
 put_mail(struct arena *a, int dir, const struct backend_put *put, struct backend_stored *stored_r, struct error *e)
 {
 	const char *flags, *key;
+	bool left_out;
 	enum err err;
 
 	if (put->key)
 		return err_set(e, ERR_UNSUPPORTED, "a mail cannot be replaced: put a new one and remove the old");
-	err = mail_letters(a, dir, put->flags, put->keywords, &flags, e);
+	err = mail_letters(a, dir, put->flags, put->keywords, &flags, &left_out, e);
 	if (!err)
 		err = mail_store(a, dir, &put->bytes, 1, flags, put->date, &key, e);
-	if (err)
-		return err;
-	stored_r->key = key;
-	stored_r->version = arena_printf(a, "f%s", flags);
-	return stored_r->version ? ERR_OK : err_set(e, ERR_NOMEM, "out of memory");
+	return err ? err : mail_stored(a, key, flags, left_out, stored_r, e);
 }
 
 /* ---- the door ---- */
@@ -209,6 +206,7 @@ move_mail(struct arena *a, int dir, int to, const char *key, struct backend_stor
 	char *unique = mail_unique(a);
 	char from_path[300], to_path[400];
 	unsigned bits;
+	bool left_out;
 	enum err err = unique ? scan_find(dir, BACKEND_MAIL, key, &scan, &entry, e) : err_set(e, ERR_NOMEM, "out of memory");
 
 	*again_r = false;
@@ -216,7 +214,7 @@ move_mail(struct arena *a, int dir, int to, const char *key, struct backend_stor
 		return err;
 	keywords_read(a, dir, &k);
 	mail_flags(a, &k, entry->version, &bits, &keywords);
-	err = mail_letters(a, to, bits, keywords, &flags, e);
+	err = mail_letters(a, to, bits, keywords, &flags, &left_out, e);
 	if (err)
 		return err;
 	snprintf(from_path, sizeof from_path, "%s/%s", entry->sub, entry->name);
@@ -227,9 +225,8 @@ move_mail(struct arena *a, int dir, int to, const char *key, struct backend_stor
 			return err_set(e, ERR_UNSUPPORTED, "the folder is on another file system");
 		return errno_err(e, ERR_NOTFOUND, "moving a mail");
 	}
-	stored_r->key = unique;
-	stored_r->version = arena_printf(a, "f%s", flags);
-	err = stored_r->version ? sync_dir(to, "cur", e) : err_set(e, ERR_NOMEM, "out of memory");
+	err = mail_stored(a, unique, flags, left_out, stored_r, e);
+	err = err ? err : sync_dir(to, "cur", e);
 	return err ? err : sync_dir(dir, entry->sub, e);
 }
 

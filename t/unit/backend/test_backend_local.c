@@ -319,9 +319,31 @@ more_keywords_than_letters(void **state)
 		snprintf(words[i], sizeof words[i], "word%d", i);
 		add[i] = words[i];
 	}
-	/* What finds no letter is left out; the flag counts. */
+	/* What finds no letter is left out, and not vouched for; the flag counts. */
+	assert_int_equal(account_flag(account, rig_arena, &what, &stored, &rig_error), ERR_OK);
+	assert_string_equal(stored.version, "");
+	assert_true(exists("alice/mail/cur/1.one:2,Sabcdefghijklmnopqrstuvwxyz"));
+	add[0] = NULL;
 	assert_int_equal(account_flag(account, rig_arena, &what, &stored, &rig_error), ERR_OK);
 	assert_string_equal(stored.version, "fSabcdefghijklmnopqrstuvwxyz");
+}
+
+/* IMAP servers on the same Maildir give them out as the atoms that they are. */
+static void
+keywords_that_are_no_atoms(void **state)
+{
+	static const char *const add[] = { "Red Category", "Gr\xC3\xBCn", "R&D", NULL };
+	struct backend_flagging what = { .folder = "local:mail", .key = "1.one", .add_keywords = add };
+	struct backend_stored stored;
+
+	(void)state;
+	open_alice("");
+	write_text("alice/mail/new/1.one", "Subject: a\n\n");
+	/* What was written by others stays as it is, encoded or not. */
+	write_text("alice/mail/dovecot-keywords", "0 R&D\n1 Gr&APw-n\n3 a\xFFz\n");
+	assert_int_equal(account_flag(account, rig_arena, &what, &stored, &rig_error), ERR_OK);
+	assert_string_equal(read_text("alice/mail/dovecot-keywords"), "0 R&D\n1 Gr&APw-n\n2 Red&ACA-Category\n3 a\xFFz\n");
+	assert_string_equal(get("local:mail", "1.one").keywords, "R&D Gr\xC3\xBCn Red Category ");
 }
 
 static struct backend_changes
@@ -647,6 +669,7 @@ main(void)
 		LOCAL(names_as_an_imap_server_writes_them),
 		LOCAL(another_programs_maildir),
 		LOCAL(more_keywords_than_letters),
+		LOCAL(keywords_that_are_no_atoms),
 		LOCAL(nothing_new_is_seen_by_the_times),
 		LOCAL(a_file_that_is_edited_in_place),
 		LOCAL(only_items_of_the_class),
