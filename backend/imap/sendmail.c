@@ -98,6 +98,7 @@ judge(const struct backend *b, int status, struct error *e)
 	case EX_DATAERR:
 	case EX_NOUSER:
 	case EX_NOHOST:
+	case EX_UNAVAILABLE:
 	case EX_NOPERM:
 		return err_set(e, ERR_DENIED, "%s refused the mail (exit status %d)", b->set.sendmail, status);
 	default:

@@ -18,7 +18,8 @@ struct sending {
 	void *ctx;
 	bool told;
 	enum err stopped;
-	char reply[256]; /* the line that refused something, else the last one; with its code, without addresses */
+	bool quit;       /* said; nothing after it is about the mail */
+	char reply[256]; /* the last line before that; with its code, without addresses */
 };
 
 static void
@@ -92,24 +93,23 @@ hear(CURL *curl, curl_infotype type, char *data, size_t size, void *ctx)
 	struct sending *s = ctx;
 	if (type != CURLINFO_TEXT)
 		s->moved = imap_now();
-	/* What comes after a refusal is the answer to our QUIT. */
-	bool refused = s->reply[0] == '4' || s->reply[0] == '5';
-	if (type == CURLINFO_HEADER_IN && size > 3 && !refused) {
+	s->quit |= type == CURLINFO_HEADER_OUT && size >= 4 && memcmp(data, "QUIT", 4) == 0;
+	if (type == CURLINFO_HEADER_IN && size > 3 && !s->quit) {
 		size_t n = size < sizeof s->reply ? size : sizeof s->reply - 1;
 		memcpy(s->reply, data, n);
 		s->reply[n] = '\0';
 		s->reply[strcspn(s->reply, "\r\n")] = '\0';
-		hide_addresses(s->reply);
+		hide_addresses(s->reply + 3);
 	}
 	return 0;
 }
 
-/* Nothing in an address may end the line or the path that it is put into. */
+/* Nothing in an address may end the line or the path that it is put into, or be an option of the program that gets it. */
 static bool
-is_address(const char *s)
+is_address(const char *s, bool argument)
 {
 	size_t n = strlen(s);
-	if (n == 0 || n > 320 || s[0] == '-' || !text_is_utf8(s, n))
+	if (n == 0 || n > 320 || (argument && s[0] == '-') || !text_is_utf8(s, n))
 		return false;
 	for (; *s; s++) {
 		unsigned char b = (unsigned char)*s;
@@ -229,12 +229,13 @@ enum err
 imap_send(struct backend_session *s, const struct backend_mail *mail, enum err (*sending)(void *ctx), void *ctx,
 	struct error *e)
 {
-	bool ok = mail->n > 0 && mail->bytes.len > 0 && is_address(mail->from);
+	bool program = s->b->set.sendmail != NULL;
+	bool ok = mail->n > 0 && mail->bytes.len > 0 && is_address(mail->from, program);
 	for (size_t i = 0; i < mail->n && ok; i++)
-		ok = is_address(mail->to[i]);
+		ok = is_address(mail->to[i], program);
 	if (!ok)
 		return err_set(e, ERR_INVALID, "a mail without usable addresses or without a text");
-	if (s->b->set.sendmail)
+	if (program)
 		return imap_sendmail(s->b, mail, sending, ctx, e);
 	if (!s->b->smtp_url)
 		return err_set(e, ERR_UNSUPPORTED, "neither smtp nor sendmail is set in [imap]: mail cannot be sent");

@@ -355,6 +355,7 @@ refused_mail(void **state)
 		{ "TEXT", "", FAKE_HANG, ERR_UNAVAILABLE, 1 },
 		{ "HELLO", "421 busy\r\n", FAKE_CLOSE, ERR_UNAVAILABLE, 0 },
 		{ "HELLO", "554 go away\r\n", FAKE_CLOSE, ERR_UNAVAILABLE, 0 },
+		{ "RCPT TO:<carol", "550-carol@example.org is\r\n550 no user\r\n", FAKE_GO_ON, ERR_DENIED, 0 },
 	};
 	struct kit *k = *state;
 	open_smtp(k, NULL);
@@ -365,6 +366,20 @@ refused_mail(void **state)
 		if (err != rows[i].err || told != rows[i].told)
 			fail_msg("%s %s gives %s (%s), sending %u", rows[i].command, rows[i].reply, err_name(err), k->e.text, told);
 	}
+}
+
+/* What the server would not do before, and we do without, says nothing of the mail; nor does its answer to our QUIT. */
+static void
+the_answer_that_counts_is_the_one_to_the_mail(void **state)
+{
+	static const struct fake_rule rules[] = { REPLY("EHLO", "250-fake\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n"),
+		REPLY("STARTTLS", "454 not now\r\n"), REPLY("RCPT TO:<carol", "550 no such user\r\n"),
+		REPLY("QUIT", "421 hurrying\r\n"), END };
+	struct kit *k = *state;
+	open_smtp_with(k, rules, "accept = 2\nsmtp_tls = optional");
+	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_DENIED);
+	assert_non_null(strstr(k->e.text, "550 no such user"));
+	assert_int_equal(fake_count(k->smtp, "STARTTLS"), 1);
 }
 
 /* Scanners work on a mail before it is taken: who gives up before that sends it twice. */
@@ -518,12 +533,15 @@ sending_can_be_given_up(void **state)
 static void
 addresses_cannot_break_out(void **state)
 {
-	static const char *const bad[] = { "", "a\r\nRCPT TO:<x@y>", "a b@c", "<a@b>", "a>b", "-oQ/tmp", "\xff@x", "a\tb" };
+	static const char *const bad[] = { "", "a\r\nRCPT TO:<x@y>", "a b@c", "<a@b>", "a>b", "\xff@x", "a\tb" };
 	struct kit *k = *state;
 	open_smtp(k, NULL);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_int_equal(send_mail(k, bad[i], ERR_OK), ERR_INVALID);
 	assert_int_equal(fake_count(k->smtp, ""), 0);
+	/* An option it would be to a program only. */
+	assert_int_equal(send_mail(k, "-x@example.org", ERR_OK), ERR_OK);
+	assert_int_equal(fake_count(k->smtp, "RCPT TO:<-x@example.org>"), 1);
 }
 
 /* A program in a directory of its own, which it runs in. */
@@ -573,13 +591,17 @@ mail_by_a_program(void **state)
 	text[n] = '\0';
 	fclose(f);
 	assert_string_equal(text, "-i -f alice@example.org -- bob@example.org carol@example.org\nA: b\r\n\r\n.dot\r\n.\r\nend\r\n");
+	assert_int_equal(send_mail(k, "-oQ/tmp", ERR_OK), ERR_INVALID);
 	/* It has read all, and passes it on to a server that takes its time. */
 	snprintf(text, sizeof text, "touch %s/slow", dir);
 	assert_int_equal(system(text), 0);
 	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_OK);
-	snprintf(text, sizeof text, "echo 67 >%s/status", dir);
-	assert_int_equal(system(text), 0);
-	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_DENIED);
+	static const int refusals[] = { 67, 69 };
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+		snprintf(text, sizeof text, "echo %d >%s/status", refusals[i], dir);
+		assert_int_equal(system(text), 0);
+		assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_DENIED);
+	}
 	snprintf(text, sizeof text, "echo 75 >%s/status", dir);
 	assert_int_equal(system(text), 0);
 	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_UNAVAILABLE);
@@ -643,6 +665,7 @@ main(void)
 		TEST(idle_that_is_refused_is_the_poll_too),
 		TEST(mail_is_sent),
 		TEST(refused_mail),
+		TEST(the_answer_that_counts_is_the_one_to_the_mail),
 		TEST(a_server_that_has_the_mail_may_take_its_time),
 		TEST(a_server_that_has_not_got_the_mail_may_not),
 		TEST(a_slow_line_carries_large_mails),
