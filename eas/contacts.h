@@ -69,8 +69,8 @@ struct contact {
 /* Sets the mark of every property to its slot. Where there are more than have a place, those that are preferred come
  * first, and telephones go where there is a place left. */
 void contact_slots(struct vcard *v);
-/* The properties of a slot that have a place, its own in the order of the card and then its guests, at most max of them;
- * how many. */
+/* The properties of a slot that have a place, its own in the order of the card and then its guests, at most max of
+ * them; how many. */
 size_t contact_props(const struct vcard *v, enum slot slot, struct vcard_prop **props, size_t max);
 struct vcard_prop *contact_prop(const struct vcard *v, enum slot slot);
 /* How many properties of the slot have a field. */

@@ -99,9 +99,9 @@ next_day(struct day *d)
 }
 
 /* Phones send noon, midnight UTC, or midnight of where they are. The nearest midnight UTC is the day that was meant in
- * each case, but for midnights of places that are twelve hours ahead or more: only east of Greenwich midnight falls into
- * the afternoon before (MS-ASCNTC_R999 would have the time ignored). AOSP sends a birthday without a year as its address
- * book has it, --05-17. */
+ * each case, but for midnights of places that are twelve hours ahead or more: only east of Greenwich midnight falls
+ * into the afternoon before (MS-ASCNTC_R999 would have the time ignored). AOSP sends a birthday without a year as its
+ * address book has it, --05-17. */
 bool
 contact_date_of_phone(const char *value, char date_r[CONTACT_DATE_SIZE])
 {

@@ -121,6 +121,10 @@ enum series_end {
 	SERIES_BOUND,   /* too many, or not expandable */
 };
 
+/* The dates of all lines of that name (RDATE, EXDATE, RECURRENCE-ID), as wall clocks of the series, at most SERIES_MAX;
+ * *more_r: there are more. NULL where there are none, or memory is short. */
+struct ical_time *series_dates(struct ical_mem *m, const struct ical *root, const struct ical *component,
+	const char *name, const struct series *s, size_t *n_r, bool *more_r);
 /* False: no DTSTART. */
 bool series_read(struct ical_mem *m, const struct ical *root, const struct ical *component, struct series *s_r);
 /* Calls fn with the wall clock of each instance of the rule, in order, the first being DTSTART; RDATEs are not among

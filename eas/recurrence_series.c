@@ -4,26 +4,28 @@
 #include <string.h>
 
 #define DAY INT64_C(86400)
-static void
-read_rdates(struct ical_mem *m, const struct ical *root, const struct ical *component, struct series *s)
+struct ical_time *
+series_dates(struct ical_mem *m, const struct ical *root, const struct ical *component, const char *name,
+	const struct series *s, size_t *n_r, bool *more_r)
 {
-	size_t room = 0;
+	size_t room = 0, n = 0;
 
-	for (const struct ical *line = ical_line(component, "RDATE"); line; line = ical_next_line(line, "RDATE")) {
+	for (const struct ical *line = ical_line(component, name); line; line = ical_next_line(line, name)) {
 		room++;
 		for (const char *p = line->value; *p; p++)
 			room += *p == ',';
 	}
-	s->more_rdates = room > SERIES_MAX;
-	room = s->more_rdates ? SERIES_MAX : room;
-	s->rdates = room ? ical_alloc(m, room, sizeof *s->rdates) : NULL;
-	if (!s->rdates)
-		return;
-	for (const struct ical *line = ical_line(component, "RDATE"); line; line = ical_next_line(line, "RDATE")) {
+	*more_r = room > SERIES_MAX;
+	room = *more_r ? SERIES_MAX : room;
+	*n_r = 0;
+	struct ical_time *list = room ? ical_alloc(m, room, sizeof *list) : NULL;
+	if (!list)
+		return NULL;
+	for (const struct ical *line = ical_line(component, name); line; line = ical_next_line(line, name)) {
 		const char *tzid = ical_param(m, line, "TZID");
-		for (const char *p = line->value; *p && s->n_rdates < room;) {
+		for (const char *p = line->value; *p && n < room;) {
 			char one[40];
-			size_t n = strcspn(p, ","), k = strcspn(p, ",/");
+			size_t len = strcspn(p, ","), k = strcspn(p, ",/");
 			struct ical_time t;
 			if (k < sizeof one) {
 				memcpy(one, p, k);
@@ -34,12 +36,14 @@ read_rdates(struct ical_mem *m, const struct ical *root, const struct ical *comp
 					if (!t.date && !s->start.date) /* as a wall clock of the series */
 						t.t = s->start.utc ? zone_to_utc(z, t.t)
 							: zone_to_local(s->zone, zone_to_utc(z, t.t));
-					s->rdates[s->n_rdates++] = t;
+					list[n++] = t;
 				}
 			}
-			p += n + (p[n] == ',');
+			p += len + (p[len] == ',');
 		}
 	}
+	*n_r = n;
+	return list;
 }
 
 bool
@@ -58,7 +62,7 @@ series_read(struct ical_mem *m, const struct ical *root, const struct ical *comp
 	s_r->has_rule = line != NULL;
 	s_r->readable = line && !ical_next_line(line, "RRULE") && !ical_line(component, "EXRULE") &&
 		rrule_parse(line->value, &s_r->rule) && rrule_expandable(&s_r->rule);
-	read_rdates(m, root, component, s_r);
+	s_r->rdates = series_dates(m, root, component, "RDATE", s_r, &s_r->n_rdates, &s_r->more_rdates);
 	return !m->failed;
 }
 

@@ -24,7 +24,10 @@ task_open(struct tasks *c, const struct item_view *v, struct arena *a, struct sl
 			c->todo = t;
 	if (!c->todo)
 		c->todo = first;
-	return c->todo ? ERR_OK : err_set(e, ERR_INVALID, "no VTODO in the object");
+	if (!c->todo)
+		return err_set(e, ERR_INVALID, "no VTODO in the object");
+	task_find_turn(c);
+	return ERR_OK;
 }
 
 /* ---- reading ---- */
@@ -34,8 +37,9 @@ task_is_complete(const struct ical *todo)
 {
 	const char *status = ical_value(todo, "STATUS"), *percent = ical_value(todo, "PERCENT-COMPLETE");
 
+	/* What was cancelled is not to be done any more; EAS has no other word for that. */
 	if (status)
-		return text_casecmp(status, "COMPLETED") == 0;
+		return text_casecmp(status, "COMPLETED") == 0 || text_casecmp(status, "CANCELLED") == 0;
 	return ical_line(todo, "COMPLETED") || (percent && strcmp(percent, "100") == 0);
 }
 
@@ -58,9 +62,12 @@ read_dates(struct tasks *c, struct task *t)
 	const char *duration = ical_value(c->todo, "DURATION");
 	int64_t seconds;
 
-	if (ical_time(&c->m, ical_line(c->todo, "DTSTART"), &start))
+	if (ical_time(&c->m, ical_line(c->todo, "DTSTART"), &start)) {
+		start.t += c->turn.by;
 		set_date(c, &t->start, &start);
+	}
 	if (ical_time(&c->m, ical_line(c->todo, "DUE"), &due)) {
+		due.t += c->turn.by;
 		set_date(c, &t->due, &due);
 	} else if (t->start.there && duration && ical_duration_parse(duration, &seconds) && seconds > 0) {
 		due = start;
@@ -132,8 +139,10 @@ read_recurrence(struct tasks *c, struct task *t)
 	t->recurring = true;
 	t->recurrence.start = base->local;
 	t->recurrence.regenerate = regenerate && strcmp(regenerate, "1") == 0;
-	if (exact && t->recurrence.occurrences && t->recurrence.occurrences <= 999)
+	if (exact && t->recurrence.occurrences > c->turn.passed && t->recurrence.occurrences - c->turn.passed <= 999) {
+		t->recurrence.occurrences -= c->turn.passed;
 		return;
+	}
 	t->recurrence.occurrences = 0;
 	if (exact && rule.has_until) {
 		t->recurrence.has_until = true;
@@ -155,7 +164,7 @@ task_read(struct tasks *c, struct task *t_r, struct error *e)
 	t_r->subject = ical_text(&c->m, ical_line(c->todo, "SUMMARY"));
 	ical_read_body(&c->m, c->todo, &t_r->body);
 	read_dates(c, t_r);
-	t_r->complete = task_is_complete(c->todo);
+	t_r->complete = task_is_complete(c->todo) || c->turn.all_over;
 	if (ical_time(&c->m, ical_line(c->todo, "COMPLETED"), &completed)) {
 		t_r->has_completed = true;
 		t_r->completed = completed.utc ? completed.t
@@ -196,7 +205,7 @@ put_completion(struct wbxml_writer *w, const struct task *t)
 static int64_t
 date_of(const struct tasks *c)
 {
-	return task_is_complete(c->todo) ? 0 : ITEM_DATE_NEVER;
+	return task_is_complete(c->todo) || c->turn.all_over ? 0 : ITEM_DATE_NEVER;
 }
 
 static enum err

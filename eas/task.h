@@ -52,10 +52,21 @@ struct task {
 	const char *ordinal, *sub_ordinal; /* "" */
 };
 
+/* Where a series stands: other programs leave its dates as they were and say of each turn that it was done or
+ * cancelled, by a VTODO of its own, or left out, by EXDATE. A phone is shown the first one that is not over. */
+struct task_turn {
+	int64_t by;              /* how far behind the start it is */
+	unsigned passed;         /* how many turns are before it */
+	bool all_over;
+	struct ical_time *over;  /* those that are, as wall clocks of the series, sorted; by day where `date` */
+	size_t n_over, room;
+};
+
 struct tasks {
 	const struct item_view *view;
 	struct ical_mem m;
 	struct ical *root, *calendar, *todo;
+	struct task_turn turn;
 };
 
 enum err task_open(struct tasks *c, const struct item_view *v, struct arena *a, struct slice bytes,
@@ -66,8 +77,15 @@ struct ical *task_alarm(struct tasks *c, int64_t *utc_r);
 bool task_is_complete(const struct ical *todo);
 enum err task_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r,
 	struct error *e);
-/* The next instance after the stored one: start and due move on. False: there is none. */
+/* Sets c->turn by what is stored. */
+void task_find_turn(struct tasks *c);
+/* Is the turn of that wall clock done, cancelled or left out? */
+bool task_turn_is_over(const struct tasks *c, int64_t local);
+
+/* The next instance after the one that is shown: start and due move on. False: there is none. */
 bool task_advance(struct tasks *c, const struct task *now, int64_t completed);
+/* Makes the stored dates those that are shown. */
+void task_catch_up(struct tasks *c, const struct task *now);
 /* Do the dates that were sent name a turn of the series from before the stored one? */
 bool task_was_turn(struct tasks *c, const struct task *now, const struct task *sent);
 /* A date that was sent, in the form of the stored one: UTC, its wall clock, or a day. */

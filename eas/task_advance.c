@@ -9,7 +9,9 @@
 /* ---- the next one ---- */
 
 struct next {
+	const struct tasks *c;
 	int64_t after, found;
+	unsigned passed;
 	bool hit;
 };
 
@@ -18,10 +20,11 @@ look(void *ctx, int64_t local)
 {
 	struct next *n = ctx;
 
-	if (local > n->after) {
+	if (local > n->after && !task_turn_is_over(n->c, local)) {
 		n->found = local;
 		n->hit = true;
 	}
+	n->passed += !n->hit;
 	return !n->hit;
 }
 
@@ -43,26 +46,28 @@ regenerated(const struct recurrence *r, int64_t done)
 }
 
 static bool
-next_turn(struct tasks *c, const struct task *now, int64_t completed, int64_t from, int64_t *to_r)
+next_turn(struct tasks *c, const struct task *now, int64_t completed, int64_t from, int64_t *to_r, unsigned *passed_r)
 {
-	struct next next = { .after = from };
+	struct next next = { .c = c, .after = from };
 	struct series s;
 
 	if (now->recurrence.regenerate) {
 		*to_r = regenerated(&now->recurrence, zone_to_local(zone_default(), completed))
 			+ (from - ical_midnight(from));
+		*passed_r = c->turn.passed + 1;
 		return true;
 	}
 	if (!series_read(&c->m, c->root, c->todo, &s))
 		return false;
 	(void)series_each(&s, look, &next);
 	*to_r = next.found;
+	*passed_r = next.passed;
 	return next.hit;
 }
 
-/* One fewer is left. */
+/* So many fewer are left. */
 static bool
-count_down(struct tasks *c)
+count_down(struct tasks *c, unsigned by)
 {
 	struct ical *line = ical_line(c->todo, "RRULE");
 	const char *at = line ? strstr(line->value, "COUNT=") : NULL;
@@ -70,25 +75,21 @@ count_down(struct tasks *c)
 
 	if (!at || !rrule_parse(line->value, &rule))
 		return true;
-	if (rule.count <= 1)
+	if (rule.count <= by)
 		return false;
 	size_t digits = strspn(at + 6, "0123456789");
-	const char *value = ical_printf(&c->m, "%.*sCOUNT=%u%s", (int)(at - line->value), line->value, rule.count - 1,
+	const char *value = ical_printf(&c->m, "%.*sCOUNT=%u%s", (int)(at - line->value), line->value, rule.count - by,
 		at + 6 + digits);
 	if (value)
 		ical_set_value(line, NULL, value);
 	return true;
 }
 
-bool
-task_advance(struct tasks *c, const struct task *now, int64_t completed)
+/* From what is shown. */
+static void
+move_on(struct tasks *c, const struct task *now, int64_t by)
 {
-	const struct task_date *base = now->start.there ? &now->start : &now->due;
-	int64_t to, utc;
-
-	if (!base->there || !next_turn(c, now, completed, base->stored.t, &to) || !count_down(c))
-		return false;
-	int64_t by = to - base->stored.t;
+	int64_t utc;
 	struct ical *alarm = task_alarm(c, &utc);
 	struct ical_time t;
 	if (now->start.there) {
@@ -104,10 +105,29 @@ task_advance(struct tasks *c, const struct task *now, int64_t completed)
 	/* An alarm at a time of its own goes along; one that is relative does so by itself. */
 	struct ical *trigger = alarm ? ical_line(alarm, "TRIGGER") : NULL;
 	if (trigger && ical_time(&c->m, trigger, &t)) {
-		t.t += by;
+		t.t += c->turn.by + by;
 		ical_set_value(trigger, NULL, ical_time_text(&c->m, &t));
 	}
+}
+
+bool
+task_advance(struct tasks *c, const struct task *now, int64_t completed)
+{
+	const struct task_date *base = now->start.there ? &now->start : &now->due;
+	unsigned passed;
+	int64_t to;
+
+	if (!base->there || !next_turn(c, now, completed, base->stored.t, &to, &passed) || !count_down(c, passed))
+		return false;
+	move_on(c, now, to - base->stored.t);
 	return true;
+}
+
+void
+task_catch_up(struct tasks *c, const struct task *now)
+{
+	if (c->turn.by && count_down(c, c->turn.passed))
+		move_on(c, now, 0);
 }
 
 /* ---- a turn that is over ---- */

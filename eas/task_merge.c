@@ -344,9 +344,12 @@ merge_fields(struct merge *m, const struct task *now)
 	m->altered = turn == TURN_PAST;
 	if (diff == 0 && !advanced)
 		return ERR_OK;
+	if (!advanced && diff & (TASK_START | TASK_DUE | TASK_RECURRENCE))
+		task_catch_up(&m->c, now);
 	apply(m, now, &want, diff);
 	ical_touch(&m->c.m, m->c.todo, true);
 	m->changed = true;
+	task_find_turn(&m->c);
 	enum err err = task_read(&m->c, &after, m->e);
 	if (!err)
 		m->altered = diff_of(m, &after, &want, want.has & ~(unsigned)TASK_COMPLETED) != 0;

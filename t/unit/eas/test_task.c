@@ -45,6 +45,7 @@ lines_and_elements(void **state)
 		{ "PRIORITY:7\n", "<T:Importance>0</T:Importance>" },
 		{ "STATUS:COMPLETED\nCOMPLETED:20260304T050607Z\n", "<T:Complete>1</T:Complete><T:DateCompleted>2026-03-04T05:06:07.000Z</T:DateCompleted>" },
 		{ "PERCENT-COMPLETE:100\n", "<T:Complete>1</T:Complete>" },
+		{ "STATUS:CANCELLED\nDUE:20260701T100000Z\n", "<T:Complete>1</T:Complete>" },
 		{ "STATUS:IN-PROCESS\nPERCENT-COMPLETE:50\n", "<T:Complete>0</T:Complete>" },
 		{ "CLASS:PRIVATE\n", "<T:Sensitivity>2</T:Sensitivity>" },
 		{ "DUE:20260701T100000Z\n", "<T:UtcDueDate>2026-07-01T10:00:00.000Z</T:UtcDueDate><T:DueDate>2026-07-01T12:00:00.000Z</T:DueDate>" },
@@ -184,6 +185,57 @@ one_turn_is_done(void **state)
 	assert_true(kit_has(out, "DUE;VALUE=DATE:20260713\n"));
 }
 
+/* Thunderbird and others leave the series as it is, and say of a turn by a VTODO of its own that it is done. */
+static void
+turns_done_elsewhere_are_over(void **state)
+{
+#define TURN(id, lines) "END:VTODO\nBEGIN:VTODO\nUID:t1\nDTSTAMP:20260101T000000Z\nRECURRENCE-ID" id "\n" lines
+#define WEEKLY(more) "DTSTART;TZID=America/New_York:20261027T090000\nDUE;TZID=America/New_York:20261027T100000\nRRULE:FREQ=WEEKLY" more "\n"
+	static const struct {
+		const char *lines, *shown;
+	} rows[] = {
+		{ WEEKLY("") TURN(";TZID=America/New_York:20261027T090000", "STATUS:COMPLETED\n"), /* over the end of summer time */
+			"<T:UtcStartDate>2026-11-03T14:00:00.000Z</T:UtcStartDate><T:StartDate>2026-11-03T09:00:00.000Z</T:StartDate>"
+			"<T:UtcDueDate>2026-11-03T15:00:00.000Z</T:UtcDueDate><T:DueDate>2026-11-03T10:00:00.000Z</T:DueDate>" },
+		{ WEEKLY("") TURN(":20261027T130000Z", "STATUS:CANCELLED\n"), "<T:StartDate>2026-11-03T09:00:00.000Z</T:StartDate>" },
+		{ WEEKLY("") TURN(":20261027T130000Z", "STATUS:NEEDS-ACTION\n"), "<T:StartDate>2026-10-27T09:00:00.000Z</T:StartDate>" },
+		/* the second one is not the next */
+		{ WEEKLY("") TURN(":20261103T140000Z", "STATUS:COMPLETED\n"), "<T:StartDate>2026-10-27T09:00:00.000Z</T:StartDate>" },
+		{ "DUE;VALUE=DATE:20260701\nEXDATE;VALUE=DATE:20260701,20260703\nRRULE:FREQ=DAILY;COUNT=4\n"
+			TURN(";VALUE=DATE:20260702", "PERCENT-COMPLETE:100\n"), "<T:DueDate>2026-07-04T00:00:00.000Z</T:DueDate>" },
+		{ "DUE;VALUE=DATE:20260701\nRRULE:FREQ=DAILY;COUNT=4\n" TURN(";VALUE=DATE:20260701", "STATUS:COMPLETED\n"),
+			"<T:Occurrences>3</T:Occurrences>" },
+		{ "DUE;VALUE=DATE:20260701\nRRULE:FREQ=DAILY;COUNT=2\n" TURN(";VALUE=DATE:20260701", "STATUS:COMPLETED\n")
+			TURN(";VALUE=DATE:20260702", "STATUS:COMPLETED\n"), "<T:Complete>1</T:Complete>" },
+	};
+	struct kit *k = *state;
+	struct item_merged m;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *ics = arena_printf(k->a, TODO("%s"), rows[i].lines), *xml = kit_render(k, &item_tasks, slice_str(ics), NULL);
+		if (!xml || !strstr(xml, rows[i].shown))
+			fail_msg("%s is not in %s", rows[i].shown, xml ? xml : "-");
+		assert_int_equal(kit_merge_tree(k, &item_tasks, slice_str(ics), kit_parse(k, xml), &m), ERR_OK);
+		assert_true(m.unchanged && !m.altered);
+	}
+	assert_true(item_tasks.date(k->a, slice_str(arena_printf(k->a, TODO("%s"), rows[6].lines))) == 0);
+	/* Ticked off, it goes on to the next one that is left; what was done stays noted. */
+	const char *ics = TODO("DUE;VALUE=DATE:20260701\nRRULE:FREQ=DAILY;COUNT=9\n" TURN(";VALUE=DATE:20260701", "STATUS:COMPLETED\n")
+		TURN(";VALUE=DATE:20260703", "STATUS:COMPLETED\n"));
+	const char *tick = "<T:DueDate>2026-07-02T00:00:00.000Z</T:DueDate><T:Complete>1</T:Complete><T:Recurrence><T:Type>0</T:Type>"
+		"<T:Start>2026-07-02T00:00:00.000Z</T:Start><T:Occurrences>8</T:Occurrences></T:Recurrence>";
+	const char *out = kit_merge(k, &item_tasks, ics, tick, &m);
+	assert_true(kit_has(out, "DUE;VALUE=DATE:20260704\nRRULE:FREQ=DAILY;COUNT=6\n"));
+	assert_true(kit_has(out, "RECURRENCE-ID;VALUE=DATE:20260703\nSTATUS:COMPLETED\n"));
+	assert_true(m.altered);
+	assert_ptr_equal(kit_merge(k, &item_tasks, out, tick, &m), out);
+	/* Moved by the phone, all that it saw is what it was. */
+	out = kit_merge(k, &item_tasks, ics, "<T:DueDate>2026-07-06T00:00:00.000Z</T:DueDate><T:Recurrence><T:Type>0</T:Type>"
+		"<T:Start>2026-07-06T00:00:00.000Z</T:Start><T:Occurrences>8</T:Occurrences></T:Recurrence>", &m);
+	assert_true(kit_has(out, "DUE;VALUE=DATE:20260706\nRRULE:FREQ=DAILY;COUNT=8\n"));
+	assert_false(m.altered);
+}
+
 #define DAILY(n) "<T:Recurrence><T:Type>0</T:Type><T:Start>2026-07-01T00:00:00.000Z</T:Start><T:Interval>" n "</T:Interval>"
 #define DONE "<T:Complete>1</T:Complete><T:DateCompleted>2026-07-01T09:00:00.000Z</T:DateCompleted>"
 
@@ -316,6 +368,7 @@ main(void)
 		TEST(edits),
 		TEST(a_new_task),
 		TEST(one_turn_is_done),
+		TEST(turns_done_elsewhere_are_over),
 		TEST(a_turn_is_done_once),
 		TEST(the_phone_moves_it_on),
 		TEST(what_makes_no_task),
