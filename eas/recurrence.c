@@ -207,6 +207,17 @@ map_month_days_of_week(struct mapping *m)
 	return false;
 }
 
+/* BYMONTHDAY=28,29,30,31;BYSETPOS=-1 is another way to say the last day. */
+static bool
+last_of_days(const struct rrule *r)
+{
+	bool all = true;
+
+	for (int d = 28; d <= 31; d++)
+		all = all && list_has(&r->by_month_day, d);
+	return all && r->by_month_day.n == 4 && r->by_pos.n == 1 && r->by_pos.v[0] == -1;
+}
+
 /* What a month has: a day, a weekday's turn. rec becomes type 2 or 3. */
 static bool
 map_month(struct mapping *m)
@@ -219,6 +230,8 @@ map_month(struct mapping *m)
 		return false;
 	if (r->by_day.n)
 		return map_month_days_of_week(m);
+	if (last_of_days(r))
+		return set_nth(m, EVERY_DAY, -1);
 	m->rec->type = 2;
 	m->rec->day = m->start.day;
 	if (r->by_pos.n && !(r->by_month_day.n == 1 && r->by_pos.n == 1 &&
