@@ -107,7 +107,7 @@ struct cal_exception {
 	int64_t original;          /* start of the instance in the series, as it travels */
 	struct ical_time key;      /* the same, as a wall clock of the series (dates: of the day) */
 	bool deleted;
-	struct ical *component;    /* the VEVENT with the RECURRENCE-ID; NULL */
+	struct ical *component;    /* the VEVENT with the RECURRENCE-ID (of a deleted one: it is cancelled); NULL */
 	struct cal_event event;
 };
 

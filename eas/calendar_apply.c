@@ -80,11 +80,29 @@ move_until(struct cal *c, struct ical *component, const struct cal_event *now, c
 
 /* ---- single lines ---- */
 
+/* What else says where the old place was; from 16.0 the phone knows of all of it but Apple's line. */
+static void
+drop_place(struct cal *c, struct ical *component)
+{
+	ical_remove_lines(component, "X-APPLE-STRUCTURED-LOCATION");
+	if (c->modern)
+		return;
+	for (unsigned i = CAL_PLACE + 1; i < CAL_LOCATION_PARTS; i++)
+		if (cal_location_lines[i])
+			ical_remove_lines(component, cal_location_lines[i]);
+	ical_remove_lines(component, "GEO");
+	struct ical *line = ical_line(component, "LOCATION");
+	if (line)
+		ical_put_param(&c->m, line, "ALTREP", NULL);
+}
+
 static void
 put_location(struct cal *c, struct ical *component, const struct cal_event *now, const struct cal_event *want)
 {
-	if (strcmp(now->location[CAL_PLACE], want->location[CAL_PLACE]) != 0)
+	if (strcmp(now->location[CAL_PLACE], want->location[CAL_PLACE]) != 0) {
+		drop_place(c, component);
 		ical_put_text(&c->m, component, "LOCATION", want->location[CAL_PLACE]);
+	}
 	if (!c->modern) /* it knows no more of it */
 		return;
 	for (unsigned i = 1; i < CAL_LOCATION_PARTS; i++)
@@ -120,7 +138,8 @@ put_reminder(struct cal *c, struct ical *component, const struct cal_event *now,
 	const char *trigger = ical_printf(&c->m, "-PT%lldM", (long long)want->reminder);
 
 	if (want->reminder < 0) {
-		if (alarm)
+		/* Not the first alone: the next would be the reminder then. */
+		for (; alarm; alarm = cal_alarm(c, component, &now->times, &was))
 			ical_remove(alarm);
 		return;
 	}

@@ -105,10 +105,10 @@ write_slot(struct cal *c, const struct cal_event *ev, const struct cal_exception
 {
 	struct ical_time slot = cal_key_of_wire(c, x->original, &ev->times);
 
-	if (x->deleted) {
-		cal_add_exdate(c, ev, &slot);
-	} else if (x->component) {
+	if (x->component) {
 		cal_put_key(c, x->component, ev, &slot);
+	} else if (x->deleted) {
+		cal_add_exdate(c, ev, &slot);
 	} else {
 		struct ical *component = cal_new_override(c, ev, &slot);
 		if (!component)

@@ -67,6 +67,8 @@ new_clocks(const struct cal *c, const struct cal_event *now, const struct cal_ev
 	int64_t start = fields & CAL_START ? want->start : now->start;
 	int64_t end = fields & CAL_END ? want->end : fields & CAL_START ? start + (now->end - now->start) : now->end;
 	bool same = z == stored, end_same = same && now->times.end_zone;
+	/* An end that is a date beside a start that is none gets the start's form. */
+	const struct ical_time *end_form = now->times.end.date ? &now->times.start : &now->times.end;
 
 	if (end < start)
 		end = start;
@@ -76,7 +78,7 @@ new_clocks(const struct cal *c, const struct cal_event *now, const struct cal_ev
 	if (!same || start != now->start)
 		t->start = in_zone(start, z, &now->times.start, same);
 	if (!end_same || end != now->end)
-		t->end = in_zone(end, t->end_zone, &now->times.end, end_same);
+		t->end = in_zone(end, t->end_zone, end_form, end_same);
 }
 
 void

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "eas/calendar.h"
 
 #define HALF_DAY INT64_C(43200)
@@ -101,7 +102,9 @@ by_key(const void *a, const void *b)
 
 	if (x->key.t != y->key.t)
 		return x->key.t < y->key.t ? -1 : 1;
-	return (int)x->deleted - (int)y->deleted; /* what is both is shown */
+	if (x->deleted != y->deleted)
+		return (int)x->deleted - (int)y->deleted; /* what is both is shown */
+	return !x->component - !y->component;
 }
 
 static void
@@ -116,6 +119,9 @@ read_overrides(struct cal *c, const struct ical *master, struct cal_event *ev, s
 			continue;
 		x.key = cal_key(c, &id, &ev->times);
 		x.original = cal_wire(c, &x.key, ev->times.zone);
+		/* An instance of a meeting is told with its MeetingStatus. */
+		const char *status = ical_value(v, "STATUS");
+		x.deleted = !x.event.meeting && status && text_casecmp(status, "CANCELLED") == 0;
 		struct cal_exception *to = ical_in_range(x.original) ? add(ev, room) : NULL;
 		if (to)
 			*to = x;

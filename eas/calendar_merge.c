@@ -158,6 +158,8 @@ change_instance(struct merge *m, const struct cal_event *series, const struct ic
 
 	if (x && x->deleted)
 		cal_remove_exdate(&m->c, series, key);
+	if (x && x->deleted && x->component)
+		ical_remove_lines(x->component, "STATUS");
 	enum err err = open_instance(m, series, key, x, &component, &now);
 	if (err)
 		return err;

@@ -232,6 +232,10 @@ edits_of_single_fields(void **state)
 			"BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT30M\nX-A:1\nEND:VALARM\n", "PT5M" },
 		{ "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT5M\nEND:VALARM\nBEGIN:VALARM\nACTION:EMAIL\nTRIGGER:-PT9M\nEND:VALARM\n",
 			"<C:Reminder/>", "BEGIN:VALARM\nACTION:EMAIL\nTRIGGER:-PT9M\nEND:VALARM\n", "DISPLAY" },
+		/* "none" means all that can be told of, not the first alone */
+		{ "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT5M\nEND:VALARM\nBEGIN:VALARM\nACTION:EMAIL\nTRIGGER:-PT9M\nEND:VALARM\n"
+			"BEGIN:VALARM\nACTION:AUDIO\nTRIGGER:-P1D\nEND:VALARM\nBEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT1H\nEND:VALARM\n",
+			"<C:Reminder/>", "BEGIN:VALARM\nACTION:EMAIL\nTRIGGER:-PT9M\nEND:VALARM\nEND:VEVENT\n", "DISPLAY" },
 		{ "DESCRIPTION:text\nX-ALT-DESC;FMTTYPE=text/html:<b>text</b>\n",
 			"<A:Body><A:Type>1</A:Type><A:Data>other</A:Data></A:Body>", "DESCRIPTION:other\n", "X-ALT-DESC" },
 		{ "DESCRIPTION:text\n", "<A:Body/>", "SUMMARY:Old\n", "DESCRIPTION" },
@@ -328,6 +332,11 @@ zones_of_an_edit(void **state)
 	const char *flight = EVENT("DTSTART;TZID=Europe/Berlin:20260301T110000\nDTEND;TZID=America/New_York:20260301T130000\n");
 	out = kit_merge(k, &item_calendar, flight, "<C:StartTime>20260301T103000Z</C:StartTime><C:EndTime>20260301T183000Z</C:EndTime>", NULL);
 	assert_true(kit_has(out, "DTEND;TZID=America/New_York:20260301T133000\n"));
+	/* An end that is a date beside a start that is none gets the start's form. */
+	const char *mixed = EVENT("DTSTART;TZID=Europe/Berlin:20260301T110000\nDTEND;VALUE=DATE:20260302\n");
+	out = kit_merge(k, &item_calendar, mixed, "<C:StartTime>20260301T100000Z</C:StartTime><C:EndTime>20260301T183000Z</C:EndTime>", NULL);
+	assert_true(kit_has(out, "DTSTART;TZID=Europe/Berlin:20260301T110000\nDTEND;TZID=Europe/Berlin:20260301T193000\n"));
+	assert_ptr_equal(kit_merge(k, &item_calendar, mixed, "<C:EndTime>20260301T230000Z</C:EndTime>", NULL), mixed);
 	/* A floating event floats on. */
 	const char *floating = EVENT("DTSTART:20260301T110000\nDTEND:20260301T120000\n");
 	out = kit_merge(k, &item_calendar, floating, "<C:StartTime>20260301T103000Z</C:StartTime><C:EndTime>20260301T113000Z</C:EndTime>", NULL);
@@ -351,6 +360,37 @@ zones_with_a_comma_in_their_name(void **state)
 		const char *out = kit_merge(k, &item_calendar, ics, "<C:StartTime>20260301T023000Z</C:StartTime>", NULL);
 		assert_true(kit_has(out, "DTSTART;TZID=\"Kuala Lumpur, Singapore\":20260301T103000\n"));
 		assert_null(strstr(strstr(out, "BEGIN:VTIMEZONE") + 1, "BEGIN:VTIMEZONE"));
+	}
+}
+
+/* With the name of the place goes what says where it was. */
+static void
+another_place(void **state)
+{
+	static const struct {
+		unsigned version;
+		const char *sent, *result;
+		bool apple, rest;
+	} rows[] = {
+		{ 141, "<C:Location>Here</C:Location>", "LOCATION:Here\n", false, false },
+		{ 141, "<C:Location>There</C:Location><C:Subject>x</C:Subject>", "LOCATION;ALTREP=\"http://x/y\":There\n", true, true },
+		{ 141, "<C:Location/>", "SUMMARY:Old\n", false, false },
+		{ 161, "<A:Location><A:DisplayName>Here</A:DisplayName></A:Location>", "LOCATION:Here\n", false, false },
+		{ 161, "<A:Location><A:DisplayName>Here</A:DisplayName><A:City>Berlin</A:City><A:Latitude>52.52</A:Latitude>"
+			"<A:Longitude>13.405</A:Longitude></A:Location>", "LOCATION:Here\n", false, true },
+		{ 161, "<A:Location><A:DisplayName>There</A:DisplayName></A:Location>", "LOCATION:There\n", true, false },
+	};
+	const char *ics = EVENT("DTSTART:20260301T100000Z\nSUMMARY:Old\nLOCATION;ALTREP=\"http://x/y\":There\nGEO:52.52;13.405\n"
+		"X-LOCATION-CITY:Berlin\nX-APPLE-STRUCTURED-LOCATION;VALUE=URI;X-TITLE=There:geo:52.52,13.405\n");
+	struct kit *k = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		k->view.version = rows[i].version;
+		const char *sent = arena_printf(k->a, "<C:Subject>Old</C:Subject>%s", rows[i].sent);
+		const char *out = kit_merge(k, &item_calendar, ics, sent, NULL);
+		if (!strstr(out, rows[i].result) || !strstr(out, "X-APPLE-STRUCTURED-LOCATION") == rows[i].apple ||
+		    !strstr(out, "GEO:52.52;13.405\n") == rows[i].rest || !strstr(out, "X-LOCATION-CITY:Berlin\n") == rows[i].rest)
+			fail_msg("%s became\n%s", rows[i].sent, out);
 	}
 }
 
@@ -662,6 +702,38 @@ instances_of_whole_days_say_that_they_are(void **state)
 	assert_non_null(strstr(strstr(xml, "<C:Exceptions>"), "<C:AllDayEvent>1</C:AllDayEvent>"));
 	assert_ptr_equal(kit_merge(k, &item_calendar, ics, xml, &m), ics);
 	assert_null(strstr(strstr(kit_render(k, &item_calendar, slice_str(jour_fixe), NULL), "<C:Exceptions>"), "AllDayEvent"));
+}
+
+/* Other clients cancel an instance without taking it out. Of a meeting it is told that it is cancelled. */
+static void
+cancelled_instances_do_not_take_place(void **state)
+{
+	static const char *const series = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:u\nDTSTART:20260301T100000Z\nSUMMARY:S\nRRULE:FREQ=DAILY;COUNT=9\n%s"
+		"END:VEVENT\nBEGIN:VEVENT\nUID:u\nRECURRENCE-ID:20260303T100000Z\nDTSTART:20260303T120000Z\nSUMMARY:S\nSTATUS:CANCELLED\n%s"
+		"END:VEVENT\nEND:VCALENDAR\n";
+	static const char *const people = "ORGANIZER:mailto:boss@x\nATTENDEE:mailto:alice@example.com\n";
+	static const unsigned versions[] = { 121, 161 };
+	struct kit *k = *state;
+	struct item_merged m;
+
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		k->view.version = versions[i];
+		const char *ics = arena_printf(k->a, series, "", ""), *xml = kit_render(k, &item_calendar, slice_str(ics), NULL);
+		assert_non_null(strstr(xml, "<C:Exceptions><C:Exception><C:Deleted>1</C:Deleted>"));
+		assert_null(strstr(xml, "20260303T120000Z"));
+		assert_ptr_equal(kit_merge(k, &item_calendar, ics, xml, &m), ics);
+		ics = arena_printf(k->a, series, people, people);
+		xml = strstr(kit_render(k, &item_calendar, slice_str(ics), NULL), "<C:Exceptions>");
+		assert_null(strstr(xml, "Deleted"));
+		assert_non_null(strstr(xml, "<C:MeetingStatus>7</C:MeetingStatus>"));
+	}
+	/* It takes place again. */
+	k->view.version = 141;
+	const char *out = kit_merge(k, &item_calendar, arena_printf(k->a, series, "", ""), "<C:Subject>S</C:Subject><C:Recurrence><C:Type>0</C:Type>"
+		"<C:Occurrences>9</C:Occurrences></C:Recurrence><C:Exceptions><C:Exception><C:ExceptionStartTime>20260303T100000Z"
+		"</C:ExceptionStartTime></C:Exception></C:Exceptions>", NULL);
+	assert_null(strstr(out, "CANCELLED"));
+	assert_null(strstr(kit_render(k, &item_calendar, slice_str(out), NULL), "Deleted"));
 }
 
 static void
@@ -1207,6 +1279,7 @@ main(void)
 		TEST(absent_means_unchanged_in_16_and_removed_before),
 		TEST(zones_of_an_edit),
 		TEST(zones_with_a_comma_in_their_name),
+		TEST(another_place),
 		TEST(days_are_days_wherever_the_phone_is),
 		TEST(the_example_of_a_holiday),
 		TEST(a_meeting_from_14_1),
@@ -1219,6 +1292,7 @@ main(void)
 		TEST(exceptions_up_to_14_1),
 		TEST(exceptions_whose_time_the_phone_gets_wrong),
 		TEST(instances_of_whole_days_say_that_they_are),
+		TEST(cancelled_instances_do_not_take_place),
 		TEST(a_series_that_moves_takes_its_exceptions_along),
 		TEST(a_new_name_of_the_series_is_that_of_its_instances),
 		TEST(rules_without_a_word_in_eas_survive),
