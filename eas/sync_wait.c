@@ -25,7 +25,7 @@ sync_park(struct eas_request *r, const struct sync_request *q, const struct sync
 
 	for (size_t i = 0; folders && keys && i < q->n; i++) {
 		keys[i] = list[i].key;
-		if (mirror_is_backed(&list[i].folder) && !sync_is_empty(&list[i].folder, r->query.version))
+		if (q->list[i].get_changes && mirror_is_backed(&list[i].folder) && !sync_is_empty(&list[i].folder, r->query.version))
 			folders[n++] = (struct eas_park_folder){ .id = list[i].folder.id, .key = list[i].folder.key };
 	}
 	text = folders && keys ? sync_request_text(r->arena, q, keys) : NULL;

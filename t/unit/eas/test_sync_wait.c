@@ -54,15 +54,21 @@ wait_with(unsigned tag, int64_t value, const char *client)
 }
 
 static void
-look(void)
+look_at(const char *folder_key)
 {
 	const struct backend_login who = { WORLD_USER, "secret", NULL };
 	struct account *a;
 	struct error e = { 0 };
 
 	assert_int_equal(account_login(kit.backends, &who, &a, &e), ERR_OK);
-	assert_int_equal(eas_refresh(&kit.server, a, "mem:calendar", NULL, &e), ERR_OK);
+	assert_int_equal(eas_refresh(&kit.server, a, folder_key, NULL, &e), ERR_OK);
 	account_release(&a);
+}
+
+static void
+look(void)
+{
+	look_at("mem:calendar");
 }
 
 static void
@@ -229,6 +235,35 @@ what_came_and_went_does_not_end_the_wait(void **state)
 	look();
 	resume(EAS_WAKE_CHANGE);
 	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+/* It would be told nothing, and wait again: at once, for ever. */
+static void
+what_it_does_not_want_does_not_wake(void **state)
+{
+	int64_t tasks = folder_named("Tasks");
+	char tasks_key[64];
+
+	(void)state;
+	snprintf(tasks_key, sizeof tasks_key, "%s", key);
+	sync_from_start(tasks, 0);
+	sync_one(tasks, -1, -1, -1);
+	ask_sync();
+	ask_collection(folder, tasks_key);
+	wbxml_put(&call.w, AirSync_GetChanges, "0");
+	close_collection();
+	ask_collection(tasks, key);
+	close_collection();
+	done();
+	wbxml_put_int(&call.w, AirSync_HeartbeatInterval, 600);
+	run();
+	assert_int_equal(call.outcome, EAS_PARK);
+	other_puts("b.ics", 1, 2, 0);
+	look();
+	assert_true(eas_due(&kit.server, call.r.park, NULL) == INT64_MAX);
+	mem_add(kit.mem, WORLD_USER, "tasks", "t1.ics", "X:1\r\nY:2\r\nD:20000\r\n", 0, BACKEND_NO_DATE);
+	look_at("mem:tasks");
+	assert_int_equal(eas_due(&kit.server, call.r.park, NULL), 0);
 }
 
 static void
@@ -414,6 +449,7 @@ main(void)
 		TEST(a_change_wakes_it_and_is_told),
 		TEST(what_cannot_be_told_is_passed),
 		TEST(what_came_and_went_does_not_end_the_wait),
+		TEST(what_it_does_not_want_does_not_wake),
 		TEST(the_end_of_a_quiet_wait_is_empty),
 		TEST(one_that_is_ended_is_empty_and_commits_nothing),
 		TEST(one_whose_phone_is_to_be_wiped_is_told_nothing),
