@@ -141,7 +141,8 @@ store(struct state_txn *t, void *arg, struct error *e)
 	return state_request_save(t, in->r->device.id, "sync", in->text);
 }
 
-/* Kept for the next empty or Partial request: what was asked, with the keys that the phone has now. */
+/* Kept for the next empty or Partial request: what was asked, with the keys that the phone has now. Where one failed
+ * for a moment that is the same; where it failed for good there is none. */
 static void
 store_request(struct eas_request *r, const struct sync_request *q, const struct sync_result *list)
 {
@@ -150,7 +151,7 @@ store_request(struct eas_request *r, const struct sync_request *q, const struct 
 	struct error e = { 0 };
 
 	for (size_t i = 0; keys && i < q->n; i++)
-		keys[i] = list[i].status == 1 ? list[i].key : NULL;
+		keys[i] = list[i].status == 1 ? list[i].key : list[i].status == 16 ? q->list[i].key : NULL;
 	in.text = keys ? sync_request_text(r->arena, q, keys) : NULL;
 	if (in.text && !state_run(r->server->state, STATE_READ, load_stored, &in, &e)
 		&& strcmp(in.before, in.text) == 0)

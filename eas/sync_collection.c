@@ -1,5 +1,6 @@
 #include "eas/sync_collection.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "eas/arrival.h"
@@ -12,6 +13,7 @@
 #define MOVE_ROWS 500           /* a position moves in place after so many rows, or an hour */
 #define MOVE_SECONDS 3600
 #define HOLES_MANY 1000
+#define GONE_BYTES 4000         /* of unknown folders that a phone was told of; further ones are Status 3 at once */
 
 int64_t
 sync_filter_date(enum backend_class class, unsigned filter)
@@ -420,9 +422,23 @@ try_once(struct eas_request *r, const struct sync_collection *c, unsigned window
  * 3. */
 struct unknown {
 	struct eas_request *r;
-	const char *id;
+	int64_t folder; /* 0: an id that is none of ours, whatever it is */
 	bool before;
 };
+
+/* Stored: "EPOCH N BASE", where the phone stands in the hierarchy, and a space and a folder for each that it was told
+ * 12 of there. */
+static bool
+is_among(const char *folders, int64_t folder)
+{
+	char *rest;
+
+	for (const char *p = folders; *p == ' '; p = rest) {
+		if (strtoll(p + 1, &rest, 10) == folder)
+			return true;
+	}
+	return false;
+}
 
 static enum err
 note_unknown(struct state_txn *t, void *arg, struct error *e)
@@ -430,23 +446,32 @@ note_unknown(struct state_txn *t, void *arg, struct error *e)
 	struct unknown *in = arg;
 	struct arena *a = in->r->arena;
 	struct state_hierarchy h;
-	const char *was = "", *now;
+	const char *was, *head;
 	enum err err = state_hierarchy(t, in->r->device.id, &h);
+	size_t n;
 
 	(void)e;
 	if (!err)
 		err = state_request(t, a, in->r->device.id, "gone", &was);
-	now = arena_printf(a, "%s %lld %u %u", in->id, (long long)h.epoch, h.n, h.base);
-	if ((err && err != ERR_NOTFOUND) || !now)
-		return err ? err : ERR_NOMEM;
-	in->before = !err && strcmp(was, now) == 0;
-	return in->before ? ERR_OK : state_request_save(t, in->r->device.id, "gone", now);
+	if (err && err != ERR_NOTFOUND)
+		return err;
+	head = arena_printf(a, "%lld %u %u", (long long)h.epoch, h.n, h.base);
+	if (!head)
+		return ERR_NOMEM;
+	n = strlen(head);
+	if (err || strncmp(was, head, n) != 0 || was[n] != ' ')
+		was = head;
+	in->before = is_among(was + n, in->folder) || strlen(was) > GONE_BYTES;
+	if (in->before)
+		return ERR_OK;
+	was = arena_printf(a, "%s %lld", was, (long long)in->folder);
+	return was ? state_request_save(t, in->r->device.id, "gone", was) : ERR_NOMEM;
 }
 
 static bool
-told_12_before(struct eas_request *r, const char *id)
+told_12_before(struct eas_request *r, int64_t folder)
 {
-	struct unknown in = { .r = r, .id = id };
+	struct unknown in = { .r = r, .folder = folder };
 	struct error e = { 0 };
 
 	return !state_run(r->server->state, STATE_WRITE, note_unknown, &in, &e) && in.before;
@@ -521,7 +546,7 @@ sync_collection_run(struct eas_request *r, const struct sync_collection *c, unsi
 	}
 	err = c->folder ? state_run(r->server->state, STATE_READ, find_folder, &in, &e) : ERR_NOTFOUND;
 	if (err == ERR_NOTFOUND) {
-		bool loops = strcmp(c->key, "0") != 0 && told_12_before(r, c->id_text);
+		bool loops = strcmp(c->key, "0") != 0 && told_12_before(r, c->folder);
 
 		log_notice(&r->log, "folder %s is unknown: status %u", c->id_text, loops ? 3 : 12);
 		set_status(s, loops ? 3 : 12, loops ? "0" : NULL);

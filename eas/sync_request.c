@@ -211,11 +211,11 @@ sync_request_text(struct arena *a, const struct sync_request *q, const char *con
 	buf_printf(&text, "%" PRId64 " %u\n", q->wait, q->window);
 	for (size_t i = 0; i < q->n; i++) {
 		const struct sync_collection *c = &q->list[i];
-		bool given = keys[i] && strcmp(keys[i], c->key) != 0;
+		bool given = !keys[i] || strcmp(keys[i], c->key) != 0;
 
 		/* A key that was given is good for nothing but to say so: without it the text is the same for each window of a first sync, and
 		 * need not be stored again. */
-		if (c->folder && keys[i])
+		if (c->folder)
 			buf_printf(&text, "%" PRId64 " %s %u %d %d %d\n", c->folder, given ? "-" : keys[i], c->window, c->get_changes,
 				c->deletes_as_moves, given);
 	}

@@ -37,8 +37,8 @@ struct sync_request {
 /* Reads the request; an empty or Partial one is completed from the stored one. 0; 4: malformed; 13: nothing is stored,
  * or it cannot be completed; a common status where the store fails. */
 unsigned sync_request_read(struct eas_request *r, const struct wbxml_node *root, struct sync_request *q_r);
-/* The text to be stored, with the keys that the phone holds after this answer (keys[i], in order of q; NULL: the
- * collection is left out). */
+/* The text to be stored, with the keys that the phone holds after this answer (keys[i], in order of q). Where that is
+ * another one than before, or none (NULL), the collection cannot go on without being named. */
 const char *sync_request_text(struct arena *a, const struct sync_request *q, const char *const *keys);
 /* The other way round; false where it is no such text. */
 bool sync_request_from_text(struct arena *a, const char *text, struct sync_request *q_r);

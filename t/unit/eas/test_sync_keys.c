@@ -705,6 +705,22 @@ a_phone_that_loops_on_12_gets_3(void **state)
 }
 
 static void
+a_phone_that_loops_on_12_of_two_folders_gets_3(void **state)
+{
+	(void)state;
+	folder_named("Inbox");
+	for (int i = 0; i < 2; i++) {
+		ask_sync();
+		ask_collection(4711, "0123456789abcdef-1");
+		close_collection();
+		ask_collection(4712, "0123456789abcdef-1");
+		run();
+		assert_int_equal(status_of(4711), i ? 3 : 12);
+		assert_int_equal(status_of(4712), i ? 3 : 12);
+	}
+}
+
+static void
 another_users_folder_is_unknown(void **state)
 {
 	int64_t other;
@@ -959,6 +975,38 @@ an_empty_request_runs_no_commands(void **state)
 	ask_empty();
 	assert_int_equal(root_status(), 13);
 	assert_int_equal(stored_count(), 1);
+}
+
+/* The collection is in it as before: a backend that is back is asked. */
+static void
+an_empty_request_repeats_a_collection_that_failed_for_a_moment(void **state)
+{
+	(void)state;
+	sync_from_start(folder, 0);
+	mem_down(kit.mem, ERR_UNAVAILABLE);
+	sync_one(folder, -1, -1, -1);
+	assert_int_equal(status_of(folder), 16);
+	mem_down(kit.mem, ERR_OK);
+	other_puts("a.ics", 1, 2, 0);
+	ask_empty();
+	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
+/* The phone cannot mean that this one goes on. */
+static void
+an_empty_request_after_a_collection_that_failed_for_good_is_13(void **state)
+{
+	(void)state;
+	sync_from_start(folder, 0);
+	sync_one(folder, -1, -1, -1);
+	ask_sync();
+	ask_collection(4711, "0123456789abcdef-1");
+	close_collection();
+	ask_collection(folder, key);
+	run();
+	assert_int_equal(status_of(4711), 12);
+	ask_empty();
+	assert_int_equal(root_status(), 13);
 }
 
 static void
@@ -1273,6 +1321,7 @@ main(void)
 		TEST(incomplete_tasks_of_a_mail_folder_are_status_4),
 		TEST(an_unknown_folder_is_status_12),
 		TEST(a_phone_that_loops_on_12_gets_3),
+		TEST(a_phone_that_loops_on_12_of_two_folders_gets_3),
 		TEST(another_users_folder_is_unknown),
 		TEST(the_outbox_has_a_key_and_is_empty),
 		TEST(the_outbox_refuses_an_add),
@@ -1287,6 +1336,8 @@ main(void)
 		TEST(an_empty_request_repeats_the_stored_one),
 		TEST(an_empty_request_after_an_answer_with_a_new_key_is_13),
 		TEST(an_empty_request_runs_no_commands),
+		TEST(an_empty_request_repeats_a_collection_that_failed_for_a_moment),
+		TEST(an_empty_request_after_a_collection_that_failed_for_good_is_13),
 		TEST(a_partial_request_takes_the_other_collections_from_the_stored_one),
 		TEST(a_partial_request_without_a_stored_one_is_13),
 		TEST(a_collection_without_a_key_is_status_4),
