@@ -375,6 +375,15 @@ parse_bool(const char *s, bool *v_r)
 	return false;
 }
 
+bool
+conf_get_bool(const struct conf *c, const char *section, const char *key, bool fallback)
+{
+	const char *value = conf_get(c, section, key);
+	bool v;
+
+	return value && parse_bool(value, &v) ? v : fallback;
+}
+
 static int
 parse_choice(const char *choices, const char *s)
 {

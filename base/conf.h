@@ -56,6 +56,8 @@ enum err conf_check_unbound(const struct conf *c, struct error *e) NODISCARD;
 const char *conf_section(const struct conf *c, const char *prefix, size_t i);
 /* The raw value, NULL where absent. Does not mark the section as bound. */
 const char *conf_get(const struct conf *c, const char *section, const char *key);
+/* The same of a BOOL: the fallback where it is absent, or none. */
+bool conf_get_bool(const struct conf *c, const char *section, const char *key, bool fallback);
 /* Line of the key (or of the section's head where key is NULL), 0 where absent; for errors found after binding. */
 unsigned conf_line(const struct conf *c, const char *section, const char *key);
 const char *conf_name(const struct conf *c);

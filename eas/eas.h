@@ -120,6 +120,7 @@ struct eas_request {
 	/* set by eas_run() */
 	struct state_device device;
 	struct eas_park *park;
+	bool traced; /* the request: it may be run more than once */
 };
 
 enum eas_outcome { EAS_DONE, EAS_PARK, EAS_BUSY };

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "eas/mirror.h"
+#include "eas/trace.h"
 
 #define ARENA_MAX (4u << 20)
 
@@ -14,7 +15,11 @@ eas_due(const struct eas_server *server, const struct eas_park *p, const struct 
 enum eas_outcome
 eas_resume(struct eas_request *r, const struct eas_park *p, enum eas_wake why)
 {
-	return p->kind == EAS_WAIT_PING ? ping_resume(r, p, why) : sync_resume(r, p, why);
+	enum eas_outcome outcome = p->kind == EAS_WAIT_PING ? ping_resume(r, p, why) : sync_resume(r, p, why);
+
+	if (outcome == EAS_DONE)
+		trace_reply(r, command_find(r->query.command));
+	return outcome;
 }
 
 bool

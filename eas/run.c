@@ -228,7 +228,9 @@ eas_run(struct eas_request *r)
 	status = check_request(r, c);
 	if (status)
 		return refuse(r, c, status);
-	trace_request(r, c);
+	if (!r->traced)
+		trace_request(r, c);
+	r->traced = true;
 	err = load_device(r, &e);
 	if (err)
 		return refuse(r, c, err == ERR_LIMIT ? 177 : reply_status_of(r, err, &e));

@@ -55,8 +55,7 @@ wanted(const struct eas_request *r, struct trace *t_r)
 		if (!conf_has_section(conf, section))
 			continue;
 		t_r->dir = conf_get(conf, section, "dir");
-		const char *private = conf_get(conf, section, "private");
-		t_r->private = !private || strchr("yY1tT", private[0]) || strcmp(private, "on") == 0;
+		t_r->private = conf_get_bool(conf, section, "private", true);
 		return t_r->dir != NULL;
 	}
 	return false;

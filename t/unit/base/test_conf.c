@@ -152,6 +152,9 @@ values_are_bound(void **state)
 	assert_string_equal(conf_get(conf, "sample", "count"), "10");
 	assert_null(conf_get(conf, "sample", "none"));
 	assert_null(conf_get(conf, "none", "count"));
+	assert_false(conf_get_bool(conf, "sample", "on", true));
+	assert_true(conf_get_bool(conf, "sample", "none", true));
+	assert_true(conf_get_bool(conf, "sample", "mode", true));
 	assert_string_equal(conf_name(conf), "test.conf");
 }
 
