@@ -222,3 +222,9 @@ eas_arena_max(const struct eas_config *config)
 {
 	return config->arena_max;
 }
+
+int64_t
+eas_unseen_max(const struct eas_config *config)
+{
+	return (int64_t)config->device_days * 86400;
+}

@@ -136,6 +136,8 @@ const char *eas_timezone(const struct eas_config *config);
 uint64_t eas_request_max(const struct eas_config *config);
 uint64_t eas_response_max(const struct eas_config *config);
 uint64_t eas_arena_max(const struct eas_config *config);
+/* Seconds: a device that was not seen for so long starts over. */
+int64_t eas_unseen_max(const struct eas_config *config);
 
 /* Decodes the query string: plain (Cmd=...) or base64. INVALID; an unknown command is OK with EAS_UNKNOWN.
  * version_header is the value of MS-ASProtocolVersion, policy_header of X-MS-PolicyKey, multipart_header of

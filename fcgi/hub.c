@@ -564,7 +564,7 @@ tidy_job(void *arg)
 
 	backends_tidy(g->backends);
 	for (int passes = 0; more && passes < TIDY_PASSES; passes++) {
-		if (state_housekeep(h->server->state, time(NULL), &more, &e)) {
+		if (state_housekeep(h->server->state, time(NULL), eas_unseen_max(g->config), &more, &e)) {
 			log_debug(NULL, "housekeeping: %s", e.text);
 			break;
 		}

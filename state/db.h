@@ -223,6 +223,5 @@ enum err put_back_reckon(struct state *s, struct error *e) NODISCARD;
 /* Retention, in seconds. */
 #define KEEP_MOVED (7 * 86400)
 #define KEEP_INTENT (7 * 86400)
-#define KEEP_UNSEEN (60 * 86400)
 
 #endif

@@ -12,6 +12,7 @@
 
 struct pass {
 	int64_t now;
+	int64_t unseen; /* seconds: collections of such devices go */
 	int64_t after; /* folders with a greater id */
 	int64_t last;  /* the last one that this pass has done; INT64_MAX: there are no more */
 	bool more;
@@ -53,7 +54,7 @@ old_devices(struct state_txn *t, void *arg, struct error *e)
 	struct pass *p = arg;
 	enum err err = select_ids(t, "select d.id from device d where d.last_seen < ? and d.created < ?"
 		" and exists (select 1 from collection c where c.device = d.id) limit 20",
-		ARGS(I(p->now - KEEP_UNSEEN), I(p->now - KEEP_UNSEEN)), &ids);
+		ARGS(I(p->now - p->unseen), I(p->now - p->unseen)), &ids);
 
 	(void)e;
 	for (size_t i = 0; !err && i < count_of(&ids); i++)
@@ -160,9 +161,9 @@ sweep(struct state_txn *t, void *arg, struct error *e)
 }
 
 enum err
-state_housekeep(struct state *s, int64_t now, bool *more_r, struct error *e)
+state_housekeep(struct state *s, int64_t now, int64_t unseen, bool *more_r, struct error *e)
 {
-	struct pass p = { .now = now };
+	struct pass p = { .now = now, .unseen = unseen };
 
 	*more_r = false;
 	pthread_mutex_lock(&s->lock);

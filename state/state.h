@@ -344,9 +344,8 @@ enum err state_troubles(struct state_txn *t, struct arena *a, const char *user, 
 /* ---- housekeeping ---- */
 
 /* One bounded pass: tombstones that every kept position has passed and none has to tell again (with moved_to: after a
- * week); collections of devices unseen for 60 days; intents older than a week; collections of deleted folders; notes on
- * items set aside that are gone or have changed. *more_r:
- * call again. */
-enum err state_housekeep(struct state *s, int64_t now, bool *more_r, struct error *e) NODISCARD;
+ * week); collections of devices unseen for `unseen` seconds; intents older than a week; collections of deleted folders;
+ * notes on items set aside that are gone or have changed. *more_r: call again. */
+enum err state_housekeep(struct state *s, int64_t now, int64_t unseen, bool *more_r, struct error *e) NODISCARD;
 
 #endif

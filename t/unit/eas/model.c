@@ -147,7 +147,7 @@ tidy(struct run *run)
 	bool more = true;
 
 	while (more) {
-		if (state_housekeep(run->w->state, eas_now(), &more, &e)) {
+		if (state_housekeep(run->w->state, eas_now(), eas_unseen_max(run->w->config), &more, &e)) {
 			fail(run, "housekeeping", e.text);
 			return;
 		}

@@ -409,7 +409,7 @@ troubles_are_replaced_and_cleared(void **unused)
 	end();
 	/* Two are listed; what was so once and what is gone are not kept either. */
 	assert_int_equal(ask("select count(*) from trouble"), 4);
-	ok(state_housekeep(store, time(NULL), &more, &error));
+	ok(state_housekeep(store, time(NULL), 60 * 86400, &more, &error));
 	assert_int_equal(ask("select count(*) from trouble"), 2);
 
 	/* One device fails where another does not. */

@@ -3,6 +3,7 @@
 #include "store.h"
 
 #define DAY 86400
+#define UNSEEN (60 * DAY)
 
 static void
 sweep(int64_t now)
@@ -10,7 +11,7 @@ sweep(int64_t now)
 	bool more = true;
 
 	for (int i = 0; more; i++) {
-		ok(state_housekeep(store, now, &more, &error));
+		ok(state_housekeep(store, now, UNSEEN, &more, &error));
 		assert_true(i < 200);
 	}
 }
@@ -88,12 +89,12 @@ a_pass_is_bounded(void **unused)
 		items[i].deleted = true;
 	ok(state_items_save(T, items, 1300));
 	end();
-	ok(state_housekeep(store, 0, &more, &error));
+	ok(state_housekeep(store, 0, UNSEEN, &more, &error));
 	assert_true(more);
 	assert_int_equal(ask("select count(*) from item"), 800);
-	ok(state_housekeep(store, 0, &more, &error));
+	ok(state_housekeep(store, 0, UNSEEN, &more, &error));
 	assert_int_equal(ask("select count(*) from item"), 300);
-	ok(state_housekeep(store, 0, &more, &error));
+	ok(state_housekeep(store, 0, UNSEEN, &more, &error));
 	assert_int_equal(ask("select count(*) from item"), 100);
 	assert_true(more);
 	sweep(0);
@@ -132,6 +133,10 @@ who_is_unseen_loses_its_collections(void **unused)
 	assert_int_equal(ask("select count(*) from mark"), 2);
 	assert_int_equal(ask("select count(*) from device"), 45);
 	assert_int_equal(ask("select count(*) from intent"), 2);
+	/* The admin is less patient. */
+	bool more;
+	ok(state_housekeep(store, now, 58 * DAY, &more, &error));
+	assert_int_equal(ask("select count(*) from collection"), 0);
 }
 
 static void
