@@ -288,8 +288,11 @@ account_folders(struct account *a, struct arena *arena, struct backend_folders *
 
 		if (err == ERR_BUSY || err == ERR_NOMEM)
 			return err_set(e, err, "%s", why.text);
+		bool news = pool_news(a, i, err);
+		if (news && !err)
+			log_notice(a->log, "the folders of %s are known again", name);
 		if (err) {
-			log_info(a->log, "the folders of %s are not known now: %s", name, why.text);
+			log_write(news ? LEVEL_WARN : LEVEL_INFO, a->log, "the folders of %s are not known now: %s", name, why.text);
 			(void)err_set(e, err, "%s", why.text);
 			down = arena_printf(arena, "%s%s%s", down, *down ? " " : "", name);
 			each[i].n = 0;

@@ -62,6 +62,7 @@ struct pool_user {
 	struct pooled_list sessions;
 	int64_t tries_since;   /* ms: when the present minute of tries began */
 	unsigned tries;        /* logins passed on in it that were not found good */
+	unsigned failing;      /* modules (bits) whose folders could not be listed, and that was said */
 	char name[];
 };
 
@@ -150,6 +151,9 @@ struct pool_user *pool_user(struct backends *b, const char *user);
 enum err pool_take(struct account *a, size_t module, bool fresh, struct error *e) NODISCARD;
 /* The account holds a session of the module, or an idle one is there that pool_take() would find. */
 bool pool_at_hand(struct account *a, size_t module);
+/* Notes whether the user's folders at the module could be listed. True: that is news, and worth a line. It is none where the host is
+ * down, which is said of the host. */
+bool pool_news(struct account *a, size_t module, enum err err);
 /* Gives back all that the account holds. False: it held nothing. */
 bool pool_give(struct account *a);
 /* Locked: takes idle sessions that fn picks out of the pool, to be given to pool_logout() without the lock. */

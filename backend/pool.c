@@ -166,7 +166,7 @@ backends_tidy(struct backends *b)
 
 		while ((u = *p) != NULL) {
 			pool_pick(b, u->name, NULL, now - (int64_t)b->set.idle * 1000, &list);
-			if (!TAILQ_EMPTY(&u->sessions) || (u->tries && now - u->tries_since < TRIES_MS)) {
+			if (!TAILQ_EMPTY(&u->sessions) || u->failing || (u->tries && now - u->tries_since < TRIES_MS)) {
 				p = &u->next;
 				continue;
 			}
@@ -177,6 +177,24 @@ backends_tidy(struct backends *b)
 	remember_tidy(b->remember, now);
 	pthread_mutex_unlock(&b->lock);
 	pool_logout(b, &list);
+}
+
+bool
+pool_news(struct account *a, size_t module, enum err err)
+{
+	struct backends *b = a->b;
+	unsigned bit = 1u << module;
+	struct pool_user *u;
+	bool news = false;
+
+	pthread_mutex_lock(&b->lock);
+	u = pool_user(b, a->who->user);
+	if (u && !(err && b->modules[module].host->down)) {
+		news = (u->failing & bit) != (err ? bit : 0);
+		u->failing = (u->failing & ~bit) | (err ? bit : 0);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return news;
 }
 
 /* ---- logging in ---- */

@@ -17,6 +17,7 @@ struct watched {
 	struct backend_watch how;
 	int64_t deadline;        /* s; 0: none */
 	bool down;
+	bool said;               /* that it is, in the log */
 	bool later;              /* there was no slot to look with: not before the deadline, whatever the descriptor says */
 	bool told;               /* the session watches these folders */
 	bool missed;             /* something may have happened unseen: all folders are to be looked at */
@@ -113,6 +114,17 @@ result(struct watch *w, size_t module, int64_t began, enum err err)
 	pthread_mutex_unlock(&w->b->lock);
 }
 
+static bool
+host_down(struct watch *w, size_t module)
+{
+	bool down;
+
+	pthread_mutex_lock(&w->b->lock);
+	down = w->b->modules[module].host->down;
+	pthread_mutex_unlock(&w->b->lock);
+	return down;
+}
+
 /* Logs in where needed and tells the session what to watch. */
 static enum err
 connect_module(struct watch *w, size_t module, const struct log_ctx *log, struct error *e)
@@ -152,6 +164,20 @@ ask(struct watch *w, size_t module, struct arena *a, struct backend_keys *keys_r
 	return err;
 }
 
+/* That a connection ended is no news yet. That there is no new one is, unless it was said of the host, or of the login. */
+static void
+say_down(struct watch *w, size_t module, enum err err, const struct log_ctx *log, const struct error *e)
+{
+	struct watched *m = &w->modules[module];
+	bool warn = m->down && !m->said && err != ERR_AUTH && !host_down(w, module);
+
+	if (warn || !m->down)
+		log_write(warn ? LEVEL_WARN : LEVEL_INFO, log, "%s cannot be watched now: %s", w->b->modules[module].ops->name,
+			e && e->text[0] ? e->text : err_name(err));
+	m->said = m->said || warn;
+	m->down = true;
+}
+
 /* What a failed call means for the waiting: later, and then everything has to be looked at. */
 static void
 failed(struct watch *w, size_t module, enum err err, const struct log_ctx *log, struct error *e)
@@ -170,9 +196,7 @@ failed(struct watch *w, size_t module, enum err err, const struct log_ctx *log, 
 		end_session(w, module);
 		again = REFUSED_AGAIN;
 	}
-	if (!m->down)
-		log_info(log, "%s cannot be watched now: %s", w->b->modules[module].ops->name, e && e->text[0] ? e->text : err_name(err));
-	m->down = true;
+	say_down(w, module, err, log, e);
 	m->missed = true;
 	m->how.fd = -1;
 	m->deadline = now_s() + again;
@@ -211,7 +235,9 @@ look(struct watch *w, size_t module, struct arena *a, const struct log_ctx *log,
 		keys_r->n = 0;
 		return;
 	}
-	m->down = m->later = false;
+	if (m->said)
+		log_notice(log, "%s is watched again", w->b->modules[module].ops->name);
+	m->down = m->said = m->later = false;
 	wait_as_told(m);
 	if (connecting || m->missed) {
 		keys_r->list = (const char **)(void *)m->folders;

@@ -1,13 +1,16 @@
 #include "rig.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct backends *rig_backends;
 struct arena *rig_arena;
 struct error rig_error;
 int64_t rig_now;
 unsigned rig_freed;
+static char log_path[32];
 
 static int64_t
 clock_of_test(void)
@@ -25,7 +28,13 @@ freed(void *ctx)
 int
 rig_setup(void **state)
 {
+	int fd;
+
 	(void)state;
+	snprintf(log_path, sizeof log_path, "/tmp/cpush-log-XXXXXX");
+	fd = mkstemp(log_path);
+	if (fd < 0 || close(fd) || log_open(log_path, LEVEL_NOTICE))
+		return -1;
 	mem_reset();
 	rig_now = 1000000;
 	rig_freed = 0;
@@ -44,7 +53,22 @@ rig_teardown(void **state)
 	backends_unref(&rig_backends);
 	arena_free(&rig_arena);
 	backends_set_clock(NULL);
-	return 0;
+	unlink(log_path);
+	return log_open("stderr", LEVEL_NOTICE);
+}
+
+unsigned
+rig_logged(const char *what)
+{
+	char line[4096];
+	unsigned n = 0;
+	FILE *f = fopen(log_path, "r");
+
+	assert_non_null(f);
+	while (fgets(line, sizeof line, f))
+		n += strstr(line, what) != NULL;
+	fclose(f);
+	return n;
 }
 
 enum err

@@ -27,6 +27,8 @@ void rig_open(const char *names, const char *more);
 enum err rig_try(const char *names, const char *more);
 struct account *rig_account(const char *user, const char *password);
 enum err rig_login(const char *user, const char *password);
+/* How many lines with this text an admin sees (at the default level) since the set-up. */
+unsigned rig_logged(const char *what);
 /* A test row with rig's set-up and tear-down. */
 #define RIG(test) cmocka_unit_test_setup_teardown(test, rig_setup, rig_teardown)
 

@@ -69,6 +69,48 @@ what_is_down_is_named(void **state)
 	assert_int_equal(f.n, 0);
 }
 
+/* However often its phones ask. */
+static void
+what_is_down_for_one_user_is_said_once(void **state)
+{
+	struct backend_folders f;
+	const char *down;
+
+	(void)state;
+	for (int round = 1; round <= 2; round++) {
+		mem_down(mem2, ERR_PEER);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(account_folders(account, rig_arena, &f, &down, &rig_error), ERR_OK);
+		assert_int_equal(rig_logged("warn the folders of mem2 are not known now: "), round);
+		/* Sessions that nobody used go, what was said stays. */
+		rig_now += 3600 * 1000;
+		backends_tidy(rig_backends);
+		mem_down(mem2, ERR_OK);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(account_folders(account, rig_arena, &f, &down, &rig_error), ERR_OK);
+		assert_int_equal(rig_logged("the folders of mem2 are known again"), round);
+	}
+	assert_int_equal(rig_logged("the folders of "), 4);
+}
+
+static void
+a_host_that_is_down_is_said_of_the_host(void **state)
+{
+	struct account *bob = rig_account("bob", "x");
+	struct backend_folders f;
+	const char *down;
+
+	(void)state;
+	mem_down(mem2, ERR_UNAVAILABLE);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(account_folders(account, rig_arena, &f, &down, &rig_error), ERR_OK);
+		assert_int_equal(account_folders(bob, rig_arena, &f, &down, &rig_error), ERR_OK);
+	}
+	account_release(&bob);
+	assert_int_equal(rig_logged(" is down ("), 1);
+	assert_int_equal(rig_logged("the folders of "), 1); /* the one that came before it was known to be the host */
+}
+
 static void
 a_refused_second_login_is_down(void **state)
 {
@@ -195,6 +237,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		ACCOUNT(folders_of_all),
 		ACCOUNT(what_is_down_is_named),
+		ACCOUNT(what_is_down_for_one_user_is_said_once),
+		ACCOUNT(a_host_that_is_down_is_said_of_the_host),
 		ACCOUNT(a_refused_second_login_is_down),
 		ACCOUNT(each_folder_to_its_owner),
 		ACCOUNT(not_across_modules),

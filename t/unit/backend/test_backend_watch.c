@@ -159,6 +159,34 @@ a_module_that_goes_down_and_comes_back(void **state)
 }
 
 static void
+what_cannot_be_watched_is_said_once(void **state)
+{
+	(void)state;
+	open_watch(both, 3);
+	mem_add(mem, "alice", "inbox", NULL, "Subject: x\r\n\r\n", 0, 0);
+	/* A connection that ends, and is there again at the next try. */
+	mem_fail(mem, MEM_NOTICED, 1, MEM_BEFORE, ERR_PEER);
+	noticed(0, NULL);
+	rig_now += 15000;
+	noticed(2, "mem:inbox");
+	assert_int_equal(rig_logged("watched"), 0);
+	mem_add(mem, "alice", "inbox", NULL, "Subject: y\r\n\r\n", 0, 0);
+	mem_down(mem, ERR_PEER);
+	for (int i = 0; i < 4; i++) {
+		rig_now += 60000;
+		noticed(0, NULL);
+	}
+	assert_int_equal(rig_logged("warn mem cannot be watched now: "), 1);
+	mem_down(mem, ERR_OK);
+	for (int i = 0; i < 2; i++) {
+		rig_now += 60000;
+		noticed(i ? 0 : 2, i ? NULL : "mem:inbox");
+	}
+	assert_int_equal(rig_logged("mem is watched again user=alice"), 1);
+	assert_int_equal(rig_logged("watched"), 2);
+}
+
+static void
 a_refused_login_is_down_too(void **state)
 {
 	struct watch_wait waits[2];
@@ -265,6 +293,7 @@ main(void)
 		WATCH(other_folders_from_now_on),
 		WATCH(a_module_that_is_down_at_first),
 		WATCH(a_module_that_goes_down_and_comes_back),
+		WATCH(what_cannot_be_watched_is_said_once),
 		WATCH(a_refused_login_is_down_too),
 		WATCH(no_slot_now_means_a_moment_later),
 		WATCH(an_account_for_its_user),
