@@ -361,6 +361,21 @@ is_message(const struct mime_node *n)
 	return strcmp(n->type, "message/rfc822") == 0;
 }
 
+/* No NUL, and no line of more than 998 bytes: [RFC 2045 2.8]. */
+static bool
+is_8bit(struct slice s)
+{
+	size_t line = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] == '\n')
+			line = 0;
+		else if (s.ptr[i] == '\0' || (s.ptr[i] != '\r' && ++line > 998))
+			return false;
+	}
+	return true;
+}
+
 static void
 put_node(struct writing *w, const struct mime_node *n)
 {
@@ -384,8 +399,7 @@ put_node(struct writing *w, const struct mime_node *n)
 	if (n->kind == MIME_NODE_FILE)
 		put_file_fields(w, n);
 	if (is_message(n)) {
-		buf_printf(w->out, "Content-Transfer-Encoding: %s\r\n\r\n",
-			text_is_utf8(n->bytes.ptr, n->bytes.len) ? "8bit" : "binary");
+		buf_printf(w->out, "Content-Transfer-Encoding: %s\r\n\r\n", is_8bit(n->bytes) ? "8bit" : "binary");
 		mime_add_crlf(w->out, n->bytes);
 		return;
 	}

@@ -544,6 +544,27 @@ test_parts_go_over_as_they_are(void **state)
 	assert_true(ok);
 }
 
+/* RFC 2045 2.8 and 2.9: what is no text of lines only; few servers take it. */
+static void
+test_messages_are_binary_where_they_must(void **state)
+{
+	struct mail_case *c = *state;
+	const char *lines[3] = { arena_printf(c->a, "a: b\r\n\r\n%0998d\r\n%0998d", 1, 2),
+		arena_printf(c->a, "a: b\r\n\r\n%0999d\r\n", 1), arena_printf(c->a, "a: b\n\n%0600d\n%0600d\n", 1, 2) };
+	const struct {
+		struct slice bytes;
+		const char *encoding;
+	} rows[] = { { slice_str("a: gr\xfc\xdf\r\n\r\n"), "8bit" }, { slice("a: b\r\n\r\n\0", 9), "binary" },
+		{ slice_str(lines[0]), "8bit" }, { slice_str(lines[1]), "binary" }, { slice_str(lines[2]), "8bit" } };
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *bytes, *want = arena_printf(c->a, "Content-Transfer-Encoding: %s\r\n\r\na: ", rows[i].encoding);
+
+		build(c, mime_node(c->a, MIME_NODE_FILE, "message/rfc822", rows[i].bytes), &bytes);
+		if (!strstr(bytes, want))
+			fail_msg("%zu: not %s", i, rows[i].encoding);
+	}
+}
+
 static void
 test_fields_cannot_be_forged(void **state)
 {
@@ -655,7 +676,8 @@ main(void)
 	const struct CMUnitTest tests[] = { CASE(test_one_part), CASE(test_numbers), CASE(test_boundaries_that_begin_alike), CASE(test_broken),
 		CASE(test_text_or_attachment), CASE(test_names), CASE(test_charsets), CASE(test_nul), CASE(test_encodings), CASE(test_fields),
 		CASE(test_encoded_words), CASE(test_addresses), CASE(test_address_fit_for_envelope), CASE(test_deep), CASE(test_many_parts), CASE(test_huge_header),
-		CASE(test_hostile_addresses), CASE(test_build), CASE(test_parts_go_over_as_they_are), CASE(test_fields_cannot_be_forged),
+		CASE(test_hostile_addresses), CASE(test_build), CASE(test_parts_go_over_as_they_are),
+		CASE(test_messages_are_binary_where_they_must), CASE(test_fields_cannot_be_forged),
 		CASE(test_message_id_of_a_message), CASE(test_as_text), CASE(test_ranges) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
