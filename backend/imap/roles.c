@@ -6,7 +6,7 @@
  * in. ASCII letters are compared without regard to case; the others are written as the programs do. */
 static const struct {
 	enum backend_role role;
-	const char *names[40];
+	const char *names[48];
 } known[] = {
 	{ ROLE_SENT, {
 		"Sent", "Sent Items", "Sent Messages", "Sent Mail", "Gesendet", "Gesendete Objekte",
@@ -14,19 +14,20 @@ static const struct {
 		"Enviados", "Elementos enviados", "Mensajes enviados", "Itens enviados", "Itens Enviados",
 		"Posta inviata", "Inviati", "Inviata", "Verzonden", "Verzonden items", "Verzonden berichten",
 		"Skickat", "Skickade objekt", "Sendt", "Sendte elementer", "Sendt post", "Lähetetyt", "Wysłane",
-		"Elementy wysłane", "Odeslané", "Odeslaná pošta", "Odoslané", "Elküldött", "Отправленные",
-		"Надіслані", "Gönderilmiş Öğeler", "送信済みアイテム", "已发送" } },
+		"Elementy wysłane", "Odeslané", "Odeslaná pošta", "Odoslané", "Elküldött", "Elküldött elemek", "Отправленные",
+		"Надіслані", "Gönderilmiş Öğeler", "送信済みアイテム", "已发送", "已发送邮件" } },
 	{ ROLE_DRAFTS, {
 		"Drafts", "Draft", "Entwürfe", "Entwurf", "Brouillons", "Borradores", "Rascunhos", "Bozze",
-		"Concepten", "Utkast", "Kladder", "Kladde", "Luonnokset", "Wersje robocze", "Szkice", "Koncepty",
+		"Concepten", "Utkast", "Kladder", "Kladde", "Kladd", "Luonnokset", "Wersje robocze", "Szkice", "Koncepty",
 		"Rozepsané", "Piszkozatok", "Черновики", "Чернетки", "Taslaklar", "下書き", "草稿", "草稿箱" } },
 	{ ROLE_TRASH, {
 		"Trash", "Deleted Items", "Deleted Messages", "Deleted", "Bin", "Papierkorb", "Gelöschte Objekte",
 		"Gelöschte Elemente", "Gelöscht", "Corbeille", "Éléments supprimés", "Papelera",
-		"Elementos eliminados", "Lixeira", "Itens excluídos", "Cestino", "Posta eliminata", "Prullenbak",
-		"Verwijderde items", "Papperskorgen", "Papirkurv", "Slettet post", "Slettede elementer", "Borttaget",
+		"Elementos eliminados", "Lixeira", "Itens excluídos", "Itens Eliminados", "Cestino", "Posta eliminata", "Prullenbak",
+		"Verwijderde items", "Papperskorgen", "Papirkurv", "Slettet post", "Slettede elementer", "Borttaget", "Borttagna objekt",
 		"Roskakori", "Poistetut", "Kosz", "Elementy usunięte", "Koš", "Odstraněná pošta", "Kôš", "Kuka",
-		"Törölt elemek", "Корзина", "Удаленные", "Кошик", "Çöp Kutusu", "ごみ箱", "已删除" } },
+		"Törölt elemek", "Корзина", "Удаленные", "Кошик", "Çöp Kutusu", "ごみ箱", "削除済みアイテム", "已删除",
+		"已删除邮件" } },
 	{ ROLE_JUNK, {
 		"Junk", "Junk E-mail", "Junk E-Mail", "Junk Email", "Junk Mail", "Spam", "Bulk Mail", "Spamverdacht",
 		"Junk-E-Mail", "Werbung", "Indésirables", "Courrier indésirable", "Pourriel", "Correo no deseado",

@@ -45,13 +45,22 @@ ascii_part(struct arena *a, const char *s)
 	return best >= 3 ? arena_strndup(a, s + at, best) : NULL;
 }
 
+/* Is this nothing that such servers can be asked for, not even a part of it? */
+static bool
+is_beyond(struct arena *a, const char *text)
+{
+	return text && !is_ascii(text) && !ascii_part(a, text);
+}
+
 static void
 criterion(struct imap_cmd *cmd, struct arena *a, const char *word, const char *text, bool ascii)
 {
 	if (!text || !text[0])
 		return;
-	if (ascii && !is_ascii(text) && !(text = ascii_part(a, text)))
+	if (ascii && !is_ascii(text) && !(text = ascii_part(a, text))) {
+		cmd->invalid = true;
 		return;
+	}
 	imap_cmd_raw(cmd, word);
 	imap_cmd_string(cmd, text);
 }
@@ -127,6 +136,8 @@ imap_search(struct backend_session *s, struct arena *a, const struct backend_que
 	err = err ? err : imap_run(c, "NOOP", NULL, &done, e);
 	err = err ? err : ask(c, a, q, false, &set, &done, e);
 	if (!err && done.status != STATUS_OK) {
+		if (is_beyond(a, q->from) || is_beyond(a, q->to) || is_beyond(a, q->subject) || is_beyond(a, q->text))
+			return ERR_OK;
 		imap_uidset_finish(&set);
 		err = ask(c, a, q, true, &set, &done, e);
 	}

@@ -196,6 +196,14 @@ roles(void **state)
 	assert_int_equal(imap_role_by_name("Corbeille"), ROLE_TRASH);
 	assert_int_equal(imap_role_by_name("Спам"), ROLE_JUNK);
 	assert_int_equal(imap_role_by_name("Sentinel"), ROLE_NONE);
+	/* As Exchange names them. */
+	assert_int_equal(imap_role_by_name("Elküldött elemek"), ROLE_SENT);
+	assert_int_equal(imap_role_by_name("已发送邮件"), ROLE_SENT);
+	assert_int_equal(imap_role_by_name("Kladd"), ROLE_DRAFTS);
+	assert_int_equal(imap_role_by_name("Borttagna objekt"), ROLE_TRASH);
+	assert_int_equal(imap_role_by_name("Itens Eliminados"), ROLE_TRASH);
+	assert_int_equal(imap_role_by_name("削除済みアイテム"), ROLE_TRASH);
+	assert_int_equal(imap_role_by_name("已删除邮件"), ROLE_TRASH);
 }
 
 static void

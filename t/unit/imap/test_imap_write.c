@@ -472,6 +472,10 @@ searching_where_only_ascii_is_known(void **state)
 	assert_int_equal(backend_module.search(k->s, k->a, &q, &k->keys, &k->e), ERR_OK);
 	assert_int_equal(k->keys.n, 1);
 	assert_int_equal(fake_count(k->f, "UID SEARCH UNDELETED TEXT \"ller\""), 1);
+	/* Of this nothing can be asked for: not everything is meant. */
+	q.text = "für";
+	assert_int_equal(backend_module.search(k->s, k->a, &q, &k->keys, &k->e), ERR_OK);
+	assert_int_equal(k->keys.n, 0);
 }
 
 static void
