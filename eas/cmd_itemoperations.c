@@ -53,6 +53,7 @@ status_of(struct operations *o, enum err err, const struct error *e)
 	switch (err) {
 	case ERR_NOTFOUND:
 	case ERR_NOFOLDER:
+	case ERR_UNSUPPORTED: /* no item for phones */
 		return STATUS_NOT_FOUND;
 	case ERR_LIMIT:
 	case ERR_NOMEM:

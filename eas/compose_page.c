@@ -170,6 +170,8 @@ render(struct page *p, struct planned *x, const struct backend_item *item)
 		arena_rewind(c->r->arena, mark);
 		if (err == ERR_NOMEM)
 			err = ERR_LIMIT; /* larger than one request may be: it is the item's fault */
+		if (err == ERR_UNSUPPORTED)
+			return err;
 		tell_why(x, c->r->arena, err, e.text);
 		log_warn(&c->r->log, "item %s (%s) is left out: %s", id, x->row.key,
 			e.text[0] ? e.text : err_name(err));
@@ -480,6 +482,8 @@ set_aside(struct compose *c, struct planned *x)
 
 	if (x->err == ERR_NOTFOUND && !x->listed)
 		return; /* gone before it was fetched */
+	if (x->err == ERR_UNSUPPORTED)
+		return; /* no item for phones: nothing is wrong with it */
 	if (x->err == ERR_NOTFOUND)
 		x->why = "its server lists it, and does not give it";
 	if (!x->why)

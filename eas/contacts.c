@@ -51,6 +51,17 @@ load(struct arena *a, struct slice bytes, struct vcard **v_r, struct contact *c_
 	return err ? err_set(e, err, "no memory for a contact") : ERR_OK;
 }
 
+/* A list of cards (RFC 6350 6.1.4, and Apple's word for it in 3.0). As a person that could be deleted it would be gone for
+ * all who have it. */
+static bool
+is_group(struct vcard *v)
+{
+	const struct vcard_prop *kind = vcard_find(v, "KIND");
+	if (!kind)
+		kind = vcard_find(v, "X-ADDRESSBOOKSERVER-KIND");
+	return kind && text_casecmp(contact_clean(v->arena, vcard_text(v, kind)), "group") == 0;
+}
+
 static enum err
 render(const struct item_view *view, struct arena *a, const struct backend_item *item, const char *server_id,
 	enum item_render how, struct wbxml_writer *w, struct error *e)
@@ -60,6 +71,8 @@ render(const struct item_view *view, struct arena *a, const struct backend_item 
 	struct vcard *v;
 	struct contact c;
 	enum err err = load(a, item->bytes, &v, &c, e);
+	if (!err && is_group(v))
+		err = err_set(e, ERR_UNSUPPORTED, "a group of contacts");
 	if (err)
 		return err;
 	put_fields(w, a, &c, WBXML_PAGE_Contacts);

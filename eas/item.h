@@ -133,7 +133,7 @@ struct item_class {
 	/* The date that FilterType looks at, seconds UTC; ITEM_DATE_NEVER. NULL: the backend's date (mail), or never (contacts). */
 	int64_t (*date)(struct arena *a, struct slice bytes);
 	/* Writes the children of ApplicationData. server_id is "FOLDER:ITEM", for FileReferences. INVALID: it cannot be translated (the
-	 * caller makes it a hole); LIMIT. The writer may be left in the middle: the caller goes back. */
+	 * caller makes it a hole); UNSUPPORTED: it is none that phones have (a hole too, but nothing that an admin should hear of); LIMIT. The writer may be left in the middle: the caller goes back. */
 	enum err (*render)(const struct item_view *v, struct arena *a, const struct backend_item *item, const char *server_id,
 		enum item_render how, struct wbxml_writer *w, struct error *e);
 	/* Applies the edit. INVALID: what was sent makes no item (Status 6). NOTFOUND: no such instance. */

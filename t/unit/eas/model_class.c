@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 bool (*model_unreadable)(const char *key);
+enum err model_refusal = ERR_INVALID;
 
 const char *
 model_bytes(const struct model_content *c, char *buf)
@@ -67,7 +68,7 @@ model_render(const struct item_view *v, struct arena *a, const struct backend_it
 	if (v->dating && v->dating->date < v->dating->from)
 		return ERR_OK;
 	if (model_unreadable && model_unreadable(item->key))
-		return err_set(e, ERR_INVALID, "unreadable");
+		return err_set(e, model_refusal, "unreadable");
 	wbxml_put_int(w, Calendar_Subject, c.x);
 	wbxml_put_int(w, Calendar_Location, c.y);
 	return ERR_OK;

@@ -22,5 +22,6 @@ const char *model_bytes(const struct model_content *c, char *buf);
 struct model_content model_parse(struct slice bytes);
 /* Says of a key that its item cannot be translated. */
 extern bool (*model_unreadable)(const char *key);
+extern enum err model_refusal; /* how: INVALID */
 
 #endif

@@ -623,6 +623,20 @@ the_beginning_of_a_note_takes_nothing_from_it(void **state)
 /* ---- whole cards ---- */
 
 static void
+a_group_is_nobody(void **state)
+{
+	static const char *const lines[] = { "KIND:group\nMEMBER:urn:uuid:1\n", "X-ADDRESSBOOKSERVER-KIND:GROUP\n" };
+	struct kit *k = *state;
+	enum err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		assert_null(kit_render(k, &item_contacts, slice_str(card(k, versions_of_cards[!i], arena_printf(k->a, NAME "%s", lines[i]))), &err));
+		assert_int_equal(err, ERR_UNSUPPORTED);
+	}
+	assert_shows(k, card(k, "4.0", "FN:Looms\nKIND:org\nORG:Looms\n"), "<N:CompanyName>Looms<");
+}
+
+static void
 a_new_card(void **state)
 {
 	struct kit *k = *state;
@@ -793,6 +807,7 @@ main(void)
 		TEST(dates_that_no_phone_can_have),
 		TEST(notes_are_bodies),
 		TEST(the_beginning_of_a_note_takes_nothing_from_it),
+		TEST(a_group_is_nobody),
 		TEST(a_new_card),
 		TEST(a_card_of_2_1),
 		TEST(what_makes_no_contact),

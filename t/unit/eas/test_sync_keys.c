@@ -507,6 +507,34 @@ what_cannot_be_sent_is_listed_until_it_was_delivered(void **state)
 	assert_string_equal(troubles(), "");
 }
 
+static bool
+is_any(const char *item_key)
+{
+	(void)item_key;
+	return true;
+}
+
+/* A group of contacts is as its owner wants it. */
+static void
+what_is_not_for_phones_is_not_listed(void **state)
+{
+	(void)state;
+	put_many(2);
+	model_unreadable = is_any;
+	model_refusal = ERR_UNSUPPORTED;
+	sync_from_start(folder, 0);
+	sync_one(folder, -1, 100, 0);
+	model_unreadable = NULL;
+	model_refusal = ERR_INVALID;
+	assert_int_equal(status_of(folder), 1);
+	assert_int_equal(told(folder, 0), 0);
+	assert_false(has_more(folder));
+	assert_string_equal(troubles(), "");
+	other_puts("item-000.ics", 7, 7, 0); /* it became one for phones */
+	sync_one(folder, -1, 100, 0);
+	assert_int_equal(told(folder, AirSync_Add), 1);
+}
+
 static void
 what_is_gone_or_has_changed_is_not_listed(void **state)
 {
@@ -1310,6 +1338,7 @@ main(void)
 		TEST(a_clock_that_was_ahead_neither_blames_nor_hides_an_item),
 		TEST(what_was_set_aside_comes_when_it_changes),
 		TEST(what_cannot_be_sent_is_listed_until_it_was_delivered),
+		TEST(what_is_not_for_phones_is_not_listed),
 		TEST(what_is_gone_or_has_changed_is_not_listed),
 		TEST(what_a_device_fails_at_is_listed_with_the_device),
 		TEST(what_came_alone_at_a_wider_window_is_not_set_aside),
