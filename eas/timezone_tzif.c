@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "eas/timezone_internal.h"
 
 #define DIRECTORY "/usr/share/zoneinfo"
@@ -250,14 +251,51 @@ zone_parse_tzif(struct ical_mem *m, struct slice bytes, struct zone *z_r)
 	return read_table(m, &f, &c, footer, z_r);
 }
 
+/* ---- files ---- */
+
+/* Names of one zone. A tzdata need not have both (Debian has the older ones in tzdata-legacy); Windows' zones, phones
+ * and calendars use either. */
+static const char *const pairs[][2] = {
+	{ "Africa/Asmera", "Africa/Asmara" }, { "America/Buenos_Aires", "America/Argentina/Buenos_Aires" },
+	{ "America/Catamarca", "America/Argentina/Catamarca" }, { "America/Cordoba", "America/Argentina/Cordoba" },
+	{ "America/Godthab", "America/Nuuk" }, { "America/Indianapolis", "America/Indiana/Indianapolis" },
+	{ "America/Jujuy", "America/Argentina/Jujuy" }, { "America/Louisville", "America/Kentucky/Louisville" },
+	{ "America/Mendoza", "America/Argentina/Mendoza" }, { "Asia/Calcutta", "Asia/Kolkata" },
+	{ "Asia/Dacca", "Asia/Dhaka" }, { "Asia/Katmandu", "Asia/Kathmandu" }, { "Asia/Macao", "Asia/Macau" },
+	{ "Asia/Rangoon", "Asia/Yangon" }, { "Asia/Saigon", "Asia/Ho_Chi_Minh" }, { "Asia/Tel_Aviv", "Asia/Jerusalem" },
+	{ "Atlantic/Faeroe", "Atlantic/Faroe" }, { "Europe/Kiev", "Europe/Kyiv" }, { "Pacific/Enderbury", "Pacific/Kanton" },
+	{ "Pacific/Ponape", "Pacific/Pohnpei" }, { "Pacific/Truk", "Pacific/Chuuk" }, { "US/Alaska", "America/Anchorage" },
+	{ "US/Arizona", "America/Phoenix" }, { "US/Central", "America/Chicago" }, { "US/Eastern", "America/New_York" },
+	{ "US/Hawaii", "Pacific/Honolulu" }, { "US/Mountain", "America/Denver" }, { "US/Pacific", "America/Los_Angeles" },
+};
+
+static const char *
+other_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+		for (unsigned k = 0; k < 2; k++)
+			if (strcmp(pairs[i][k], name) == 0)
+				return pairs[i][1 - k];
+	return NULL;
+}
+
+static FILE *
+open_zone(struct ical_mem *m, const char *name)
+{
+	const char *directory = getenv("TZDIR");
+	char *path = name ? ical_printf(m, "%s/%s", directory && *directory ? directory : DIRECTORY, name) : NULL;
+
+	return path ? fopen(path, "rbe") : NULL;
+}
+
 bool
 zone_read_tzif(struct ical_mem *m, const char *name, struct zone *z_r)
 {
-	const char *directory = getenv("TZDIR");
-	char *path = ical_printf(m, "%s/%s", directory && *directory ? directory : DIRECTORY, name);
 	unsigned char *bytes = ical_alloc(m, FILE_MAX, 1);
-	FILE *in = path && bytes ? fopen(path, "rbe") : NULL;
+	FILE *in = bytes ? open_zone(m, name) : NULL;
 
+	if (!in && bytes)
+		in = open_zone(m, other_name(name));
 	if (!in)
 		return false;
 	size_t n = fread(bytes, 1, FILE_MAX, in);

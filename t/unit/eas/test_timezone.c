@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -410,6 +412,33 @@ blobs_that_are_none(void **state)
 	assert_null(zone_from_blob(&f->m, text_base64(f->a, blob, sizeof blob), NULL));
 }
 
+/* A tzdata that has one name of a city only: Debian's has the older ones in a package of its own. */
+static void
+renamed_cities(void **state)
+{
+	struct fixture *f = *state;
+	const char *directory = mkdtemp(arena_printf(f->a, "/tmp/cpush-zones-XXXXXX"));
+	struct zone z;
+
+	assert_non_null(directory);
+	const char *asia = arena_printf(f->a, "%s/Asia", directory), *file = arena_printf(f->a, "%s/Kolkata", asia),
+		*old = arena_printf(f->a, "%s/Katmandu", asia);
+	assert_int_equal(mkdir(asia, 0700), 0);
+	assert_int_equal(symlink("/usr/share/zoneinfo/Asia/Kolkata", file), 0);
+	assert_int_equal(symlink("/usr/share/zoneinfo/Asia/Kathmandu", old), 0);
+	assert_int_equal(setenv("TZDIR", directory, 1), 0);
+	bool calcutta = zone_read_tzif(&f->m, "Asia/Calcutta", &z) && zone_offset(&z, 0) == 19800;
+	bool kathmandu = zone_read_tzif(&f->m, "Asia/Kathmandu", &z) && zone_offset(&z, INT64_C(1700000000)) == 20700;
+	bool rangoon = zone_read_tzif(&f->m, "Asia/Rangoon", &z), none = zone_read_tzif(&f->m, "Asia/Nowhere", &z);
+	(void)unsetenv("TZDIR");
+	(void)unlink(file);
+	(void)unlink(old);
+	(void)rmdir(asia);
+	(void)rmdir(directory);
+	assert_true(calcutta && kathmandu);
+	assert_false(rangoon || none);
+}
+
 /* [eas] timezone; without one it is the process's. */
 static void
 the_default_zone_is_configured(void **state)
@@ -441,6 +470,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(blobs_are_those_of_the_table, setup, teardown),
 		cmocka_unit_test_setup_teardown(blobs_are_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_default_zone_goes_before_others_alike, setup, teardown),
+		cmocka_unit_test_setup_teardown(renamed_cities, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_default_zone_is_configured, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_in_the_wild, setup, teardown),
 		cmocka_unit_test_setup_teardown(clocks_are_those_of_the_system, setup, teardown),
