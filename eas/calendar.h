@@ -69,6 +69,7 @@ struct cal_attachment {
 /* Of a VEVENT: what its times are stored as. */
 struct cal_times {
 	struct ical_time start, end; /* both dates, or both none */
+	struct ical_time stored;     /* the form of DTSTART: that of start, or (whole days) midnights of zone */
 	const struct zone *zone, *end_zone;
 	bool has_duration, has_end;
 };
@@ -136,6 +137,8 @@ int64_t cal_date(struct arena *a, struct slice bytes);
 enum err cal_read_event(struct cal *c, const struct ical *component, struct cal_event *ev_r, struct error *e) NODISCARD;
 /* False: no DTSTART, or times that no phone can be told. */
 bool cal_read_times(struct cal *c, const struct ical *component, struct cal_times *t_r);
+/* A wall clock in the form of DTSTART. */
+struct ical_time cal_in_form(const struct cal_times *t, int64_t local);
 int64_t cal_wire(const struct cal *c, const struct ical_time *t, const struct zone *z);
 /* The alarm that Reminder stands for; NULL. */
 struct ical *cal_alarm(struct cal *c, const struct ical *component, const struct cal_times *times, int64_t *minutes_r);

@@ -37,13 +37,14 @@ put_times(struct cal *c, struct ical *component, const struct cal_event *now, co
 
 	cal_new_times(c, now, want, fields, &t);
 	bool form = diff & (CAL_ALL_DAY | CAL_ZONE);
+	struct ical_time start = cal_in_form(&t, t.start.t), end = t.end.date ? cal_in_form(&t, t.end.t) : t.end;
 	if (form || diff & CAL_START) {
-		ical_put_time(&c->m, component, "DTSTART", &t.start);
-		define_zone(c, &t.start, t.zone);
+		ical_put_time(&c->m, component, "DTSTART", &start);
+		define_zone(c, &start, t.zone);
 	}
 	if (form || diff & CAL_END || now->times.has_duration || !now->times.has_end) {
 		ical_remove_lines(component, "DURATION");
-		ical_put_time(&c->m, component, "DTEND", &t.end);
+		ical_put_time(&c->m, component, "DTEND", &end);
 	}
 	if (said)
 		ical_set_value(said, NULL, t.start.date ? "TRUE" : "FALSE");

@@ -41,6 +41,9 @@ new_days(const struct cal *c, const struct cal_event *now, const struct cal_even
 		end = start + CAL_DAY;
 	t->start = (struct ical_time){ .date = true, .t = start };
 	t->end = (struct ical_time){ .date = true, .t = end };
+	if (now->all_day && !now->times.stored.date) /* midnights stay midnights */
+		return;
+	t->stored = t->start;
 	t->zone = t->end_zone = c->day_zone;
 }
 
@@ -79,6 +82,7 @@ new_clocks(const struct cal *c, const struct cal_event *now, const struct cal_ev
 		t->start = in_zone(start, z, &now->times.start, same);
 	if (!end_same || end != now->end)
 		t->end = in_zone(end, t->end_zone, end_form, end_same);
+	t->stored = t->start;
 }
 
 void

@@ -17,13 +17,15 @@ cal_key(struct cal *c, const struct ical_time *t, const struct cal_times *series
 		key.t = t->t + (series->start.date ? 0 : clock);
 		return key;
 	}
-	if (series->start.date) {
+	if (series->stored.date) {
 		key.t = ical_midnight(t->t);
 		return key;
 	}
 	const struct zone *z = zone_of_time(&c->m, c->root, t);
 	int64_t utc = t->utc ? t->t : zone_to_utc(z, t->t);
 	key.t = series->start.utc ? utc : z == series->zone && !t->utc ? t->t : zone_to_local(series->zone, utc);
+	if (key.date)
+		key.t = ical_midnight(key.t);
 	return key;
 }
 
@@ -172,9 +174,8 @@ cal_read_exceptions(struct cal *c, const struct ical *master, struct cal_event *
 void
 cal_add_exdate(struct cal *c, const struct cal_event *series, const struct ical_time *key)
 {
-	struct ical_time t = *key;
+	struct ical_time t = cal_in_form(&series->times, key->t);
 
-	t.tzid = series->times.start.tzid;
 	(void)ical_add(&c->m, c->master, "EXDATE", ical_time_params(&c->m, &t), ical_time_text(&c->m, &t));
 }
 
@@ -249,18 +250,29 @@ cal_remove_exdate(struct cal *c, const struct cal_event *series, const struct ic
 void
 cal_put_key(struct cal *c, struct ical *component, const struct cal_event *series, const struct ical_time *key)
 {
-	struct ical_time t = *key;
+	struct ical_time t = cal_in_form(&series->times, key->t);
 
-	t.tzid = series->times.start.tzid;
 	ical_put_time(&c->m, component, "RECURRENCE-ID", &t);
+}
+
+/* Those of an instance that stands at its place in the series. */
+static void
+put_own_times(struct cal *c, struct ical *component, const struct cal_times *series, int64_t key)
+{
+	struct ical_time start = cal_in_form(series, key), end = series->end;
+
+	end.t += key - series->start.t;
+	if (end.date)
+		end = cal_in_form(series, end.t);
+	ical_put_time(&c->m, component, "DTSTART", &start);
+	ical_put_time(&c->m, component, "DTEND", &end);
+	ical_remove_lines(component, "DURATION");
 }
 
 struct ical *
 cal_new_override(struct cal *c, const struct cal_event *series, const struct ical_time *key)
 {
-	static const char *const of_series_only[] = { "RRULE", "RDATE", "EXDATE", "EXRULE", "DURATION",
-		"X-MICROSOFT-CDO-ALLDAYEVENT" };
-	const struct cal_times *t = &series->times;
+	static const char *const of_series_only[] = { "RRULE", "RDATE", "EXDATE", "EXRULE" };
 	struct ical *copy = ical_clone(&c->m, c->master), *last = c->master;
 
 	if (!copy)
@@ -268,11 +280,7 @@ cal_new_override(struct cal *c, const struct cal_event *series, const struct ica
 	for (unsigned i = 0; i < ARRAY_LEN(of_series_only); i++)
 		ical_remove_lines(copy, of_series_only[i]);
 	cal_put_key(c, copy, series, key);
-	struct ical_time start = t->start, end = t->end;
-	start.t = key->t;
-	end.t = t->end.t + (key->t - t->start.t);
-	ical_put_time(&c->m, copy, "DTSTART", &start);
-	ical_put_time(&c->m, copy, "DTEND", &end);
+	put_own_times(c, copy, &series->times, key->t);
 	/* Behind the last event. */
 	for (struct ical *v = ical_component(c->calendar, "VEVENT"); v; v = ical_next_component(v, "VEVENT"))
 		last = v;
@@ -295,7 +303,7 @@ struct move {
 static struct ical_time
 moved(const struct move *m, int64_t old_key)
 {
-	struct ical_time key = m->now->times.start;
+	struct ical_time key = cal_in_form(&m->now->times, m->now->times.start.t);
 	int64_t clock = key.date ? 0 : key.t - ical_midnight(key.t);
 	int64_t same_day = ical_midnight(old_key) + clock,
 		along = same_day + ical_midnight(key.t) - ical_midnight(m->old->times.start.t);
@@ -323,13 +331,8 @@ move_override(const struct move *m, const struct cal_exception *x)
 	struct ical_time key = moved(m, x->key.t);
 
 	if (t->start.date == m->old->times.start.date && t->start.t == x->key.t &&
-	    t->end.t - t->start.t == m->old->times.end.t - m->old->times.start.t) {
-		struct ical_time start = key, end = m->now->times.end;
-		end.t += key.t - m->now->times.start.t;
-		ical_put_time(&m->c->m, x->component, "DTSTART", &start);
-		ical_put_time(&m->c->m, x->component, "DTEND", &end);
-		ical_remove_lines(x->component, "DURATION");
-	}
+	    t->end.t - t->start.t == m->old->times.end.t - m->old->times.start.t)
+		put_own_times(m->c, x->component, &m->now->times, key.t);
 	cal_put_key(m->c, x->component, m->now, &key);
 }
 
@@ -354,7 +357,7 @@ move_date(void *ctx, struct ical_time *key)
 	const struct move *m = ctx;
 	int64_t t = key->t + m->now->times.start.t - m->old->times.start.t;
 
-	*key = m->now->times.start;
+	*key = cal_in_form(&m->now->times, t);
 	key->t = key->date ? ical_midnight(t) : t;
 	return true;
 }

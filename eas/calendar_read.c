@@ -33,6 +33,15 @@ const unsigned cal_location_tags[CAL_LOCATION_PARTS] = {
 	[CAL_URI] = AirSyncBase_LocationUri,
 };
 
+struct ical_time
+cal_in_form(const struct cal_times *t, int64_t local)
+{
+	struct ical_time at = t->stored;
+
+	at.t = local;
+	return at;
+}
+
 int64_t
 cal_wire(const struct cal *c, const struct ical_time *t, const struct zone *z)
 {
@@ -86,6 +95,7 @@ cal_read_times(struct cal *c, const struct ical *component, struct cal_times *t_
 	*t_r = (struct cal_times){ .zone = zone_utc() };
 	if (!ical_time(&c->m, ical_line(component, "DTSTART"), &t_r->start) || !ical_in_range(t_r->start.t))
 		return false;
+	t_r->stored = t_r->start;
 	t_r->zone = t_r->start.date ? c->day_zone : zone_of_time(&c->m, c->root, &t_r->start);
 	read_end(c, component, t_r);
 	if (!t_r->start.date && whole_days(component, t_r)) {

@@ -20,14 +20,11 @@ clock_of(int64_t t)
 int64_t
 cal_last_local(const struct ical_time *until, const struct cal_times *t)
 {
-	int64_t clock = clock_of(t->start.t), local = until->t;
+	bool other = until->utc && !t->stored.utc && !t->stored.date;
+	int64_t clock = clock_of(t->start.t), local = other ? zone_to_local(t->zone, until->t) : until->t;
+	bool early = !until->date && clock_of(local) < clock;
 
-	if (t->start.date || until->date) {
-		local = ical_midnight(local) + clock;
-	} else {
-		local = until->utc && !t->start.utc ? zone_to_local(t->zone, local) : local;
-		local = ical_midnight(local) + clock - (clock_of(local) < clock ? CAL_DAY : 0);
-	}
+	local = ical_midnight(local) + clock - (early ? CAL_DAY : 0);
 	return local < t->start.t ? t->start.t : local;
 }
 
@@ -81,9 +78,8 @@ cal_same_recurrence(struct cal *c, const struct cal_event *now, const struct cal
 static const char *
 until_text(struct cal *c, int64_t day, const struct cal_times *t)
 {
-	struct ical_time until = t->start;
+	struct ical_time until = cal_in_form(t, day + clock_of(t->start.t));
 
-	until.t = day + clock_of(t->start.t);
 	if (!until.date && until.tzid) {
 		until.t = zone_to_utc(t->zone, until.t);
 		until.utc = true;

@@ -363,6 +363,46 @@ zones_with_a_comma_in_their_name(void **state)
 	}
 }
 
+/* Outlook writes whole days as midnights of a zone. What is added stands in that form, too. */
+static void
+whole_days_as_midnights(void **state)
+{
+	struct kit *k = *state;
+	struct item_merged m;
+	const char *ics = EVENT("DTSTART;TZID=Europe/Berlin:20261201T000000\nDTEND;TZID=Europe/Berlin:20261202T000000\nSUMMARY:Old\n"
+		"X-MICROSOFT-CDO-ALLDAYEVENT:TRUE\nRRULE:FREQ=DAILY;UNTIL=20261231T230000Z\nEXDATE:20261202T230000Z\n");
+
+	k->view.version = 161;
+	const char *xml = kit_render(k, &item_calendar, slice_str(ics), NULL);
+	assert_non_null(strstr(xml, "<C:Until>20270101T000000Z</C:Until>"));
+	assert_non_null(strstr(xml, "<A:InstanceId>20261203T000000Z</A:InstanceId>"));
+	assert_ptr_equal(kit_merge(k, &item_calendar, ics, xml, &m), ics);
+	k->instance = "20261205T000000Z";
+	const char *out = kit_merge(k, &item_calendar, ics, NULL, &m);
+	assert_true(kit_has(out, "EXDATE;TZID=Europe/Berlin:20261205T000000\n"));
+	out = kit_merge(k, &item_calendar, ics, "<C:Subject>Own</C:Subject>", &m);
+	assert_true(kit_has(out, "RECURRENCE-ID;TZID=Europe/Berlin:20261205T000000\n"));
+	assert_true(kit_has(out, "DTSTART;TZID=Europe/Berlin:20261205T000000\nDTEND;TZID=Europe/Berlin:20261206T000000\nSUMMARY:Own\n"
+		"X-MICROSOFT-CDO-ALLDAYEVENT:TRUE\n"));
+	assert_null(strstr(out, "VALUE=DATE"));
+	assert_false(m.altered);
+	k->instance = NULL;
+	k->view.version = 141;
+	/* A day later, and two days long. */
+	const char *moved = kit_merge(k, &item_calendar, out, "<C:Subject>Old</C:Subject><C:AllDayEvent>1</C:AllDayEvent>"
+		"<C:StartTime>20261201T230000Z</C:StartTime><C:EndTime>20261203T230000Z</C:EndTime><C:Recurrence><C:Type>0</C:Type>"
+		"<C:Until>20270102T000000Z</C:Until></C:Recurrence>", &m);
+	assert_true(kit_has(moved, "DTSTART;TZID=Europe/Berlin:20261202T000000\nDTEND;TZID=Europe/Berlin:20261204T000000\n"));
+	assert_true(kit_has(moved, "RRULE:FREQ=DAILY;UNTIL=20270101T230000Z\n"));
+	assert_null(strstr(moved, "VALUE=DATE"));
+	/* To an hour: no whole days any more. */
+	out = kit_merge(k, &item_calendar, ics, "<C:Subject>Old</C:Subject><C:AllDayEvent>0</C:AllDayEvent><C:StartTime>20261201T080000Z</C:StartTime>"
+		"<C:EndTime>20261201T090000Z</C:EndTime><C:Recurrence><C:Type>0</C:Type><C:Until>20270101T100000Z</C:Until></C:Recurrence>", &m);
+	assert_true(kit_has(out, "DTSTART;TZID=Europe/Berlin:20261201T090000\n") && kit_has(out, "X-MICROSOFT-CDO-ALLDAYEVENT:FALSE\n"));
+	assert_true(kit_has(out, "RRULE:FREQ=DAILY;UNTIL=20270101T080000Z\n"));
+	assert_true(kit_has(out, "EXDATE;TZID=Europe/Berlin:20261203T090000\n"));
+}
+
 /* With the name of the place goes what says where it was. */
 static void
 another_place(void **state)
@@ -1279,6 +1319,7 @@ main(void)
 		TEST(absent_means_unchanged_in_16_and_removed_before),
 		TEST(zones_of_an_edit),
 		TEST(zones_with_a_comma_in_their_name),
+		TEST(whole_days_as_midnights),
 		TEST(another_place),
 		TEST(days_are_days_wherever_the_phone_is),
 		TEST(the_example_of_a_holiday),
