@@ -149,6 +149,8 @@ put_recurrence(struct meeting *m)
 		wbxml_put_int(w, Email_DayOfWeek, r->days);
 	if (r->type == 5 || r->type == 6)
 		wbxml_put_int(w, Email_MonthOfYear, r->month);
+	if (r->type >= 2 && m->view->version >= 140)
+		wbxml_put_int(w, Email2_CalendarType, 1);
 	if (r->type == 1 && r->first_day >= 0 && m->view->version >= 141)
 		wbxml_put_int(w, Email2_FirstDayOfWeek, r->first_day);
 	wbxml_end(w);

@@ -106,8 +106,8 @@ char *mime_safe_name(struct arena *a, const char *name);
 const char *mime_extension(const char *type);
 /* Shown inside the text: part of a multipart/related, or inline with a Content-ID. */
 bool mime_is_inline(const struct mime_part *p);
-/* The message with every 8-bit leaf as quoted-printable or base64, for channels that carry UTF-8 only; the bytes
- * themselves where they are UTF-8 already. NOMEM. */
+/* The message with every leaf of other bytes as quoted-printable or base64, for channels that carry UTF-8 without
+ * controls only; the bytes themselves where that is all they are. NOMEM. */
 enum err mime_as_text(struct arena *a, const struct mime *m, struct slice *text_r) NODISCARD;
 
 /* ---- fields of a header ---- */

@@ -163,6 +163,27 @@ test_classes(void **state)
 	"LOCATION:Canteen\nRRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=3\nORGANIZER;CN=Alice:mailto:alice@example.com\n" \
 	"ATTENDEE;RSVP=TRUE:mailto:bob@example.com\nEND:VEVENT\nEND:VCALENDAR\n"
 
+/* MS-ASEMAIL R291. */
+static void
+test_recurrence_names_its_calendar(void **state)
+{
+	static const char *const rules[] = { "FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO", "FREQ=MONTHLY;BYMONTHDAY=30", "FREQ=MONTHLY;BYDAY=-1MO",
+		"FREQ=YEARLY", "FREQ=YEARLY;BYMONTH=11;BYDAY=-1MO" };
+	struct mail_case *c = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		const char *at = strstr(INVITATION, "FREQ="), *mail = arena_printf(c->a, "%.*s%s%s", (int)(at - INVITATION), INVITATION,
+			rules[i], strchr(at, '\n'));
+
+		for (c->view.version = 121; c->view.version <= 140; c->view.version += 19) {
+			const struct wbxml_node *m = wbxml_child(mail_case_render_text(c, mail), Email_MeetingRequest);
+			const char *calendar = TEXT(m, Email_Recurrences, Email_Recurrence, Email2_CalendarType);
+			assert_non_null(TEXT(m, Email_Recurrences, Email_Recurrence, Email_Type));
+			assert_string_equal(calendar ? calendar : "none", i < 2 || c->view.version < 140 ? "none" : "1");
+		}
+	}
+}
+
 static void
 test_meeting(void **state)
 {
@@ -429,7 +450,7 @@ main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, mail_case_setup, mail_case_teardown)
 	const struct CMUnitTest tests[] = { CASE(test_elements), CASE(test_versions), CASE(test_without_dates), CASE(test_change_needs_no_bytes),
-		CASE(test_conversations), CASE(test_classes), CASE(test_meeting), CASE(test_smime_gets_mime), CASE(test_real_mails),
+		CASE(test_conversations), CASE(test_classes), CASE(test_recurrence_names_its_calendar), CASE(test_meeting), CASE(test_smime_gets_mime), CASE(test_real_mails),
 		CASE(test_large), CASE(test_flags), CASE(test_categories), CASE(test_refused) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -629,6 +629,36 @@ test_as_text(void **state)
 	buf_finish(&file);
 }
 
+/* WBXML carries text as XML has it: without ESC, which ISO-2022-JP begins its characters with. */
+static void
+test_as_text_of_seven_bits(void **state)
+{
+	struct mail_case *c = *state;
+	struct mime *m = mail_case_open(c, HEAD "Content-Type: text/plain; charset=iso-2022-jp\n\n\x1b$B%F\x1b(B\n"), *got;
+	struct slice text;
+
+	assert_int_equal(mime_as_text(c->a, m, &text), ERR_OK);
+	assert_null(memchr(text.ptr, 0x1b, text.len));
+	assert_int_equal(mime_open(c->a, text, &got, NULL), ERR_OK);
+	assert_string_equal(plain(c, got), "\xe3\x83\x86\r\n");
+}
+
+static void
+test_as_text_of_message_inside(void **state)
+{
+	struct mail_case *c = *state;
+	struct mime *m = mail_case_open(c, HEAD "Content-Type: multipart/mixed; boundary=a\n\n--a\n\nx\n--a\nContent-Type: message/rfc822\n\n"
+		"Subject: inner\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: 8bit\n\ngr\xfc\xdf\n--a--\n"), *got, *inner;
+	struct slice text;
+
+	assert_int_equal(mime_as_text(c->a, m, &text), ERR_OK);
+	assert_true(text_is_utf8(text.ptr, text.len));
+	assert_int_equal(mime_open(c->a, text, &got, NULL), ERR_OK);
+	assert_string_equal(names(c, got), "2:inner.eml");
+	assert_int_equal(mime_open(c->a, got->attachments[0]->body, &inner, NULL), ERR_OK);
+	assert_string_equal(plain(c, inner), "gr\xc3\xbc\xc3\x9f");
+}
+
 /* Over several blocks of the decoder: each range is that piece of the whole, and no more is kept. */
 static void
 test_ranges(void **state)
@@ -678,7 +708,8 @@ main(void)
 		CASE(test_encoded_words), CASE(test_addresses), CASE(test_address_fit_for_envelope), CASE(test_deep), CASE(test_many_parts), CASE(test_huge_header),
 		CASE(test_hostile_addresses), CASE(test_build), CASE(test_parts_go_over_as_they_are),
 		CASE(test_messages_are_binary_where_they_must), CASE(test_fields_cannot_be_forged),
-		CASE(test_message_id_of_a_message), CASE(test_as_text), CASE(test_ranges) };
+		CASE(test_message_id_of_a_message), CASE(test_as_text), CASE(test_as_text_of_seven_bits),
+		CASE(test_as_text_of_message_inside), CASE(test_ranges) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
