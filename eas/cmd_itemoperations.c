@@ -188,7 +188,7 @@ begin_attachment(void *ctx, const struct item_part *p)
 	struct wbxml_writer *w = f->o->w;
 	char range[64];
 
-	if (f->ranged && f->first >= p->total) {
+	if (f->ranged && f->first >= p->total && f->first > 0) {
 		f->status = STATUS_BAD_RANGE;
 		return ERR_INVALID;
 	}
@@ -197,7 +197,8 @@ begin_attachment(void *ctx, const struct item_part *p)
 		uint64_t last = f->last < p->total ? f->last : p->total - 1;
 
 		snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)f->first, (unsigned long long)last);
-		wbxml_put(w, ItemOperations_Range, range);
+		if (p->total) /* of nothing there is no range */
+			wbxml_put(w, ItemOperations_Range, range);
 		wbxml_put_int(w, ItemOperations_Total, (int64_t)p->total);
 	}
 	wbxml_put(w, AirSyncBase_ContentType, p->type);

@@ -41,7 +41,7 @@ read_head(struct merge *m, struct head list[5])
 				m->ok = false;
 				continue;
 			}
-			value = l.n ? mime_address_text(m->a, &l, 2000) : NULL;
+			value = l.n ? mime_address_text(m->a, &l, ',', 2000) : NULL;
 		} else {
 			value = mime_field_text(m->a, header, rows[i].field);
 		}

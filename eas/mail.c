@@ -183,10 +183,11 @@ write_state(struct mail *m)
 
 /* ---- header ---- */
 
+/* Lists of RFC 5322, but for one [MS-ASEMAIL 2.2.2.66]. */
 static enum err
 put_list(struct mail *m, unsigned tag, const struct mime_addresses *l)
 {
-	const char *s = l->n ? mime_address_text(m->a, l, ADDRESSES_MAX) : NULL;
+	const char *s = l->n ? mime_address_text(m->a, l, tag == Email_ReplyTo ? ';' : ',', ADDRESSES_MAX) : NULL;
 
 	if (s)
 		wbxml_put(m->w, tag, s);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "eas/ical.h"
 #include "eas/mail.h"
 
 /* ---- read and flag ---- */
@@ -17,7 +18,17 @@ set_flag(const struct item_edit *edit, unsigned flag, bool on, struct item_merge
 		m_r->clear |= flag;
 }
 
-/* All four dates or none; a reminder needs a time [MS-ASEMAIL 2.2.2.72, 2.2.2.64]. */
+static bool
+in_order(const struct wbxml_node *flag, unsigned start_tag, unsigned due_tag)
+{
+	const char *start = wbxml_text(flag, start_tag), *due = wbxml_text(flag, due_tag);
+	struct ical_time from, to;
+
+	return !start || !due || !ical_time_parse(start, &from) || !ical_time_parse(due, &to) || from.t <= to.t;
+}
+
+/* All four dates or none, nothing due before it starts; a reminder needs a time [MS-ASEMAIL 2.2.2.31, 2.2.2.64, 2.2.2.72,
+ * 2.2.2.86]. */
 static bool
 flag_dates_ok(const struct wbxml_node *flag)
 {
@@ -25,6 +36,8 @@ flag_dates_ok(const struct wbxml_node *flag)
 		+ wbxml_has(flag, Tasks_UtcStartDate) + wbxml_has(flag, Tasks_UtcDueDate);
 
 	if (n != 0 && n != 4)
+		return false;
+	if (!in_order(flag, Tasks_StartDate, Tasks_DueDate) || !in_order(flag, Tasks_UtcStartDate, Tasks_UtcDueDate))
 		return false;
 	return !wbxml_bool(flag, Tasks_ReminderSet, false) || wbxml_has(flag, Tasks_ReminderTime);
 }
@@ -146,6 +159,20 @@ is_draft_edit(const struct item_view *v, const struct item_edit *edit)
 	return v->version >= 160 && (!edit->meta || (edit->stored.len > 0 && mail_edits_draft(edit->data)));
 }
 
+/* [MS-ASEMAIL 2.2.2.21, 2.2.2.59, 2.2.2.70, 2.2.2.83, 2.2.2.84] */
+static bool
+says_what_is_ours(const struct wbxml_node *data)
+{
+	static const unsigned tags[] = { Email2_ConversationId, Email2_ReceivedAsBcc, Email2_Sender, Email2_UmCallerID,
+		Email2_UmUserNotes };
+
+	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
+		if (wbxml_has(data, tags[i]))
+			return true;
+	}
+	return false;
+}
+
 static bool
 is_empty(const char **list)
 {
@@ -162,9 +189,8 @@ mail_merge(const struct item_view *v, struct arena *a, const struct item_edit *e
 	*m_r = (struct item_merged){ 0 };
 	if (!edit->data || edit->instance_id)
 		return err_set(e, ERR_INVALID, "a mail has no instances");
-	/* The server's alone [MS-ASEMAIL 2.2.2.21, 2.2.2.59]. */
-	if (wbxml_has(edit->data, Email2_ConversationId) || wbxml_has(edit->data, Email2_ReceivedAsBcc))
-		return err_set(e, ERR_INVALID, "a phone cannot say what conversation a mail belongs to");
+	if (says_what_is_ours(edit->data))
+		return err_set(e, ERR_INVALID, "what only the server can say of a mail");
 	draft = is_draft_edit(v, edit);
 	if (!edit->meta && !draft)
 		return err_set(e, ERR_INVALID, "mails can be added as drafts only, from version 16.0 on");

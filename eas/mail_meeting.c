@@ -118,7 +118,7 @@ put_organizer(struct meeting *m)
 
 	if (!*one.address)
 		return true;
-	const char *text = mime_address_text(m->a, &l, 1000);
+	const char *text = mime_address_text(m->a, &l, ',', 1000);
 	wbxml_put(m->w, Email_Organizer, text);
 	return text != NULL;
 }

@@ -129,13 +129,13 @@ parameter(struct arena *a, GMimeContentType *t, const char *name)
 	return v && *v ? mime_clean(a, v, NAME_MAX_BYTES) : NULL;
 }
 
-/* Quotes inside of quotes. */
+/* The word that there should be, without what some put around it and behind it. */
 static const char *
 unquoted(struct arena *a, const char *s)
 {
 	const char *from = s ? s + strspn(s, "\"' ") : NULL;
 
-	return from && *from ? arena_strndup(a, from, strcspn(from, "\"' ")) : NULL;
+	return from && *from ? arena_strndup(a, from, strcspn(from, "\"' ;")) : NULL;
 }
 
 static char *
@@ -156,6 +156,34 @@ lower(char *s)
 			*p = (char)(*p - 'A' + 'a');
 	}
 	return s;
+}
+
+/* Cut, if need be, in front of what says how to open it. */
+static const char *
+cut_name(struct arena *a, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	size_t n = strlen(name), end = dot && strlen(dot) <= 16 ? strlen(dot) : 0;
+
+	return n <= NAME_MAX_BYTES ? name
+		: arena_printf(a, "%.*s%s", (int)text_cut(name, NAME_MAX_BYTES - end), name, name + n - end);
+}
+
+/* Many say a name twice: as RFC 2231 has it, which counts, and in ASCII for others. NULL: none. */
+static const char *
+file_name(struct arena *a, GMimeParamList *l, const char *parameter)
+{
+	const char *value = NULL, *name;
+
+	for (int i = 0; i < g_mime_param_list_length(l); i++) {
+		GMimeParam *p = g_mime_param_list_get_parameter_at(l, i);
+		bool counts = g_mime_param_get_encoding_method(p) == GMIME_PARAM_ENCODING_METHOD_RFC2231;
+
+		if (text_casecmp(g_mime_param_get_name(p), parameter) == 0 && (!value || counts))
+			value = g_mime_param_get_value(p);
+	}
+	name = value && *value ? mime_decode_words(a, value) : NULL;
+	return name ? cut_name(a, name) : NULL;
 }
 
 static bool
@@ -192,7 +220,7 @@ read_type(struct arena *a, struct mime_part *p, const char *fallback)
 	if (!t)
 		return;
 	p->charset = unquoted(a, parameter(a, t, "charset"));
-	p->name = parameter(a, t, "name");
+	p->name = file_name(a, g_mime_content_type_get_parameters(t), "name");
 	if (text_starts(p->type, "multipart/")) {
 		const char *b = g_mime_content_type_get_parameter(t, "boundary");
 
@@ -220,11 +248,11 @@ read_disposition(struct arena *a, struct mime_part *p)
 
 	if (!d)
 		return;
-	const char *name = g_mime_content_disposition_get_parameter(d, "filename");
+	const char *name = file_name(a, g_mime_content_disposition_get_parameters(d), "filename");
 	const char *how = g_mime_content_disposition_get_disposition(d);
 
-	if (name && *name)
-		p->name = mime_clean(a, name, NAME_MAX_BYTES);
+	if (name)
+		p->name = name;
 	if (how && text_casecmp(how, "attachment") == 0)
 		p->disposition = MIME_ATTACHMENT;
 	else if (how && text_casecmp(how, "inline") == 0)
@@ -234,10 +262,12 @@ read_disposition(struct arena *a, struct mime_part *p)
 static enum mime_encoding
 read_encoding(struct arena *a, struct slice header)
 {
-	const char *v = mime_field(a, header, "Content-Transfer-Encoding");
+	const char *v = unquoted(a, mime_field(a, header, "Content-Transfer-Encoding"));
 
 	if (!v)
 		return MIME_IDENTITY;
+	if (text_casecmp(v, "base-64") == 0)
+		return MIME_BASE64;
 	switch (g_mime_content_encoding_from_string(v)) {
 	case GMIME_CONTENT_ENCODING_BASE64:
 		return MIME_BASE64;
@@ -440,15 +470,21 @@ is_type(const struct mime_part *p, const char *type)
 	return strcmp(p->type, type) == 0;
 }
 
-/* Texts among the parts of a multipart/mixed that is one of several alternatives (Apple Mail: HTML, a file, HTML). */
-static unsigned
-count_html(const struct mime_part *p)
+/* Is one of several alternatives HTML and more text behind it (Apple Mail: HTML, a file, HTML; lists: HTML, a footer)? */
+static bool
+is_sequence(const struct mime_part *p)
 {
-	unsigned n = 0;
+	unsigned html = 0, plain = 0;
 
-	for (const struct mime_part *c = p->child; c; c = c->next)
-		n += is_type(c, "text/html") && c->disposition != MIME_ATTACHMENT;
-	return n;
+	if (!is_type(p, "multipart/mixed"))
+		return false;
+	for (const struct mime_part *c = p->child; c; c = c->next) {
+		if (c->disposition != MIME_ATTACHMENT) {
+			html += is_type(c, "text/html");
+			plain += is_type(c, "text/plain") && !c->name;
+		}
+	}
+	return html && html + plain > 1;
 }
 
 static void pick(struct mime *m, struct mime_part *p, struct mime_text *alternative, bool named);
@@ -460,7 +496,7 @@ pick_alternative(struct mime *m, struct mime_part *p, struct mime_text *outer)
 	struct mime_part *sequence = NULL;
 
 	for (struct mime_part *c = p->child; c; c = c->next) {
-		if (c->child && count_html(c) > 1 && !is_type(c, "multipart/related") && !outer)
+		if (is_sequence(c) && !outer)
 			sequence = c;
 		else
 			pick(m, c, &t, true);
@@ -532,6 +568,16 @@ pick(struct mime *m, struct mime_part *p, struct mime_text *alternative, bool na
 	}
 }
 
+/* Where nothing else is, a text with a name is shown; it stays a file all the same. */
+static void
+pick_named(struct mime *m)
+{
+	for (const struct mime_part *p = m->root; p && m->n_texts == 0; p = mime_next_part(p)) {
+		if (is_text(p) && !p->child && p->disposition != MIME_ATTACHMENT)
+			m->texts[m->n_texts++] = is_type(p, "text/html") ? (struct mime_text){ .html = p } : (struct mime_text){ .plain = p };
+	}
+}
+
 static bool
 list_attachments(struct arena *a, struct mime *m, unsigned parts)
 {
@@ -562,6 +608,7 @@ mime_open(struct arena *a, struct slice bytes, struct mime **m_r, struct error *
 	if (!m->root || sp.nomem)
 		return err_set(e, ERR_NOMEM, "no memory for the parts of a mail");
 	pick(m, m->root, NULL, true);
+	pick_named(m);
 	if (!list_attachments(a, m, sp.parts))
 		return err_set(e, ERR_NOMEM, "no memory for the parts of a mail");
 	*m_r = m;

@@ -135,8 +135,8 @@ struct mime_addresses {
 enum err mime_addresses(struct arena *a, struct slice header, const char *name, struct mime_addresses *l_r) NODISCARD;
 /* The same from one text, decoded or not. */
 enum err mime_address_parse(struct arena *a, const char *text, struct mime_addresses *l_r) NODISCARD;
-/* "Name" <address>, ... at most max bytes, cut between two. NULL: memory. */
-const char *mime_address_text(struct arena *a, const struct mime_addresses *l, size_t max);
+/* "Name" <address>, ... with `between` (a comma, a semicolon) between two, where it is cut to at most max bytes. NULL: memory. */
+const char *mime_address_text(struct arena *a, const struct mime_addresses *l, char between, size_t max);
 /* Fit for an envelope: one @ with something on both sides, no space, control or bracket. */
 bool mime_address_ok(const char *address);
 

@@ -319,7 +319,7 @@ put_quoted(struct buf *out, const char *s)
 }
 
 const char *
-mime_address_text(struct arena *a, const struct mime_addresses *l, size_t max)
+mime_address_text(struct arena *a, const struct mime_addresses *l, char between, size_t max)
 {
 	AUTO(buf_finish) struct buf out = { 0 };
 
@@ -329,7 +329,7 @@ mime_address_text(struct arena *a, const struct mime_addresses *l, size_t max)
 		size_t before = out.len;
 
 		if (before)
-			buf_add_str(&out, ", ");
+			buf_printf(&out, "%c ", between);
 		/* Phones take the name from what is quoted; a bare address is its own name. */
 		if (!*m->address) {
 			put_quoted(&out, m->name);

@@ -129,7 +129,7 @@ test_new(void **state)
 	assert_false(r.unchanged);
 	assert_string_equal(field(c, m, "From"), "Alice <alice@example.com>");
 	assert_int_equal(mime_addresses(c->a, m->root->header, "To", &l), ERR_OK);
-	assert_string_equal(mime_address_text(c->a, &l, 1000), "\"Bob\" <bob@example.com>, \"\xc3\x9c, B\" <u@x>");
+	assert_string_equal(mime_address_text(c->a, &l, ',', 1000), "\"Bob\" <bob@example.com>, \"\xc3\x9c, B\" <u@x>");
 	assert_string_equal(field(c, m, "Bcc"), "d@x");
 	assert_string_equal(field(c, m, "Subject"), "Gr\xc3\xbc\xc3\x9f" "e X-Evil: 1");
 	assert_null(field(c, m, "X-Evil"));

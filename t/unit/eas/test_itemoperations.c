@@ -182,6 +182,33 @@ test_attachment(void **state)
 	call_end(&c);
 }
 
+/* All of nothing is nothing, and no range of bytes. */
+static void
+test_empty_attachment(void **state)
+{
+	static const char *const ranges[] = { "0-0", "0-99", "1-99" };
+	struct mail_world *mw = *state;
+	const char *id = mail_world_add(mw, "inbox", "From: a@x\r\nContent-Type: application/pdf; name=e.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n\r\n");
+	const char *reference = arena_printf(mw->a, "%s:1", id);
+	struct call c;
+
+	begin(&c, mw, false);
+	for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
+		put_fetch(&c, &(struct fetch){ .reference = reference, .range = ranges[i] });
+	call_run(&c);
+	for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
+		const struct wbxml_node *n = answer(&c, i);
+
+		assert_int_equal(status(n), i < 2 ? 1 : 8);
+		if (i == 2)
+			continue;
+		assert_string_equal(property(n, ItemOperations_Data), "");
+		assert_string_equal(property(n, ItemOperations_Total), "0");
+		assert_null(property(n, ItemOperations_Range));
+	}
+	call_end(&c);
+}
+
 static void
 test_what_is_not_there(void **state)
 {
@@ -468,7 +495,7 @@ int
 main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = { CASE(test_item), CASE(test_attachment), CASE(test_what_is_not_there), CASE(test_backend_trouble),
+	const struct CMUnitTest tests[] = { CASE(test_item), CASE(test_attachment), CASE(test_empty_attachment), CASE(test_what_is_not_there), CASE(test_backend_trouble),
 		cmocka_unit_test_setup_teardown(test_too_large, setup_small, teardown), CASE(test_multipart), CASE(test_get_attachment), CASE(test_body_part_type),
 		CASE(test_empty_folder), CASE(test_empty_partly), CASE(test_move_and_nothing) };
 

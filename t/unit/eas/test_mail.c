@@ -50,6 +50,17 @@ test_elements(void **state)
 	assert_false(wbxml_has(root, Email2_LastVerbExecuted));
 }
 
+/* MS-ASEMAIL R711; the others are lists of RFC 5322. */
+static void
+test_several_to_reply_to(void **state)
+{
+	struct mail_case *c = *state;
+	const struct wbxml_node *root = mail_case_render_text(c, "To: a@x, b@x\nReply-To: c@x, \"D; d\" <d@x>\n\n");
+
+	assert_string_equal(TEXT(root, Email_To), "\"a@x\" <a@x>, \"b@x\" <b@x>");
+	assert_string_equal(TEXT(root, Email_ReplyTo), "\"c@x\" <c@x>; \"D; d\" <d@x>");
+}
+
 static void
 test_versions(void **state)
 {
@@ -327,7 +338,7 @@ test_large(void **state)
 /* ---- flags and categories ---- */
 
 struct change {
-	const char *read, *status, *start, *reminder;
+	const char *read, *status, *start, *due, *utc_start, *utc_due, *reminder;
 	const char *categories[4];
 	bool flag, list;
 };
@@ -342,6 +353,9 @@ put_change(struct wbxml_writer *w, void *ctx)
 		wbxml_start(w, Email_Flag);
 		wbxml_put(w, Email_Status, x->status);
 		wbxml_put(w, Tasks_StartDate, x->start);
+		wbxml_put(w, Tasks_DueDate, x->due);
+		wbxml_put(w, Tasks_UtcStartDate, x->utc_start);
+		wbxml_put(w, Tasks_UtcDueDate, x->utc_due);
 		wbxml_put(w, Tasks_ReminderSet, x->reminder);
 		wbxml_end(w);
 	}
@@ -361,6 +375,8 @@ change(struct mail_case *c, const struct change *x, struct item_merged *m_r)
 
 	return item_mail.merge(&c->view, c->a, &edit, m_r, NULL);
 }
+
+#define DAY(n) "2026-11-" #n "T00:00:00.000Z"
 
 static void
 test_flags(void **state)
@@ -382,6 +398,9 @@ test_flags(void **state)
 		{ { .flag = true, .status = "1" }, FLAG_FLAGGED, 0, FLAG_FLAGGED, false, true, ERR_OK },
 		{ { .flag = true, .status = "3" }, 0, 0, 0, false, false, ERR_INVALID },
 		{ { .flag = true, .status = "2", .start = "2026-11-23T00:00:00.000Z" }, 0, 0, 0, false, false, ERR_INVALID },
+		{ { .flag = true, .status = "2", .start = DAY(23), .due = DAY(23), .utc_start = DAY(23), .utc_due = DAY(24) }, 0, FLAG_FLAGGED, 0, false, false, ERR_OK },
+		{ { .flag = true, .status = "2", .start = DAY(24), .due = DAY(23), .utc_start = DAY(23), .utc_due = DAY(24) }, 0, 0, 0, false, false, ERR_INVALID },
+		{ { .flag = true, .status = "2", .start = DAY(23), .due = DAY(24), .utc_start = DAY(24), .utc_due = DAY(23) }, 0, 0, 0, false, false, ERR_INVALID },
 		{ { .flag = true, .status = "2", .reminder = "1" }, 0, 0, 0, false, false, ERR_INVALID },
 		{ { .read = "1", .flag = true }, FLAG_FLAGGED, FLAG_SEEN, FLAG_FLAGGED, false, false, ERR_OK },
 	};
@@ -424,20 +443,26 @@ test_categories(void **state)
 }
 
 static void
-put_conversation(struct wbxml_writer *w, void *ctx)
+put_one(struct wbxml_writer *w, void *ctx)
 {
-	(void)ctx;
-	wbxml_put_opaque(w, Email2_ConversationId, slice("x", 1));
+	wbxml_put_opaque(w, *(const unsigned *)ctx, slice("x", 1));
 }
 
 static void
 test_refused(void **state)
 {
+	/* The server's alone: MS-ASEMAIL R723, R817, R835. */
+	static const unsigned tags[] = { Email2_ConversationId, Email2_ReceivedAsBcc, Email2_Sender, Email2_UmCallerID, Email2_UmUserNotes };
 	struct mail_case *c = *state;
 	struct item_merged m;
-	struct item_edit edit = { .data = mail_case_data(c, put_conversation, NULL), .meta = &c->item };
+	struct item_edit edit = { .meta = &c->item };
 
-	assert_int_equal(item_mail.merge(&c->view, c->a, &edit, &m, NULL), ERR_INVALID);
+	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
+		unsigned tag = tags[i];
+
+		edit.data = mail_case_data(c, put_one, &tag);
+		assert_int_equal(item_mail.merge(&c->view, c->a, &edit, &m, NULL), ERR_INVALID);
+	}
 	edit.data = NULL;
 	assert_int_equal(item_mail.merge(&c->view, c->a, &edit, &m, NULL), ERR_INVALID);
 	edit.meta = NULL; /* an Add before 16.0 */
@@ -449,7 +474,7 @@ int
 main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, mail_case_setup, mail_case_teardown)
-	const struct CMUnitTest tests[] = { CASE(test_elements), CASE(test_versions), CASE(test_without_dates), CASE(test_change_needs_no_bytes),
+	const struct CMUnitTest tests[] = { CASE(test_elements), CASE(test_several_to_reply_to), CASE(test_versions), CASE(test_without_dates), CASE(test_change_needs_no_bytes),
 		CASE(test_conversations), CASE(test_classes), CASE(test_recurrence_names_its_calendar), CASE(test_meeting), CASE(test_smime_gets_mime), CASE(test_real_mails),
 		CASE(test_large), CASE(test_flags), CASE(test_categories), CASE(test_refused) };
 

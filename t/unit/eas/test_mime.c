@@ -147,6 +147,18 @@ test_text_or_attachment(void **state)
 		"Content-Type: application/pdf; name=f.pdf\n\nx\n--b\nContent-Type: text/html\n\n<b>2</b>\n--b--\n--a--\n");
 	assert_string_equal(html(c, m), "<b>1</b><b>2</b>");
 	assert_string_equal(names(c, m), "2.2:f.pdf");
+	/* What a list added to the HTML is none of the other alternative's. */
+	m = mail_case_open(c, HEAD "Content-Type: multipart/alternative; boundary=a\n\n--a\n\nplain\n--a\n"
+		"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n\n<b>html</b>\n--b\n\nfooter\n--b--\n--a--\n");
+	assert_string_equal(html(c, m), "<b>html</b><div>footer</div>");
+	assert_string_equal(plain(c, m), "html\r\nfooter");
+	assert_string_equal(names(c, m), "");
+	/* The only text, though it has a name, is shown; and is a file all the same. */
+	m = mail_case_open(c, HEAD "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: image/png\n\nx\n--a\n"
+		"Content-Type: text/plain; name=n.txt\nContent-Disposition: attachment\n\nfile\n--a\n"
+		"Content-Type: text/plain; name=b.txt\nContent-Disposition: inline; filename=b.txt\n\nbody\n--a--\n");
+	assert_string_equal(plain(c, m), "body");
+	assert_string_equal(names(c, m), "1:part-1.png 2:n.txt 3:b.txt");
 	/* The root of a multipart/related need not be the first. */
 	m = mail_case_open(c, HEAD "Content-Type: multipart/related; boundary=a; start=\"<r>\"\n\n--a\nContent-Type: image/png\nContent-ID: <i>\n\n"
 		"x\n--a\nContent-Type: text/html\nContent-ID: <r>\n\n<img>\n--a--\n");
@@ -184,6 +196,10 @@ test_names(void **state)
 		{ "Content-Disposition: attachment; filename=\"a\\\"b.txt\"\n", "a_b.txt" },
 		{ "Content-Disposition: attachment; filename=\"x.txt\nContent-Type: image/gif\n", "x.txtContent-Type_ image_gif" },
 		{ "Content-Disposition: attachment\n", "part-1" },
+		{ "Content-Disposition: attachment; filename=\"u.txt\"; filename*=utf-8''%c3%bc.txt\n", "\xc3\xbc.txt" },
+		{ "Content-Disposition: attachment; filename*=us-ascii''star.txt; filename=plain.txt\n", "star.txt" },
+		{ "Content-Type: image/png; name=n.png; name*=utf-8''%c3%bc.png\n", "\xc3\xbc.png" },
+		{ "Content-Disposition: attachment; filename=\"it\x92s \xfc.txt\"\n", "it\xe2\x80\x99s \xc3\xbc.txt" },
 	};
 
 	struct mail_case *c = *state;
@@ -195,6 +211,11 @@ test_names(void **state)
 			continue; /* what GMime makes of an open quote is its business; it must be a name */
 		assert_string_equal(mime_attachment_name(c->a, m->attachments[0]), rows[i].name);
 	}
+	/* One that is too long keeps what says how to open it. */
+	struct mime *m = mail_case_open(c, arena_printf(c->a, "Content-Type: application/pdf; name=\"%0300d.pdf\"\n\nx\n", 7));
+	const char *name = mime_attachment_name(c->a, m->attachments[0]);
+	assert_true(text_ends(name, "0.pdf"));
+	assert_in_range(strlen(name), 200, 255);
 }
 
 /* ---- charsets ---- */
@@ -266,6 +287,11 @@ test_encodings(void **state)
 		{ "quoted-printable", "a=3Db=\nc=\n", "a=bc" },
 		{ "quoted-printable", "a=XYb", "a=XYb" },
 		{ "x-unknown", "a=3D", "a=3D" },
+		{ "base64;", "SGFsbG8=", "Hallo" },
+		{ "\"base64\"", "SGFsbG8=", "Hallo" },
+		{ "base-64", "SGFsbG8=", "Hallo" },
+		{ "quoted-printable; x=y", "a=3D", "a=" },
+		{ "quoted-printable (as ever)", "a=3D", "a=" },
 		{ "8bit", "x", "x" },
 	};
 	struct mail_case *c = *state;
@@ -372,11 +398,11 @@ test_addresses(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		assert_int_equal(mime_address_parse(c->a, rows[i].field, &l), ERR_OK);
-		if (strcmp(mime_address_text(c->a, &l, 1000), rows[i].text) != 0)
-			fail_msg("%s gives %s", rows[i].field, mime_address_text(c->a, &l, 1000));
+		if (strcmp(mime_address_text(c->a, &l, ',', 1000), rows[i].text) != 0)
+			fail_msg("%s gives %s", rows[i].field, mime_address_text(c->a, &l, ',', 1000));
 	}
 	assert_int_equal(mime_address_parse(c->a, "a@x, b@x", &l), ERR_OK);
-	assert_string_equal(mime_address_text(c->a, &l, 20), "\"a@x\" <a@x>");
+	assert_string_equal(mime_address_text(c->a, &l, ',', 20), "\"a@x\" <a@x>");
 }
 
 static void
