@@ -6,7 +6,6 @@
 #include "eas/command.h"
 #include "eas/device_info.h"
 #include "eas/policy.h"
-#include "eas/quirk.h"
 
 #define POLICY_TYPE "MS-EAS-Provisioning-WBXML"
 
@@ -155,8 +154,8 @@ decide(struct eas_request *r, const struct wbxml_node *policy)
 
 	if (!type || strcmp(type, POLICY_TYPE) != 0)
 		return (struct answer){ .status = 1, .policy_status = 3 };
-	if (!r->server->config->policy
-		&& !(quirks_of(r->query.device_type, r->user_agent, r->query.version) & QUIRK_EMPTY_POLICY))
+	/* One that has acknowledged a policy is given a document that asks nothing. */
+	if (!r->server->config->policy && !*r->device.policy_hash)
 		return (struct answer){ .status = 1, .policy_status = 2 };
 	if (!key_text)
 		return offer(r);

@@ -107,7 +107,7 @@ struct eas_config {
 	const char *timezone;         /* NULL: the process's */
 	/* [policy] */
 	bool policy;                  /* a policy is set */
-	char policy_hash[65];
+	char policy_hash[65];         /* "": none */
 	const char **policy_values;   /* as policy_name(i); NULL: not set */
 };
 

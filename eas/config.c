@@ -175,7 +175,8 @@ eas_config_new(struct conf *conf, struct eas_config **config_r, struct error *e)
 		return err;
 	}
 	c->version_max = versions[c->version_choice];
-	hash_policy(c);
+	if (c->policy)
+		hash_policy(c);
 	*config_r = c;
 	return ERR_OK;
 }

@@ -9,49 +9,50 @@
 static const struct {
 	const char *name;
 	unsigned tag;
+	const char *unset; /* what stands for no setting: asks nothing and allows all [MS-ASPROV 2.2.2] */
 	bool may_be_empty;
 	int64_t min, max;
 } elements[] = {
-	{ "DevicePasswordEnabled", Provision_DevicePasswordEnabled, false, 0, 1 },
-	{ "AlphanumericDevicePasswordRequired", Provision_AlphanumericDevicePasswordRequired, false, 0, 1 },
-	{ "PasswordRecoveryEnabled", Provision_PasswordRecoveryEnabled, false, 0, 1 },
-	{ "RequireStorageCardEncryption", Provision_RequireStorageCardEncryption, false, 0, 1 },
-	{ "AttachmentsEnabled", Provision_AttachmentsEnabled, false, 0, 1 },
-	{ "MinDevicePasswordLength", Provision_MinDevicePasswordLength, true, 1, 255 },
-	{ "MaxInactivityTimeDeviceLock", Provision_MaxInactivityTimeDeviceLock, true, 0, UINT32_MAX },
-	{ "MaxDevicePasswordFailedAttempts", Provision_MaxDevicePasswordFailedAttempts, true, 4, 16 },
-	{ "MaxAttachmentSize", Provision_MaxAttachmentSize, true, 0, UINT32_MAX },
-	{ "AllowSimpleDevicePassword", Provision_AllowSimpleDevicePassword, false, 0, 1 },
-	{ "DevicePasswordExpiration", Provision_DevicePasswordExpiration, true, 0, UINT32_MAX },
-	{ "DevicePasswordHistory", Provision_DevicePasswordHistory, false, 0, UINT32_MAX },
-	{ "AllowStorageCard", Provision_AllowStorageCard, false, 0, 1 },
-	{ "AllowCamera", Provision_AllowCamera, false, 0, 1 },
-	{ "RequireDeviceEncryption", Provision_RequireDeviceEncryption, false, 0, 1 },
-	{ "AllowUnsignedApplications", Provision_AllowUnsignedApplications, false, 0, 1 },
-	{ "AllowUnsignedInstallationPackages", Provision_AllowUnsignedInstallationPackages, false, 0, 1 },
-	{ "MinDevicePasswordComplexCharacters", Provision_MinDevicePasswordComplexCharacters, false, 1, 4 },
-	{ "AllowWiFi", Provision_AllowWiFi, false, 0, 1 },
-	{ "AllowTextMessaging", Provision_AllowTextMessaging, false, 0, 1 },
-	{ "AllowPOPIMAPEmail", Provision_AllowPOPIMAPEmail, false, 0, 1 },
-	{ "AllowBluetooth", Provision_AllowBluetooth, false, 0, 2 },
-	{ "AllowIrDA", Provision_AllowIrDA, false, 0, 1 },
-	{ "RequireManualSyncWhenRoaming", Provision_RequireManualSyncWhenRoaming, false, 0, 1 },
-	{ "AllowDesktopSync", Provision_AllowDesktopSync, false, 0, 1 },
-	{ "MaxCalendarAgeFilter", Provision_MaxCalendarAgeFilter, false, 0, 7 },
-	{ "AllowHTMLEmail", Provision_AllowHTMLEmail, false, 0, 1 },
-	{ "MaxEmailAgeFilter", Provision_MaxEmailAgeFilter, false, 0, 5 },
-	{ "MaxEmailBodyTruncationSize", Provision_MaxEmailBodyTruncationSize, false, -1, INT32_MAX },
-	{ "MaxEmailHTMLBodyTruncationSize", Provision_MaxEmailHTMLBodyTruncationSize, false, -1, INT32_MAX },
-	{ "RequireSignedSMIMEMessages", Provision_RequireSignedSMIMEMessages, false, 0, 1 },
-	{ "RequireEncryptedSMIMEMessages", Provision_RequireEncryptedSMIMEMessages, false, 0, 1 },
-	{ "RequireSignedSMIMEAlgorithm", Provision_RequireSignedSMIMEAlgorithm, false, 0, 1 },
-	{ "RequireEncryptionSMIMEAlgorithm", Provision_RequireEncryptionSMIMEAlgorithm, false, 0, 4 },
-	{ "AllowSMIMEEncryptionAlgorithmNegotiation", Provision_AllowSMIMEEncryptionAlgorithmNegotiation, false, 0, 2 },
-	{ "AllowSMIMESoftCerts", Provision_AllowSMIMESoftCerts, false, 0, 1 },
-	{ "AllowBrowser", Provision_AllowBrowser, false, 0, 1 },
-	{ "AllowConsumerEmail", Provision_AllowConsumerEmail, false, 0, 1 },
-	{ "AllowRemoteDesktop", Provision_AllowRemoteDesktop, false, 0, 1 },
-	{ "AllowInternetSharing", Provision_AllowInternetSharing, false, 0, 1 },
+	{ "DevicePasswordEnabled", Provision_DevicePasswordEnabled, "0", false, 0, 1 },
+	{ "AlphanumericDevicePasswordRequired", Provision_AlphanumericDevicePasswordRequired, "0", false, 0, 1 },
+	{ "PasswordRecoveryEnabled", Provision_PasswordRecoveryEnabled, "0", false, 0, 1 },
+	{ "RequireStorageCardEncryption", Provision_RequireStorageCardEncryption, "0", false, 0, 1 },
+	{ "AttachmentsEnabled", Provision_AttachmentsEnabled, "1", false, 0, 1 },
+	{ "MinDevicePasswordLength", Provision_MinDevicePasswordLength, "", true, 1, 255 },
+	{ "MaxInactivityTimeDeviceLock", Provision_MaxInactivityTimeDeviceLock, "", true, 0, UINT32_MAX },
+	{ "MaxDevicePasswordFailedAttempts", Provision_MaxDevicePasswordFailedAttempts, "", true, 4, 16 },
+	{ "MaxAttachmentSize", Provision_MaxAttachmentSize, "", true, 0, UINT32_MAX },
+	{ "AllowSimpleDevicePassword", Provision_AllowSimpleDevicePassword, "1", false, 0, 1 },
+	{ "DevicePasswordExpiration", Provision_DevicePasswordExpiration, "0", true, 0, UINT32_MAX },
+	{ "DevicePasswordHistory", Provision_DevicePasswordHistory, "0", false, 0, UINT32_MAX },
+	{ "AllowStorageCard", Provision_AllowStorageCard, "1", false, 0, 1 },
+	{ "AllowCamera", Provision_AllowCamera, "1", false, 0, 1 },
+	{ "RequireDeviceEncryption", Provision_RequireDeviceEncryption, "0", false, 0, 1 },
+	{ "AllowUnsignedApplications", Provision_AllowUnsignedApplications, "1", false, 0, 1 },
+	{ "AllowUnsignedInstallationPackages", Provision_AllowUnsignedInstallationPackages, "1", false, 0, 1 },
+	{ "MinDevicePasswordComplexCharacters", Provision_MinDevicePasswordComplexCharacters, "1", false, 1, 4 },
+	{ "AllowWiFi", Provision_AllowWiFi, "1", false, 0, 1 },
+	{ "AllowTextMessaging", Provision_AllowTextMessaging, "1", false, 0, 1 },
+	{ "AllowPOPIMAPEmail", Provision_AllowPOPIMAPEmail, "1", false, 0, 1 },
+	{ "AllowBluetooth", Provision_AllowBluetooth, "2", false, 0, 2 },
+	{ "AllowIrDA", Provision_AllowIrDA, "1", false, 0, 1 },
+	{ "RequireManualSyncWhenRoaming", Provision_RequireManualSyncWhenRoaming, "0", false, 0, 1 },
+	{ "AllowDesktopSync", Provision_AllowDesktopSync, "1", false, 0, 1 },
+	{ "MaxCalendarAgeFilter", Provision_MaxCalendarAgeFilter, "0", false, 0, 7 },
+	{ "AllowHTMLEmail", Provision_AllowHTMLEmail, "1", false, 0, 1 },
+	{ "MaxEmailAgeFilter", Provision_MaxEmailAgeFilter, "0", false, 0, 5 },
+	{ "MaxEmailBodyTruncationSize", Provision_MaxEmailBodyTruncationSize, "-1", false, -1, INT32_MAX },
+	{ "MaxEmailHTMLBodyTruncationSize", Provision_MaxEmailHTMLBodyTruncationSize, "-1", false, -1, INT32_MAX },
+	{ "RequireSignedSMIMEMessages", Provision_RequireSignedSMIMEMessages, "0", false, 0, 1 },
+	{ "RequireEncryptedSMIMEMessages", Provision_RequireEncryptedSMIMEMessages, "0", false, 0, 1 },
+	{ "RequireSignedSMIMEAlgorithm", Provision_RequireSignedSMIMEAlgorithm, "0", false, 0, 1 },
+	{ "RequireEncryptionSMIMEAlgorithm", Provision_RequireEncryptionSMIMEAlgorithm, "0", false, 0, 4 },
+	{ "AllowSMIMEEncryptionAlgorithmNegotiation", Provision_AllowSMIMEEncryptionAlgorithmNegotiation, "2", false, 0, 2 },
+	{ "AllowSMIMESoftCerts", Provision_AllowSMIMESoftCerts, "1", false, 0, 1 },
+	{ "AllowBrowser", Provision_AllowBrowser, "1", false, 0, 1 },
+	{ "AllowConsumerEmail", Provision_AllowConsumerEmail, "1", false, 0, 1 },
+	{ "AllowRemoteDesktop", Provision_AllowRemoteDesktop, "1", false, 0, 1 },
+	{ "AllowInternetSharing", Provision_AllowInternetSharing, "1", false, 0, 1 },
 };
 
 const char *
@@ -75,7 +76,7 @@ policy_write(const struct eas_config *config, struct wbxml_writer *w)
 {
 	wbxml_start(w, Provision_EASProvisionDoc);
 	for (size_t i = 0; i < ARRAY_LEN(elements); i++)
-		wbxml_put(w, elements[i].tag, config->policy_values[i]);
+		wbxml_put(w, elements[i].tag, config->policy_values[i] ? config->policy_values[i] : elements[i].unset);
 	wbxml_end(w);
 }
 
@@ -91,7 +92,7 @@ is_exempt(const struct eas_request *r)
 	return quirks_of(r->query.device_type, r->user_agent, r->query.version) & QUIRK_NO_PROVISION;
 }
 
-/* Of a policy that is set. */
+/* The policy that is set; that there is none goes without saying, but for who has acknowledged one. */
 static bool
 is_acknowledged(const struct eas_request *r)
 {
@@ -101,7 +102,7 @@ is_acknowledged(const struct eas_request *r)
 bool
 policy_ends_wait(const struct eas_request *r)
 {
-	return r->device.wipe != WIPE_NONE || (r->server->config->policy && !is_exempt(r) && !is_acknowledged(r));
+	return r->device.wipe != WIPE_NONE || (!is_exempt(r) && !is_acknowledged(r));
 }
 
 static bool
@@ -123,7 +124,7 @@ policy_check(struct eas_request *r, const struct command *c)
 
 	if (wipe_reaches(r, c))
 		return policy_locks_out(r) ? 129 : d->wipe == WIPE_DONE ? 126 : 140;
-	if (!config->policy || (c->flags & COMMAND_NO_POLICY))
+	if (c->flags & COMMAND_NO_POLICY)
 		return 0;
 	/* Up to 12.1 a device tells of itself before it provisions; later it does in Provision. */
 	if (c->code == EAS_SETTINGS && r->query.version <= 121)
@@ -132,6 +133,8 @@ policy_check(struct eas_request *r, const struct command *c)
 		return 0;
 	if (!is_acknowledged(r))
 		return d->policy_final ? 143 : 142;
+	if (!config->policy)
+		return 0;
 	if (key && key == d->policy_final) {
 		d->policy_final_used = true;
 		return 0;

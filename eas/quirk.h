@@ -7,7 +7,6 @@
 
 enum quirk {
 	QUIRK_EARLY_START = 1,     /* gives up after 30 s without a byte: slow answers begin early */
-	QUIRK_EMPTY_POLICY = 2,    /* cannot take "no policy": gets a permissive one with a key */
 	QUIRK_NO_PROVISION = 4,    /* does not provision and is let in nevertheless */
 	QUIRK_HTTP_449 = 8,        /* provisions on the HTTP line only, also from 14.0 */
 	QUIRK_MERGE_CALENDAR = 16, /* shows one calendar only */

@@ -209,7 +209,7 @@ class ChangedPolicy(Case):
         self.bench.write_config()
         self.bench.cpush.send_signal(signal.SIGHUP)
 
-    def test_a_policy_comes(self):
+    def test_a_policy_comes_and_goes(self):
         p = self.phone()
         ping = self.parked(p)
         self.reload("[policy]\nDevicePasswordEnabled = 1\n")
@@ -217,7 +217,13 @@ class ChangedPolicy(Case):
         self.assertEqual(p.folder_sync(), "142")
         self.assertEqual(text(p.provision(), "Provision:DevicePasswordEnabled"), "1")
         self.assertEqual(p.folder_sync(), "1")
-        self.parked(p)
+        ping = self.parked(p)
+        self.reload("")
+        self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "7")
+        self.assertEqual(p.folder_sync(), "143")
+        self.assertEqual(text(p.provision(), "Provision:DevicePasswordEnabled"), "0")
+        self.assertEqual(p.folder_sync(), "1")
+        self.assertIsNone(p.provision())
 
 
 if __name__ == "__main__":

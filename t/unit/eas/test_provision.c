@@ -169,6 +169,61 @@ test_old_key(void **state)
 	assert_int_equal(folder_sync(141, provisioned(141)), 1);
 }
 
+static const char *
+setting(unsigned tag)
+{
+	const struct wbxml_node *document = wbxml_child(wbxml_child(policy(), Provision_Data), Provision_EASProvisionDoc);
+
+	return wbxml_text(document, tag);
+}
+
+/* What is not set has its default, so that a setting which is taken out comes undone (R652); "": none. */
+static void
+assert_open(void)
+{
+	assert_string_equal(setting(Provision_AllowCamera), "1");
+	assert_string_equal(setting(Provision_RequireDeviceEncryption), "0");
+	assert_string_equal(setting(Provision_MaxDevicePasswordFailedAttempts), "");
+	assert_string_equal(setting(Provision_AllowBluetooth), "2");
+	assert_string_equal(setting(Provision_MaxEmailBodyTruncationSize), "-1");
+}
+
+static void
+test_document(void **state)
+{
+	(void)state;
+	provision(141, 0, 0);
+	assert_string_equal(setting(Provision_DevicePasswordEnabled), "1");
+	assert_open();
+}
+
+/* The policy is taken out of the configuration: the phone is given one that asks nothing, and is left alone then. */
+static void
+test_policy_that_is_taken_out(void **state)
+{
+	uint32_t key;
+
+	(void)state;
+	key = provisioned(141);
+	call_end(&call);
+	call.world = NULL;
+	world_configure(&w, "");
+	assert_int_equal(folder_sync(141, key), 143);
+	assert_int_equal(folder_sync(121, key), 449);
+	provision(141, 0, 0);
+	assert_string_equal(setting(Provision_DevicePasswordEnabled), "0");
+	assert_open();
+	assert_int_equal(folder_sync(141, key_given()), 143);
+	provision(141, 0, 0);
+	provision(141, key_given(), 1);
+	assert_int_equal(wbxml_int(policy(), Provision_Status, -1, -2), 1);
+	assert_int_not_equal(key_given(), 0);
+	assert_int_equal(folder_sync(141, key_given()), 1);
+	assert_int_equal(folder_sync(141, 4711), 1);
+	provision(141, 0, 0);
+	assert_int_equal(wbxml_int(policy(), Provision_Status, -1, -2), 2);
+}
+
 /* Refused by the phone 139, managed by others 145 (R461); in part is good enough. */
 static void
 test_acknowledgements(void **state)
@@ -343,6 +398,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_keys, open_world), TEST(test_repeats, open_world), TEST(test_old_key, open_world),
+		TEST(test_document, open_world), TEST(test_policy_that_is_taken_out, open_world),
 		TEST(test_acknowledgements, open_world), TEST(test_malformed, open_world), TEST(test_device_information, open_lenient),
 		TEST(test_wipe, open_lenient), TEST(test_wipe_that_nobody_asked_for, open_lenient),
 		TEST(test_wipe_meanwhile, open_lenient),
