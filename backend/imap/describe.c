@@ -86,7 +86,8 @@ say_sending(const struct saying *to, struct backend_session *s)
 	else if (imap_smtp_probe(s, &e))
 		say(to, false, "%s", e.text);
 	else
-		say(to, true, "%s takes the login: mail can be sent", s->b->smtp_url);
+		say(to, true, s->b->set.smtp_username && strcmp(s->b->set.smtp_username, "-") == 0 ?
+			"%s answers: mail is sent without a login" : "%s takes the login: mail can be sent", s->b->smtp_url);
 }
 
 enum err

@@ -18,6 +18,8 @@ struct sending {
 	void *ctx;
 	bool told;
 	enum err stopped;
+	bool login;                   /* we have a name and a password to give */
+	bool greeted, auth, starttls; /* the last EHLO was answered, and offered these */
 	bool quit;       /* said; nothing after it is about the mail */
 	char reply[256]; /* the last line before that; with its code, without addresses */
 };
@@ -86,6 +88,30 @@ hide_addresses(char *s)
 	*to = '\0';
 }
 
+/* A line of the server: what an EHLO before STARTTLS was told, counts no more behind its 220. */
+static void
+note_offer(struct sending *s, const char *line, size_t n)
+{
+	if (n >= 3 && memcmp(line, "220", 3) == 0)
+		s->greeted = s->auth = s->starttls = false;
+	if (n < 8 || memcmp(line, "250", 3) != 0)
+		return;
+	s->greeted = true;
+	s->auth = s->auth || text_ncasecmp(line + 4, "AUTH", 4) == 0;
+	s->starttls = s->starttls || (n >= 12 && text_ncasecmp(line + 4, "STARTTLS", 8) == 0);
+}
+
+/* libcurl goes on without a login where none is offered, and then most servers refuse the mail. NULL: that is not so. */
+static const char *
+no_login(const struct sending *s)
+{
+	if (!s->login || !s->greeted || s->auth)
+		return NULL;
+	return s->starttls ? "offers no login without TLS (set smtp_tls = required and the name in its certificate, or "
+			     "smtp_username = -)"
+			   : "offers no login (set smtp_username = - if it needs none)";
+}
+
 static int
 hear(CURL *curl, curl_infotype type, char *data, size_t size, void *ctx)
 {
@@ -93,6 +119,8 @@ hear(CURL *curl, curl_infotype type, char *data, size_t size, void *ctx)
 	struct sending *s = ctx;
 	if (type != CURLINFO_TEXT)
 		s->moved = imap_now();
+	if (type == CURLINFO_HEADER_IN)
+		note_offer(s, data, size);
 	s->quit |= type == CURLINFO_HEADER_OUT && size >= 4 && memcmp(data, "QUIT", 4) == 0;
 	if (type == CURLINFO_HEADER_IN && size > 3 && !s->quit) {
 		size_t n = size < sizeof s->reply ? size : sizeof s->reply - 1;
@@ -120,7 +148,7 @@ is_address(const char *s, bool argument)
 }
 
 static bool
-credentials(CURL *curl, struct backend_session *s, struct arena *a)
+credentials(CURL *curl, struct backend_session *s, struct arena *a, struct sending *state)
 {
 	const struct imap_settings *set = &s->b->set;
 	const char *template = set->smtp_username ? set->smtp_username : set->username;
@@ -128,6 +156,7 @@ credentials(CURL *curl, struct backend_session *s, struct arena *a)
 		return true;
 	const char *name = text_expand(a, template, s->user, set->domain);
 	const char *mechanisms = set->smtp_auth_mechanism ? set->smtp_auth_mechanism : IMAP_PASSWORD_MECHANISMS;
+	state->login = true;
 	return name && curl_easy_setopt(curl, CURLOPT_LOGIN_OPTIONS, mechanisms) == CURLE_OK &&
 		curl_easy_setopt(curl, CURLOPT_USERNAME, name) == CURLE_OK &&
 		curl_easy_setopt(curl, CURLOPT_PASSWORD, s->password) == CURLE_OK;
@@ -138,7 +167,7 @@ set_up(CURL *curl, struct backend_session *s, struct sending *state, char *error
 {
 	struct arena *a AUTO(arena_free) = arena_new(16384);
 	const struct backend *b = s->b;
-	bool ok = a && imap_curl_common(curl, b, b->smtp_tls, &state->dial) && credentials(curl, s, a);
+	bool ok = a && imap_curl_common(curl, b, b->smtp_tls, &state->dial) && credentials(curl, s, a, state);
 	state->set = &b->set;
 	state->moved = state->dial.until; /* connecting has its own time */
 	state->until = state->dial.until + 5 * (int64_t)b->set.answer * 1000 + (int64_t)state->left * 1000 / IMAP_SLOWEST;
@@ -176,10 +205,11 @@ judge(const struct backend *b, CURLcode code, const struct sending *state, const
 	 * fault either. */
 	bool greeting = !state->told && (code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_REMOTE_ACCESS_DENIED);
 	bool ours = greeting || text_starts(state->reply, "530") || text_starts(state->reply, "538");
+	const char *hint = no_login(state) ? no_login(state) : "";
 	if (state->reply[0] == '5' && !ours)
-		return err_set(e, ERR_DENIED, "%s refused the mail: %s", b->smtp_url, state->reply);
+		return err_set(e, ERR_DENIED, "%s %s%srefused the mail: %s", b->smtp_url, hint, *hint ? " and " : "", state->reply);
 	if (state->reply[0] == '5' || state->reply[0] == '4')
-		return err_set(e, ERR_UNAVAILABLE, "%s: %s", b->smtp_url, state->reply);
+		return err_set(e, ERR_UNAVAILABLE, "%s%s%s: %s", b->smtp_url, *hint ? " " : "", hint, state->reply);
 	return err_set(e, ERR_UNAVAILABLE, "%s: %s", b->smtp_url, error[0] ? error : curl_easy_strerror(code));
 }
 
@@ -254,5 +284,8 @@ imap_smtp_probe(struct backend_session *s, struct error *e)
 	if (!curl || !set_up(curl, s, &state, error) || curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L) ||
 		curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)((s->b->set.connect + s->b->set.answer) * 1000)))
 		return err_set(e, ERR_NOMEM, "no memory to ask the SMTP server");
-	return judge(s->b, curl_easy_perform(curl), &state, error, e);
+	enum err err = judge(s->b, curl_easy_perform(curl), &state, error, e);
+	if (!err && no_login(&state))
+		err = err_set(e, ERR_UNAVAILABLE, "%s %s", s->b->smtp_url, no_login(&state));
+	return err;
 }

@@ -620,6 +620,7 @@ no_way_to_send(void **state)
 }
 
 static unsigned findings, faults;
+static char faults_said[1024];
 
 static void
 say(void *ctx, bool ok, const char *text)
@@ -628,6 +629,16 @@ say(void *ctx, bool ok, const char *text)
 	assert_null(strstr(text, "secret"));
 	findings++;
 	faults += !ok;
+	if (!ok)
+		snprintf(faults_said + strlen(faults_said), sizeof faults_said - strlen(faults_said), "%s\n", text);
+}
+
+static void
+describe(struct kit *k)
+{
+	findings = faults = 0;
+	faults_said[0] = '\0';
+	assert_int_equal(backend_module.describe(k->s, say, NULL, &k->e), ERR_OK);
 }
 
 static void
@@ -636,13 +647,48 @@ it_describes_itself(void **state)
 	struct kit *k = *state;
 	struct backend_identity id;
 	open_smtp(k, NULL);
-	findings = faults = 0;
-	assert_int_equal(backend_module.describe(k->s, say, NULL, &k->e), ERR_OK);
+	describe(k);
 	assert_true(findings > 10);
 	assert_int_equal(faults, 1); /* the address is not known */
 	assert_int_equal(backend_module.identity(k->s, k->a, &id, &k->e), ERR_OK);
 	assert_null(id.address);
 	assert_int_equal(fake_count(k->smtp, "MAIL"), 0);
+}
+
+/* As Postfix does it on port 587: it takes a login by TLS only, and libcurl goes on without one. */
+static void
+a_login_that_smtp_does_not_offer(void **state)
+{
+	static const struct fake_rule tls_first[] = { REPLY("EHLO", "250-fake\r\n250-STARTTLS\r\n250 SIZE\r\n"),
+		REPLY("MAIL", "530 5.7.0 Authentication required\r\n"), END };
+	static const struct fake_rule never[] = { REPLY("EHLO", "250-fake\r\n250 SIZE\r\n"),
+		REPLY("RCPT", "554 5.7.1 Relay access denied\r\n"), END };
+	struct kit *k = *state;
+	open_smtp(k, tls_first);
+	describe(k);
+	assert_non_null(strstr(faults_said, "offers no login without TLS (set smtp_tls = required"));
+	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_UNAVAILABLE);
+	assert_non_null(strstr(k->e.text, "offers no login without TLS (set smtp_tls = required"));
+	assert_non_null(strstr(k->e.text, "530 5.7.0"));
+	fake_rules(k->smtp, never);
+	describe(k);
+	assert_non_null(strstr(faults_said, "offers no login (set smtp_username = -"));
+	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_DENIED);
+	assert_non_null(strstr(k->e.text, "offers no login (set smtp_username = -"));
+	/* Where mail is taken without it, nothing stands in the way. */
+	fake_rules(k->smtp, (const struct fake_rule[]){ never[0], END });
+	assert_int_equal(send_mail(k, "carol@example.org", ERR_OK), ERR_OK);
+}
+
+static void
+sending_without_a_login(void **state)
+{
+	static const struct fake_rule rules[] = { REPLY("EHLO", "250 fake\r\n"), END };
+	struct kit *k = *state;
+	open_smtp_with(k, rules, "smtp_username = -");
+	describe(k);
+	assert_int_equal(faults, 1); /* the address is not known */
+	assert_int_equal(fake_count(k->smtp, "AUTH"), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
@@ -679,6 +725,8 @@ main(void)
 		TEST(mail_by_a_program),
 		TEST(no_way_to_send),
 		TEST(it_describes_itself),
+		TEST(a_login_that_smtp_does_not_offer),
+		TEST(sending_without_a_login),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
