@@ -194,7 +194,7 @@ dial(const struct state *s, bool tls)
 {
 	const struct state_config *c = &s->config;
 	unsigned connect = (unsigned)c->connect_seconds, answer = (unsigned)c->answer_seconds;
-	my_bool yes = 1, no = 0, verify = c->tls == TLS_REQUIRED || c->ca_file;
+	my_bool yes = 1, no = 0, verify = tls && (c->tls == TLS_REQUIRED || c->ca_file);
 	MYSQL *m = mysql_init(NULL);
 
 	if (!m)
@@ -205,12 +205,11 @@ dial(const struct state *s, bool tls)
 	mysql_options(m, MYSQL_OPT_RECONNECT, &no);
 	mysql_options(m, MYSQL_OPT_LOCAL_INFILE, NULL);
 	mysql_options(m, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-	if (tls) {
-		mysql_options(m, MYSQL_OPT_SSL_ENFORCE, &yes);
-		mysql_options(m, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, verify ? &yes : &no);
-		if (c->ca_file)
-			mysql_options(m, MYSQL_OPT_SSL_CA, c->ca_file);
-	}
+	/* Both are said in any case: from 3.4 on the library itself wants TLS and a certificate. */
+	mysql_options(m, MYSQL_OPT_SSL_ENFORCE, tls ? &yes : &no);
+	mysql_options(m, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, verify ? &yes : &no);
+	if (tls && c->ca_file)
+		mysql_options(m, MYSQL_OPT_SSL_CA, c->ca_file);
 	mysql_real_connect(m, c->host, c->user, s->password ? s->password : c->password ? c->password : "", c->database,
 		(unsigned)c->port, c->host ? NULL : c->socket, CLIENT_FOUND_ROWS);
 	return m;
