@@ -206,6 +206,12 @@ eas_timezone(const struct eas_config *config)
 	return (config->timezone ? zone_named(config->timezone) : zone_default())->name;
 }
 
+enum err
+eas_config_writable(const struct eas_config *config, struct error *e)
+{
+	return trace_writable(config->conf, e);
+}
+
 uint64_t
 eas_request_max(const struct eas_config *config)
 {

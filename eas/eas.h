@@ -132,6 +132,8 @@ void eas_config_free(struct eas_config **config);
 void eas_config_use(const struct eas_config *config);
 /* The name of that zone. */
 const char *eas_timezone(const struct eas_config *config);
+/* For cpush -t: INVALID where this process cannot write what it is told to write. */
+enum err eas_config_writable(const struct eas_config *config, struct error *e) NODISCARD;
 /* Largest request body and largest answer, bytes; cap of a request's arena. */
 uint64_t eas_request_max(const struct eas_config *config);
 uint64_t eas_response_max(const struct eas_config *config);

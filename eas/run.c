@@ -121,7 +121,7 @@ policy_words(unsigned status)
 {
 	switch (status) {
 	case 126:
-		return "the device was wiped";
+		return "the device was wiped: cpush-admin device remove lets it in again";
 	case 129:
 		return "only the account is to be wiped, and the device speaks no version that can";
 	case 140:

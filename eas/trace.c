@@ -40,6 +40,21 @@ trace_check(struct conf *conf, struct error *e)
 	return ERR_OK;
 }
 
+enum err
+trace_writable(const struct conf *conf, struct error *e)
+{
+	const char *section;
+
+	for (size_t i = 0; (section = conf_section(conf, "trace ", i)) != NULL; i++) {
+		const char *dir = conf_get(conf, section, "dir");
+
+		if (dir && access(dir, W_OK | X_OK) != 0)
+			return err_set(e, ERR_INVALID, "%s:%u: [%s] cannot be written to %s: %s", conf_name(conf),
+				conf_line(conf, section, "dir"), section, dir, strerror(errno));
+	}
+	return ERR_OK;
+}
+
 static bool
 wanted(const struct eas_request *r, struct trace *t_r)
 {

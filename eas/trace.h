@@ -12,5 +12,7 @@ void trace_request(const struct eas_request *r, const struct command *c);
 void trace_reply(const struct eas_request *r, const struct command *c);
 /* Binds and checks the sections. */
 enum err trace_check(struct conf *conf, struct error *e);
+/* INVALID names a directory that this process cannot write to. */
+enum err trace_writable(const struct conf *conf, struct error *e);
 
 #endif

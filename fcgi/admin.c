@@ -1,6 +1,5 @@
 /* cpush-admin: looks at the store and changes it beside the running responder; tells what that has counted. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -119,20 +118,37 @@ device_show(struct state_txn *t, void *arg, struct error *e)
 	return ERR_OK;
 }
 
+/* 0 where none is given: all. */
+static enum err
+folder_asked(struct state_txn *t, struct admin *in, int64_t user, int64_t *id_r, struct error *e)
+{
+	struct state_folder f;
+	enum err err = ERR_OK;
+
+	*id_r = 0;
+	if (in->folder)
+		err = text_to_i64(in->folder, id_r) ? state_folder(t, in->arena, user, *id_r, &f) : ERR_NOTFOUND;
+	if (err == ERR_NOTFOUND)
+		return err_set(e, err, "this user has no folder %s; cpush-admin folder list shows their ids", shown(in, in->folder));
+	return err;
+}
+
 static enum err
 device_change(struct state_txn *t, void *arg, struct error *e)
 {
 	struct admin *in = arg;
 	struct state_device d;
+	int64_t folder;
 	enum err err = find(t, in, &d);
 
-	(void)e;
+	if (!err)
+		err = folder_asked(t, in, d.user, &folder, e);
 	if (err)
 		return err;
 	if (strcmp(in->verb, "remove") == 0)
 		return state_device_remove(t, d.id);
 	if (strcmp(in->verb, "resync") == 0)
-		return state_device_resync(t, d.id, in->folder ? strtoll(in->folder, NULL, 10) : 0);
+		return state_device_resync(t, d.id, folder);
 	if (in->wipe == WIPE_ACCOUNT && d.version < 161)
 		printf("it speaks version %u.%u, which knows no wipe of the account alone: it is locked out instead\n",
 			d.version / 10, d.version % 10);
@@ -237,7 +253,7 @@ static const struct {
 	{ "device", "wipe", 2, 2, STATE_WRITE, device_change, WIPE_ASKED },
 	{ "device", "wipe-account", 2, 2, STATE_WRITE, device_change, WIPE_ACCOUNT },
 	{ "device", "unwipe", 2, 2, STATE_WRITE, device_change, WIPE_NONE },
-	{ "folder", "list", 1, 1, STATE_WRITE, folder_list, 0 },
+	{ "folder", "list", 1, 1, STATE_READ, folder_list, 0 },
 	{ "trouble", "list", 0, 1, STATE_READ, trouble_list, 0 },
 };
 

@@ -1,9 +1,13 @@
 #include "fcgi/check.h"
 
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -181,6 +185,36 @@ check_store(struct conf *conf, char *said, size_t room, struct error *e)
 	return err;
 }
 
+/* Makes nothing either: the responder makes its log as whoever it runs as. */
+static enum err
+check_log(const struct generation *g, struct error *e)
+{
+	const char *log = g->server.log_to;
+	char path[PATH_MAX];
+	int rc;
+
+	if (strcmp(log, "stderr") == 0 || strcmp(log, "syslog") == 0)
+		return ERR_OK;
+	rc = access(log, W_OK);
+	if (rc != 0 && errno == ENOENT) {
+		snprintf(path, sizeof path, "%s", log);
+		rc = access(dirname(path), W_OK | X_OK);
+	}
+	if (rc == 0)
+		return ERR_OK;
+	return err_set(e, ERR_INVALID, "%s:%u: the log %s cannot be written: %s", conf_name(g->conf),
+		conf_line(g->conf, "server", "log_to"), log, strerror(errno));
+}
+
+static void
+warn_of_readers(const struct conf *conf, const char *path)
+{
+	struct stat st;
+
+	if (conf_get(conf, "state", "password") && stat(path, &st) == 0 && (st.st_mode & S_IROTH))
+		fprintf(stderr, "cpush: %s has a password in it and can be read by everyone: chmod 640\n", path);
+}
+
 int
 check(const char *path, const char *user)
 {
@@ -195,14 +229,19 @@ check(const char *path, const char *user)
 		err = check_store(g->conf, store, sizeof store, &e);
 	if (!err)
 		err = conf_check_unbound(g->conf, &e);
+	if (!err)
+		err = check_log(g, &e);
+	if (!err)
+		err = eas_config_writable(g->config, &e);
 	if (err) {
 		fprintf(stderr, "cpush: %s\ncpush: configuration file %s test failed\n", e.text, path);
 		rc = 1;
 	} else {
 		printf("cpush: configuration file %s: the syntax is ok, %s\n", path, store);
-		printf("cpush: the limits in force allow %llu waiting phones, each of another user\n",
+		printf("cpush: the limit on open files that is in force here allows %llu waiting phones, each of another user\n",
 			(unsigned long long)server_limits(&g->server));
 		printf("cpush: whole days begin at the midnights of %s\n", eas_timezone(g->config));
+		warn_of_readers(g->conf, path);
 		if (user)
 			rc = check_user(g, user);
 	}

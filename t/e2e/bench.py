@@ -274,6 +274,7 @@ class Bench:
         conf += "".join(p.config() for p in self.parts.values()) + self.extra
         self.config = self.dir / "cpush.conf"
         self.config.write_text(conf)
+        self.config.chmod(0o640)
 
     def stats(self):
         """The counters of the running cpush (doc/statistics.md)."""

@@ -50,7 +50,8 @@ class Check(Tool):
         for old, new in (("domain = example.org", "domian = example.org"), ("log = debug", "log = loud"),
                          ("[imap]", "[imap]\nport = 143\n[imap]"), ("[imap]", "[no such section]\nx = 1\n[imap]"),
                          ("[imap]", "just words\n[imap]"), ("[state]", "[eas]\nheartbeat_max = 7\n[state]"),
-                         ("[state]", "[policy]\nAllowCamera = 2\n[state]"), ("[state]", "[trace alice]\n[state]")):
+                         ("[state]", "[policy]\nAllowCamera = 2\n[state]"), ("[state]", "[trace alice]\n[state]"),
+                         ("[state]", "[trace alice]\ndir = /nonexistent\n[state]"), (f"log_to = {self.bench.log}", "log_to = /nonexistent/log")):
             with self.subTest(new):
                 path, line = self.variant(old, new)
                 done = self.cpush("-t", config=path)
@@ -59,6 +60,14 @@ class Check(Tool):
                 self.assertTrue(found, done.stderr)
                 self.assertIn(int(found[1]), (line, line + 1))
                 self.assertIn("test failed", done.stderr)
+
+    def test_password_that_everyone_can_read(self):
+        path, _ = self.variant("[state]\n", "[state]\npassword = sesame\n" if self.store == "sqlite" else "[state]\n")
+        for mode, warned in ((0o644, True), (0o640, False)):
+            path.chmod(mode)
+            done = self.cpush("-t", config=path)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual("can be read by everyone" in done.stderr, warned, done.stderr)
 
     def test_makes_no_store(self):
         if self.store != "sqlite":
@@ -187,6 +196,15 @@ class Devices(Tool):
         self.assertEqual(len(rows), len(p.folders))
         self.assertTrue(any(re.match(rf"{inbox.id} +type 2 ", row) for row in rows), rows)
 
+    def refused(self, *arguments):
+        done = self.admin(*arguments)
+        self.assertEqual((done.returncode, done.stdout), (1, ""), arguments)
+        return done.stderr
+
+    def test_folder_list_of_nobody(self):
+        for _ in range(2):      # the question makes no user
+            self.assertIn("no such user", self.refused("folder", "list", "nosuchuser"))
+
     def test_control_characters_do_not_reach_the_terminal(self):
         self.ready()
         for part in ("cur", "new", "tmp"):
@@ -202,6 +220,9 @@ class Devices(Tool):
         p, inbox = self.ready()
         calendar = p.folder(type=8)
         p.sync(calendar)
+        self.assertEqual([self.sync_status(p, f) for f in (inbox, calendar)], ["1", "1"])
+        for wrong in ("Inbox", "0", "", f"{inbox.id}x", "999999999"):
+            self.assertIn(f"no folder {wrong}", self.refused("device", "resync", self.user, p.device, wrong))
         self.assertEqual([self.sync_status(p, f) for f in (inbox, calendar)], ["1", "1"])
         self.say("device", "resync", self.user, p.device, inbox.id)
         self.assertEqual([self.sync_status(p, f) for f in (inbox, calendar)], ["3", "1"])
@@ -241,6 +262,7 @@ class Devices(Tool):
                 self.wipe_phase(p, ("Provision:RemoteWipe", [("Provision:Status", "1")]))
                 self.assertRegex(self.say("device", "list", self.user), rf"{p.device} .* wiped\n")
                 self.assertNotEqual(self.refusal(p), "1")
+                self.assertTrue(wait_for(lambda: self.lines(f"the device was wiped: cpush-admin device remove .*{p.device}")))
                 self.assertEqual(self.refusal(other), "1")
 
     def test_wipe_taken_back(self):
@@ -288,12 +310,14 @@ class Log(Tool):
         for line in self.lines(rf"authentication failed.*user={self.user}"):
             hosts = [found["host"] for found in (re.search(p, line) for p in patterns) if found]
             self.assertIn("127.0.0.1", hosts, line)
-            # fail2ban takes out the time, and syslog has another one and who speaks in front of the level.
+            # fail2ban takes out the time, and syslog has another one and who speaks in front of the level; what the journal has from
+            # standard error, keeps its time.
             said = line.split(" ", 1)[1]
-            for form in (f" {said}", f" host cpush[123]: {said}", f"host cpush[123]: {said}"):
+            for form in (f" {said}", f" host cpush[123]: {said}", f"host cpush[123]: {said}", f"host cpush[123]: {line}"):
                 self.assertTrue(any(re.search(p, form) for p in patterns), form)
             # What a phone says of itself is no failure of the address that it names.
-            self.assertFalse(any(re.search(p, f" host cpush[123]: notice x: authentication failed: {said}") for p in patterns))
+            for other in (f"notice x: authentication failed: {said}", f"{line.split(' ', 1)[0]} notice x: {said}"):
+                self.assertFalse(any(re.search(p, f" host cpush[123]: {other}") for p in patterns), other)
 
 
 class Stats(Tool):
