@@ -208,7 +208,7 @@ class Install(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         names = {p.name for p in tree.rglob("*") if p.is_file()}
         for name in ("cpush", "cpush-admin", "imap.so", "caldav.so", "carddav.so", "local.so", "cpush.service", "cpush-spawn.service",
-                     "cpush.socket", "cpush.conf", "mariadb.sql", "fail2ban-filter.conf", "nginx.conf.example", "README.md"):
+                     "cpush.socket", "cpush.conf", "mariadb.sql", "fail2ban-filter.conf", "nginx.conf.example", "README.md", "configuration.md", "statistics.md"):
             self.assertIn(name, names)
         # The installed program is the one that the unit starts, and its modules find the libraries that stand beside them.
         unit = next(tree.rglob("cpush.service")).read_text()
