@@ -1,6 +1,7 @@
 # Warnings, hardening and sanitizers. One interface target carries them to everything of ours.
 include(CheckCCompilerFlag)
 include(CheckLinkerFlag)
+include(CheckCSourceCompiles)
 
 option(CPUSH_WERROR "Treat warnings as errors" OFF)
 option(CPUSH_HARDEN "Flags of a hardened release" OFF)
@@ -13,6 +14,15 @@ target_include_directories(house INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DI
 target_compile_definitions(house INTERFACE _GNU_SOURCE CPUSH_VERSION="${PROJECT_VERSION}"
   _FILE_OFFSET_BITS=64 _TIME_BITS=64)
 target_link_libraries(house INTERFACE Threads::Threads)
+
+# Atomics of 8 bytes are calls of a library on some processors of 32 bits (ARMv6: the first Raspberry Pis).
+check_c_source_compiles("#include <stdint.h>
+  static _Atomic uint64_t a;
+  static uint64_t b;
+  int main(void) { a++; return (int)(a + __atomic_load_n(&b, __ATOMIC_RELAXED)); }" HAVE_ATOMICS_OF_8_BYTES)
+if(NOT HAVE_ATOMICS_OF_8_BYTES)
+  target_link_libraries(house INTERFACE atomic)
+endif()
 
 function(house_flags)
   foreach(flag ${ARGN})
