@@ -39,6 +39,7 @@ struct fetch {
 	struct operations *o;
 	const struct wbxml_node *node;
 	const char *collection, *server_id, *long_id, *reference, *part;
+	const struct wbxml_node *schema; /* the properties that are wanted; NULL: all */
 	struct item_options options;
 	struct lookup found;
 	bool ranged;
@@ -97,6 +98,7 @@ parse_fetch(struct fetch *f)
 	f->server_id = wbxml_text(f->node, AirSync_ServerId);
 	f->long_id = wbxml_text(f->node, Search_LongId);
 	f->reference = wbxml_text(f->node, AirSyncBase_FileReference);
+	f->schema = wbxml_child(options, ItemOperations_Schema);
 	const struct wbxml_node *reference = wbxml_child(f->node, AirSyncBase_FileReference);
 	if (store && text_casecmp(store, "Mailbox") != 0)
 		f->status = STATUS_BAD_STORE; /* no document library here */
@@ -158,6 +160,39 @@ end_answer(struct fetch *f)
 	wbxml_end(f->o->w);
 }
 
+/* The properties that Schema names [MS-ASEMAIL R63], out of all that were written apart. */
+static enum err
+put_chosen(struct fetch *f, const struct buf *all, struct error *e)
+{
+	struct wbxml_node *root;
+	enum err err = wbxml_read(f->o->r->arena, buf_slice(all), NULL, &root, e);
+
+	for (const struct wbxml_node *n = err ? NULL : root->child; n; n = n->next) {
+		if (wbxml_has(f->schema, n->tag))
+			wbxml_put_node(f->o->w, n);
+	}
+	return err;
+}
+
+static enum err
+render_chosen(struct fetch *f, struct item_view *view, const struct backend_item *item, const char *id, struct error *e)
+{
+	const struct item_class *class = item_class((enum backend_class)f->found.folder.class);
+	AUTO(buf_finish) struct buf all = { 0 };
+	struct wbxml_writer apart;
+
+	if (!wbxml_has(f->schema, AirSyncBase_Body))
+		view->parts = NULL; /* it goes with the element */
+	buf_init(&all, f->o->r->reply.body.max);
+	wbxml_begin(&apart, &all);
+	wbxml_start(&apart, ItemOperations_Properties);
+	enum err err = class->render(view, f->o->r->arena, item, id, RENDER_FETCH, &apart, e);
+	wbxml_end(&apart);
+	if (!err && !buf_ok(&all))
+		err = ERR_LIMIT;
+	return err ? err : put_chosen(f, &all, e);
+}
+
 static enum err
 write_item(void *ctx, const struct backend_item *item)
 {
@@ -173,9 +208,10 @@ write_item(void *ctx, const struct backend_item *item)
 
 	if (!class)
 		return ERR_NOTFOUND;
+	id_item(f->found.folder.id, f->found.item.id, id);
 	begin_answer(f, class->name);
-	enum err err = class->render(&view, r->arena, item, id_item(f->found.folder.id, f->found.item.id, id),
-		RENDER_FETCH, f->o->w, &e);
+	enum err err = f->schema ? render_chosen(f, &view, item, id, &e)
+		: class->render(&view, r->arena, item, id, RENDER_FETCH, f->o->w, &e);
 	end_answer(f);
 	return err;
 }

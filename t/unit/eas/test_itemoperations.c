@@ -38,6 +38,7 @@ teardown(void **state)
 
 struct fetch {
 	const char *store, *server_id, *long_id, *reference, *range, *type, *truncation, *mime_support, *part_type;
+	unsigned schema[3]; /* the elements that are wanted; 0: no Schema */
 };
 
 static void
@@ -62,6 +63,12 @@ put_fetch(struct call *c, const struct fetch *f)
 	wbxml_put(w, AirSyncBase_FileReference, f->reference);
 	wbxml_start(w, ItemOperations_Options);
 	wbxml_put(w, ItemOperations_Range, f->range);
+	if (f->schema[0]) {
+		wbxml_start(w, ItemOperations_Schema);
+		for (size_t i = 0; i < ARRAY_LEN(f->schema) && f->schema[i]; i++)
+			wbxml_empty(w, f->schema[i]);
+		wbxml_end(w);
+	}
 	wbxml_put(w, AirSync_MIMESupport, f->mime_support);
 	if (f->type) {
 		wbxml_start(w, AirSyncBase_BodyPreference);
@@ -350,6 +357,41 @@ test_multipart(void **state)
 	call_end(&c);
 }
 
+/* Of what there is only that (MS-ASEMAIL_R63, MS-ASCAL_R530); no part for a body that is not. */
+static void
+test_schema(void **state)
+{
+	struct mail_world *mw = *state;
+	const char *id = arena_strdup(mw->a, mail_world_add(mw, "inbox", MAIL));
+	const struct wbxml_node *properties;
+	struct error e;
+	struct call c;
+
+	for (int multipart = 0; multipart <= 1; multipart++) {
+		begin(&c, mw, multipart);
+		put_fetch(&c, &(struct fetch){ .server_id = id, .type = "2", .schema = { Email_Subject, Email_From } });
+		put_fetch(&c, &(struct fetch){ .server_id = id, .type = "2", .schema = { AirSyncBase_Body } });
+		call_run(&c);
+		if (multipart) {
+			struct slice all = buf_slice(&c.r.reply.body);
+
+			assert_int_equal(u32(all, 0), 2);
+			assert_true(slice_eq(part(all, 1), slice_str("<p>Hello</p>")));
+			assert_int_equal(wbxml_read(c.r.arena, part(all, 0), NULL, &c.answer, &e), ERR_OK);
+		}
+		properties = wbxml_child(answer(&c, 0), ItemOperations_Properties);
+		assert_string_equal(wbxml_text(properties, Email_Subject), "Hi");
+		assert_true(wbxml_has(properties, Email_From));
+		assert_null(properties->child->next->next);
+		properties = wbxml_child(answer(&c, 1), ItemOperations_Properties);
+		assert_int_equal(properties->child->tag, AirSyncBase_Body);
+		assert_null(properties->child->next);
+		assert_string_equal(wbxml_text(properties->child, multipart ? ItemOperations_Part : AirSyncBase_Data),
+			multipart ? "1" : "<p>Hello</p>");
+		call_end(&c);
+	}
+}
+
 /* MS-ASCON_R241 */
 static void
 test_body_part_type(void **state)
@@ -497,7 +539,7 @@ main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = { CASE(test_item), CASE(test_attachment), CASE(test_empty_attachment), CASE(test_what_is_not_there), CASE(test_backend_trouble),
 		cmocka_unit_test_setup_teardown(test_too_large, setup_small, teardown), CASE(test_multipart), CASE(test_get_attachment), CASE(test_body_part_type),
-		CASE(test_empty_folder), CASE(test_empty_partly), CASE(test_move_and_nothing) };
+		CASE(test_empty_folder), CASE(test_empty_partly), CASE(test_move_and_nothing), CASE(test_schema) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
