@@ -77,6 +77,9 @@ struct ical *task_alarm(struct tasks *c, int64_t *utc_r);
 bool task_is_complete(const struct ical *todo);
 enum err task_merge(const struct item_view *v, struct arena *a, const struct item_edit *edit, struct item_merged *m_r,
 	struct error *e);
+/* It is to be done: nothing of it is yet. */
+void task_reopen(struct tasks *c);
+
 /* Sets c->turn by what is stored. */
 void task_find_turn(struct tasks *c);
 /* Is the turn of that wall clock done, cancelled or left out? */

@@ -85,6 +85,15 @@ count_down(struct tasks *c, unsigned by)
 	return true;
 }
 
+void
+task_reopen(struct tasks *c)
+{
+	ical_remove_lines(c->todo, "COMPLETED");
+	ical_remove_lines(c->todo, "PERCENT-COMPLETE");
+	if (ical_line(c->todo, "STATUS"))
+		ical_put(&c->m, c->todo, "STATUS", NULL, "NEEDS-ACTION");
+}
+
 /* From what is shown. */
 static void
 move_on(struct tasks *c, const struct task *now, int64_t by)
@@ -120,6 +129,7 @@ task_advance(struct tasks *c, const struct task *now, int64_t completed)
 	if (!base->there || !next_turn(c, now, completed, base->stored.t, &to, &passed) || !count_down(c, passed))
 		return false;
 	move_on(c, now, to - base->stored.t);
+	task_reopen(c);
 	return true;
 }
 

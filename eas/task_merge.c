@@ -117,6 +117,13 @@ same_recurrence(const struct task *now, const struct task *want)
 	return !now->recurring || recurrence_same(&now->recurrence, &want->recurrence, now->recurrence.start);
 }
 
+static bool
+same_reminder(const struct task *now, const struct task *want)
+{
+	return now->has_reminder == want->has_reminder &&
+		(!want->has_reminder || !want->has_reminder_time || now->reminder == want->reminder);
+}
+
 static unsigned
 diff_of(const struct merge *m, const struct task *now, const struct task *want, unsigned fields)
 {
@@ -138,8 +145,7 @@ diff_of(const struct merge *m, const struct task *now, const struct task *want, 
 		diff |= TASK_IMPORTANCE;
 	if (!ical_same_sensitivity(now->sensitivity, want->sensitivity))
 		diff |= TASK_SENSITIVITY;
-	if (now->has_reminder != want->has_reminder ||
-	    (want->has_reminder && want->has_reminder_time && now->reminder != want->reminder))
+	if (!same_reminder(now, want))
 		diff |= TASK_REMINDER;
 	if (!ical_same_words(&now->categories, &want->categories))
 		diff |= TASK_CATEGORIES;
@@ -197,7 +203,6 @@ put_complete(struct merge *m, const struct task *want)
 {
 	struct ical *todo = m->c.todo;
 	struct ical_time at = { .utc = true, .t = want->has_completed ? want->completed : ical_now() };
-	const char *status = ical_value(todo, "STATUS");
 
 	if (want->complete) {
 		ical_put(&m->c.m, todo, "STATUS", NULL, "COMPLETED");
@@ -205,10 +210,20 @@ put_complete(struct merge *m, const struct task *want)
 		ical_put_time(&m->c.m, todo, "COMPLETED", &at);
 		return;
 	}
-	ical_remove_lines(todo, "COMPLETED");
-	ical_remove_lines(todo, "PERCENT-COMPLETE");
-	if (status)
-		ical_put(&m->c.m, todo, "STATUS", NULL, "NEEDS-ACTION");
+	task_reopen(&m->c);
+}
+
+/* Dates that moved have taken a relative alarm along: is it now where the phone wants it? */
+static unsigned
+look_again(struct merge *m, const struct task *want, unsigned diff)
+{
+	struct task now = { 0 };
+
+	if (!(diff & (TASK_START | TASK_DUE)) || !(want->has & TASK_REMINDER))
+		return diff;
+	task_find_turn(&m->c);
+	now.has_reminder = task_alarm(&m->c, &now.reminder) != NULL;
+	return same_reminder(&now, want) ? diff & ~(unsigned)TASK_REMINDER : diff | TASK_REMINDER;
 }
 
 static void
@@ -218,8 +233,8 @@ put_reminder(struct merge *m, const struct task *want)
 	struct ical *alarm = task_alarm(&m->c, &utc);
 	struct ical_time at = { .utc = true, .t = want->reminder };
 
-	if (!want->has_reminder) {
-		if (alarm)
+	if (!want->has_reminder) { /* nor does the next one go off */
+		for (; alarm; alarm = task_alarm(&m->c, &utc))
 			ical_remove(alarm);
 		return;
 	}
@@ -271,6 +286,7 @@ apply(struct merge *m, const struct task *now, const struct task *want, unsigned
 	if (diff & TASK_BODY)
 		ical_put_body(mem, todo, &want->body);
 	put_dates(m, now, want, diff);
+	diff = look_again(m, want, diff);
 	if (diff & (TASK_COMPLETE | TASK_COMPLETED))
 		put_complete(m, want);
 	if (diff & TASK_IMPORTANCE)

@@ -117,6 +117,16 @@ edits(void **state)
 			"<T:Subject>x</T:Subject>", "TRIGGER;VALUE=DATE-TIME:20261202T080000Z\n", "?" },
 		{ "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER;VALUE=DATE-TIME:20261202T080000Z\nEND:VALARM\n",
 			"<T:ReminderSet>0</T:ReminderSet>", "UID:t1\n", "VALARM" },
+		{ "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER;VALUE=DATE-TIME:20261202T080000Z\nEND:VALARM\n"
+			"BEGIN:VALARM\nACTION:AUDIO\nTRIGGER;VALUE=DATE-TIME:20261202T090000Z\nEND:VALARM\n",
+			"<T:ReminderSet>0</T:ReminderSet>", "UID:t1\n", "VALARM" },
+		/* A relative alarm goes along with the date, and does not where the phone leaves it where it was. */
+		{ "DUE:20260701T100000Z\nBEGIN:VALARM\nACTION:DISPLAY\nTRIGGER;RELATED=END:-PT1H\nEND:VALARM\n",
+			"<T:UtcDueDate>2026-07-02T10:00:00.000Z</T:UtcDueDate><T:ReminderSet>1</T:ReminderSet>"
+			"<T:ReminderTime>2026-07-02T09:00:00.000Z</T:ReminderTime>", "TRIGGER;RELATED=END:-PT1H\n", "20260701" },
+		{ "DUE:20260701T100000Z\nBEGIN:VALARM\nACTION:DISPLAY\nTRIGGER;RELATED=END:-PT1H\nEND:VALARM\n",
+			"<T:UtcDueDate>2026-07-02T10:00:00.000Z</T:UtcDueDate><T:ReminderSet>1</T:ReminderSet>"
+			"<T:ReminderTime>2026-07-01T09:00:00.000Z</T:ReminderTime>", "TRIGGER;VALUE=DATE-TIME:20260701T090000Z\n", "RELATED" },
 		{ "", "<T:Recurrence><T:Type>1</T:Type><T:Start>2026-07-01T00:00:00.000Z</T:Start><T:Interval>2</T:Interval>"
 			"<T:DayOfWeek>8</T:DayOfWeek><T:Until>2026-09-01T00:00:00.000Z</T:Until></T:Recurrence>",
 			"RRULE:FREQ=WEEKLY;INTERVAL=2;UNTIL=20260901;BYDAY=WE\n", "COUNT" },
@@ -246,8 +256,9 @@ a_turn_is_done_once(void **state)
 	static const struct {
 		const char *lines, *sent, *next;
 	} rows[] = {
-		{ "DUE;VALUE=DATE:20260701\nRRULE:FREQ=DAILY\n", "<T:DueDate>2026-07-01T00:00:00.000Z</T:DueDate>" DONE DAILY("1") "</T:Recurrence>",
-			"DUE;VALUE=DATE:20260702\n" },
+		{ "DUE;VALUE=DATE:20260701\nSTATUS:IN-PROCESS\nPERCENT-COMPLETE:50\nRRULE:FREQ=DAILY\n",
+			"<T:DueDate>2026-07-01T00:00:00.000Z</T:DueDate>" DONE DAILY("1") "</T:Recurrence>",
+			"DUE;VALUE=DATE:20260702\nSTATUS:NEEDS-ACTION\nRRULE:FREQ=DAILY\n" },
 		{ "DUE:20260701T100000Z\nRRULE:FREQ=DAILY;INTERVAL=2;COUNT=3\n", "<T:UtcDueDate>2026-07-01T10:00:00.000Z</T:UtcDueDate>" DONE DAILY("2")
 			"<T:Occurrences>3</T:Occurrences></T:Recurrence>", "DUE:20260703T100000Z\nRRULE:FREQ=DAILY;INTERVAL=2;COUNT=2\n" },
 		/* over the end of summer time */
