@@ -51,8 +51,8 @@ load(struct arena *a, struct slice bytes, struct vcard **v_r, struct contact *c_
 	return err ? err_set(e, err, "no memory for a contact") : ERR_OK;
 }
 
-/* A list of cards (RFC 6350 6.1.4, and Apple's word for it in 3.0). As a person that could be deleted it would be gone for
- * all who have it. */
+/* A list of cards (RFC 6350 6.1.4, and Apple's word for it in 3.0). As a person that could be deleted it would be gone
+ * for all who have it. */
 static bool
 is_group(struct vcard *v)
 {
@@ -267,19 +267,26 @@ came_out_otherwise(const struct item_edit *edit, const struct contact *want, con
 	return strcmp(want->note, now->note) != 0 || !slice_eq(want->picture, now->picture);
 }
 
-static void
-add_stamps(struct vcard *v, const char *uid)
+/* The time, as REV says it. */
+static const char *
+revision(struct vcard *v)
 {
 	time_t now = (time_t)eas_now();
 	struct tm tm;
 	char rev[32] = "";
 	if (gmtime_r(&now, &tm))
-		strftime(rev, sizeof(rev), "%Y-%m-%dT%H:%M:%SZ", &tm);
+		strftime(rev, sizeof(rev), v->version == 40 ? "%Y%m%dT%H%M%SZ" : "%Y-%m-%dT%H:%M:%SZ", &tm);
+	const char *stamp = arena_strdup(v->arena, rev);
+	return stamp ? stamp : "";
+}
+
+static void
+add_stamps(struct vcard *v, const char *uid)
+{
 	vcard_add(v, "PRODID", "", "-//cpush//EN");
 	vcard_add(v, "UID", "", vcard_escape(v, uid, ""));
 	vcard_add(v, "N", "", ";;;;");
-	const char *stamp = arena_strdup(v->arena, rev);
-	vcard_add(v, "REV", "", stamp ? stamp : "");
+	vcard_add(v, "REV", "", revision(v));
 }
 
 static enum err
@@ -334,6 +341,9 @@ merge(const struct item_view *view, struct arena *a, const struct item_edit *edi
 	m_r->uid = card_uid(v);
 	if (!edit->stored.len && !vcard_find(v, "FN"))
 		vcard_add(v, "FN", "", contact_nameless(&want));
+	struct vcard_prop *rev = changed && edit->stored.len ? vcard_find(v, "REV") : NULL;
+	if (rev)
+		vcard_set(v, rev, revision(v));
 	if (!changed && edit->stored.len) {
 		m_r->unchanged = true;
 		m_r->bytes = edit->stored;

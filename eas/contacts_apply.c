@@ -162,6 +162,19 @@ apply_value_slot(struct vcard *v, enum slot slot, const struct contact *old, con
 	return changed;
 }
 
+/* The old address in one piece: a parameter in 4.0, in 3.0 a property beside it. */
+static void
+drop_label(struct vcard *v, struct vcard_prop *adr)
+{
+	vcard_drop_param(v, adr, "LABEL");
+	for (struct vcard_prop *p = vcard_find(v, "LABEL"), *next; p; p = next) {
+		next = vcard_next(p, "LABEL");
+		if (vcard_has_type(p, "home") == vcard_has_type(adr, "home") &&
+		    vcard_has_type(p, "work") == vcard_has_type(adr, "work"))
+			vcard_remove(v, p);
+	}
+}
+
 static bool
 apply_part_slot(struct vcard *v, enum slot slot, const struct contact *old, const struct contact *want)
 {
@@ -185,7 +198,7 @@ apply_part_slot(struct vcard *v, enum slot slot, const struct contact *old, cons
 		    (all || differs(old, want, i)))
 			vcard_set_component(v, p, contact_fields[i].index, want->text[i]);
 	if (strcmp(p->name, "ADR") == 0)
-		vcard_drop_param(v, p, "LABEL"); /* the old address in one piece */
+		drop_label(v, p);
 	const char *value = vcard_value(v, p);
 	if (slot != SLOT_N && strspn(value, ";") == strlen(value))
 		vcard_remove(v, p);

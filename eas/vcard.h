@@ -84,6 +84,8 @@ const char *vcard_label(struct vcard *v, const struct vcard_prop *p);
 const char *vcard_value(struct vcard *v, const struct vcard_prop *p);
 /* The same, without escapes. Line ends are LF. */
 const char *vcard_text(struct vcard *v, const struct vcard_prop *p);
+/* Length of a raw value up to the next separator that no backslash hides. */
+size_t vcard_span(const char *s, char separator);
 /* The i-th part between unescaped semicolons; "" where there is none. */
 const char *vcard_component(struct vcard *v, const struct vcard_prop *p, unsigned i);
 /* The parts between unescaped commas, NULL-terminated, empty ones left out, at most max. */

@@ -70,16 +70,6 @@ vcard_drop_param(struct vcard *v, struct vcard_prop *p, const char *name)
 	drop_param(p, name);
 }
 
-static size_t
-component_span(const char *s)
-{
-	size_t i = 0;
-	for (; s[i] && s[i] != ';'; i++)
-		if (s[i] == '\\' && s[i + 1])
-			i++;
-	return i;
-}
-
 /* How many parts the property has to have, whatever is in them. */
 static unsigned
 components_min(const struct vcard_prop *p)
@@ -97,7 +87,7 @@ vcard_set_component(struct vcard *v, struct vcard_prop *p, unsigned i, const cha
 	buf_init(&out, VCARD_BYTES_MAX);
 	size_t end = 0; /* behind the last part that says something, or has to be there */
 	for (unsigned k = 0; *s || k <= i || k < min; k++) {
-		size_t n = component_span(s);
+		size_t n = vcard_span(s, ';');
 		if (k)
 			buf_add_byte(&out, ';');
 		if (k == i)

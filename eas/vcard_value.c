@@ -242,9 +242,8 @@ vcard_text(struct vcard *v, const struct vcard_prop *p)
 	return unescape(v, s, strlen(s));
 }
 
-/* Length up to the next separator that no backslash hides. */
-static size_t
-span(const char *s, char separator)
+size_t
+vcard_span(const char *s, char separator)
 {
 	size_t i = 0;
 	for (; s[i] && s[i] != separator; i++)
@@ -258,12 +257,12 @@ vcard_component(struct vcard *v, const struct vcard_prop *p, unsigned i)
 {
 	const char *s = vcard_value(v, p);
 	for (; i; i--) {
-		s += span(s, ';');
+		s += vcard_span(s, ';');
 		if (!*s)
 			return "";
 		s++;
 	}
-	return unescape(v, s, span(s, ';'));
+	return unescape(v, s, vcard_span(s, ';'));
 }
 
 const char **
@@ -281,7 +280,7 @@ vcard_list(struct vcard *v, const struct vcard_prop *p, size_t max)
 	}
 	n = 0;
 	while (*s && n < max) {
-		size_t len = span(s, ',');
+		size_t len = vcard_span(s, ',');
 		if (len)
 			list[n++] = unescape(v, s, len);
 		s += len + (s[len] == ',');

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "eas/clock.h"
 #include "eas/contacts.h"
 #include "eas/quirk.h"
 #include "items_kit.h"
@@ -143,12 +144,12 @@ each_field_both_ways(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(fields) * 2; i++) {
 		const struct field_row *f = &fields[i / 2];
 		const char *line = i % 2 && f->line4 ? f->line4 : f->line;
-		const char *empty = card(k, versions_of_cards[i % 2], NAME "X-OWN;A=1:kept\nREV:20260101T000000Z\n");
+		const char *empty = card(k, versions_of_cards[i % 2], NAME "X-OWN;A=1:kept\nSOURCE:x\n");
 		struct item_merged m;
 		/* Set on the phone, it is the line, and everything else is as it was. */
 		const char *out = edit(k, empty, arena_printf(k->a, NAME_SENT "%s", f->element), &m);
 		assert_line(out, line);
-		assert_line(out, "X-OWN;A=1:kept\nREV:20260101T000000Z\n");
+		assert_line(out, "X-OWN;A=1:kept\nSOURCE:x\n");
 		assert_false(m.altered);
 		/* The line says the element, and goes when the phone leaves that out. */
 		assert_shows(k, out, f->element);
@@ -218,6 +219,31 @@ an_edit_is_one_line(void **state)
 	assert_stable(k, vcf);
 	assert_string_equal(edit(k, vcf, sent, &m), arena_printf(k->a, "%s+49 2%s", before, after));
 	assert_false(m.altered);
+}
+
+static void
+an_edit_is_a_revision(void **state)
+{
+	struct kit *k = *state;
+	struct item_merged m;
+
+	eas_clock_set(1800000000);
+	assert_line(edit(k, CARD("3.0", NAME "REV:2026-01-01T00:00:00Z\n"), NAME_SENT "<N:JobTitle>x</N:JobTitle>", &m), "REV:2027-01-15T08:00:00Z\n");
+	assert_line(edit(k, CARD("4.0", NAME "REV:20260101T000000Z\n"), NAME_SENT "<N:JobTitle>x</N:JobTitle>", &m), "REV:20270115T080000Z\n");
+	assert_string_equal(edit(k, CARD("4.0", NAME "REV:20260101T000000Z\n"), NAME_SENT, &m), CARD("4.0", NAME "REV:20260101T000000Z\n"));
+	eas_clock_set(0);
+}
+
+/* The address in one piece, which other programs show, is not the old one. */
+static void
+a_label_goes_with_its_address(void **state)
+{
+	struct kit *k = *state;
+	struct item_merged m;
+	const char *out = edit(k, CARD("3.0", NAME "ADR;TYPE=HOME:;;Old;;;;\nLABEL;TYPE=home:Old\nLABEL;TYPE=WORK:Mill\n"),
+		NAME_SENT "<N:HomeAddressStreet>New</N:HomeAddressStreet>", &m);
+
+	assert_string_equal(out, CARD("3.0", NAME "ADR;TYPE=HOME:;;New;;;;\nLABEL;TYPE=WORK:Mill\n"));
 }
 
 /* Apple's labels go with what they are a label of, and with nothing else. */
@@ -792,6 +818,8 @@ main(void)
 		TEST(each_field_both_ways),
 		TEST(lines_in_the_wild),
 		TEST(an_edit_is_one_line),
+		TEST(an_edit_is_a_revision),
+		TEST(a_label_goes_with_its_address),
 		TEST(groups_go_with_their_property),
 		TEST(what_is_said_twice_changes_twice),
 		TEST(telephones_find_a_place),
