@@ -142,6 +142,8 @@ struct ical_time cal_in_form(const struct cal_times *t, int64_t local);
 int64_t cal_wire(const struct cal *c, const struct ical_time *t, const struct zone *z);
 /* The alarm that Reminder stands for; NULL. */
 struct ical *cal_alarm(struct cal *c, const struct ical *component, const struct cal_times *times, int64_t *minutes_r);
+/* All that could be it. */
+void cal_remove_alarms(struct cal *c, struct ical *component, const struct cal_times *times);
 bool cal_same_address(const char *a, const char *b);
 /* "mailto:a@b" or "Name <a@b>" to the address alone; an address to itself. */
 const char *cal_address(struct ical_mem *m, const char *s);

@@ -140,8 +140,8 @@ put_reminder(struct cal *c, struct ical *component, const struct cal_event *now,
 
 	if (want->reminder < 0) {
 		/* Not the first alone: the next would be the reminder then. */
-		for (; alarm; alarm = cal_alarm(c, component, &now->times, &was))
-			ical_remove(alarm);
+		if (alarm)
+			cal_remove_alarms(c, component, &now->times);
 		return;
 	}
 	if (!alarm)

@@ -152,6 +152,19 @@ cal_alarm(struct cal *c, const struct ical *component, const struct cal_times *t
 	return NULL;
 }
 
+void
+cal_remove_alarms(struct cal *c, struct ical *component, const struct cal_times *times)
+{
+	bool recurring = ical_line(component, "RRULE") || ical_line(component, "RDATE");
+	int64_t minutes;
+
+	for (struct ical *a = ical_component(component, "VALARM"), *next; a; a = next) {
+		next = ical_next_component(a, "VALARM");
+		if (alarm_minutes(c, a, times, recurring, &minutes) && minutes <= INT32_MAX)
+			ical_remove(a);
+	}
+}
+
 /* ---- the rest ---- */
 
 static int

@@ -122,6 +122,20 @@ task_alarm(struct tasks *c, int64_t *utc_r)
 	return NULL;
 }
 
+void
+task_remove_alarms(struct tasks *c)
+{
+	struct task dates = { 0 };
+	int64_t utc;
+
+	read_dates(c, &dates);
+	for (struct ical *a = ical_component(c->todo, "VALARM"), *next; a; a = next) {
+		next = ical_next_component(a, "VALARM");
+		if (alarm_time(c, a, &dates, &utc))
+			ical_remove(a);
+	}
+}
+
 static void
 read_recurrence(struct tasks *c, struct task *t)
 {

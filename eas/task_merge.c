@@ -233,9 +233,8 @@ put_reminder(struct merge *m, const struct task *want)
 	struct ical *alarm = task_alarm(&m->c, &utc);
 	struct ical_time at = { .utc = true, .t = want->reminder };
 
-	if (!want->has_reminder) { /* nor does the next one go off */
-		for (; alarm; alarm = task_alarm(&m->c, &utc))
-			ical_remove(alarm);
+	if (!want->has_reminder) { /* nor is the next one to go off */
+		task_remove_alarms(&m->c);
 		return;
 	}
 	if (!want->has_reminder_time)

@@ -86,7 +86,8 @@ static const struct nasties all[] = {
 			{ EVENT "DESCRIPTION:", "\\n\\,\\;", "\r\n" EVENT_END },
 			{ EVENT "X-ALT-DESC;FMTTYPE=text/html:", "<b>", "\r\n" EVENT_END },
 		} },
-	{ &item_tasks, "<T:Subject>new</T:Subject><T:Complete>1</T:Complete><T:DateCompleted>2026-03-10T00:00:00.000Z</T:DateCompleted>",
+	{ &item_tasks, "<T:Subject>new</T:Subject><T:Complete>1</T:Complete><T:DateCompleted>2026-03-10T00:00:00.000Z</T:DateCompleted>"
+			"<T:ReminderSet>0</T:ReminderSet>",
 		{ TODO "DESCRIPTION:", "plain text ", "\r\n" TODO_END },
 		{
 			{ TODO "RRULE:FREQ=SECONDLY\r\n" TODO_END, "", "" },
@@ -95,6 +96,7 @@ static const struct nasties all[] = {
 			{ TODO DAILY "EXDATE:20260311T090000Z", ",20260312T1%05uZ", "\r\n" TODO_END },
 			{ TODO DAILY, "EXDATE:20260312T090000Z\r\n", TODO_END },
 			{ TODO DAILY, "END:VTODO\r\nBEGIN:VTODO\r\nUID:u\r\nRECURRENCE-ID:20260312T090000Z\r\nDUE:20260312T1%05uZ\r\n", TODO_END },
+			{ TODO DAILY, "END:VTODO\r\nBEGIN:VTODO\r\nUID:u\r\nRECURRENCE-ID:20260312T1%05uZ\r\nSTATUS:COMPLETED\r\n", TODO_END },
 			{ TODO "CATEGORIES:c", ",c%u", "\r\n" TODO_END },
 			{ TODO, "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT5M\r\nEND:VALARM\r\n", TODO_END },
 		} },
