@@ -3,16 +3,27 @@
 
 #include <string.h>
 
-
-static struct ical *
-find_master(const struct ical *calendar)
+static int64_t
+instance_of(const struct ical *component)
 {
-	struct ical *first = ical_component(calendar, "VEVENT");
+	const char *id = ical_value(component, "RECURRENCE-ID");
+	struct ical_time t;
 
-	for (struct ical *v = first; v; v = ical_next_component(v, "VEVENT"))
+	return id && ical_time_parse(id, &t) ? t.t : INT64_MAX;
+}
+
+struct ical *
+cal_find_master(const struct ical *calendar)
+{
+	struct ical *found = ical_component(calendar, "VEVENT");
+
+	for (struct ical *v = found; v; v = ical_next_component(v, "VEVENT"))
 		if (!ical_line(v, "RECURRENCE-ID"))
 			return v;
-	return first;
+	for (struct ical *v = found; v; v = ical_next_component(v, "VEVENT"))
+		if (cal_of_series(v, found) && instance_of(v) < instance_of(found))
+			found = v;
+	return found;
 }
 
 enum err
@@ -27,10 +38,10 @@ cal_open(struct cal *c, const struct item_view *v, struct arena *a, struct slice
 	if (!c->calendar)
 		c->calendar = c->root;
 	/* Several calendars in a file: the first that has an event. */
-	for (struct ical *k = ical_component(c->root, "VCALENDAR"); k && !find_master(c->calendar);
+	for (struct ical *k = ical_component(c->root, "VCALENDAR"); k && !cal_find_master(c->calendar);
 	    k = ical_next_component(k, "VCALENDAR"))
 		c->calendar = k;
-	c->master = find_master(c->calendar);
+	c->master = cal_find_master(c->calendar);
 	if (!c->master)
 		return err_set(e, ERR_INVALID, "no VEVENT in the object");
 	c->day_zone = zone_of_time(&c->m, c->root, &(struct ical_time){ .date = true });

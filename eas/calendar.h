@@ -124,7 +124,9 @@ struct cal {
 
 /* ---- calendar.c ---- */
 
-/* Parses; finds the master (the first VEVENT without RECURRENCE-ID, else the first). INVALID: no VEVENT. */
+/* The first VEVENT without RECURRENCE-ID; else the first instance of the series that the first VEVENT is of. NULL. */
+struct ical *cal_find_master(const struct ical *calendar);
+/* Parses; finds the master. INVALID: no VEVENT. */
 enum err cal_open(struct cal *c, const struct item_view *v, struct arena *a, struct slice bytes,
 	struct error *e) NODISCARD;
 /* The end of the last instance, UTC; ITEM_DATE_NEVER. */
@@ -157,6 +159,8 @@ extern const unsigned cal_location_tags[CAL_LOCATION_PARTS];
 
 /* LIMIT. */
 enum err cal_read_exceptions(struct cal *c, const struct ical *master, struct cal_event *ev, struct error *e) NODISCARD;
+/* An instance of its own of that series? */
+bool cal_of_series(const struct ical *component, const struct ical *master);
 /* A time that names an instance, as a wall clock of the series. */
 struct ical_time cal_key(struct cal *c, const struct ical_time *t, const struct cal_times *series);
 /* The key that a phone means by an ExceptionStartTime or InstanceId. */
@@ -195,6 +199,9 @@ bool cal_find_instance(const struct cal_event *series, const struct cal_instance
 
 /* RDATEs, and no RRULE? */
 bool cal_is_date_list(const struct ical *component);
+/* Instances of a series without the series: what is there for whom only some days were meant. Its exceptions are the
+ * others. */
+bool cal_is_singles(const struct cal *c);
 /* Behind the exceptions: makes a Recurrence and exceptions that say the same. Nothing where there are none: two dates
  * of one day, a date before DTSTART, too many days without. */
 void cal_read_date_list(struct cal *c, struct cal_event *ev);

@@ -1,12 +1,22 @@
-/* A series that is a list of dates: RDATE without RRULE. EAS has no word for it, but for a series of every so many
- * days, days of which are left out, or moved to another time of day, there is one: it has a *slot* on each of these
- * days, at the time of day of DTSTART. */
+/* A series that is a list of dates: RDATE without RRULE, or instances without a series. EAS has no word for it, but for
+ * a series of every so many days, days of which are left out, or moved to another time of day, there is one: it has a
+ * *slot* on each of these days, at the time of day of DTSTART. */
 #include "eas/calendar.h"
 
 bool
 cal_is_date_list(const struct ical *component)
 {
 	return ical_line(component, "RDATE") && !ical_line(component, "RRULE");
+}
+
+bool
+cal_is_singles(const struct cal *c)
+{
+	bool any = false;
+
+	for (const struct ical *v = ical_component(c->calendar, "VEVENT"); v; v = ical_next_component(v, "VEVENT"))
+		any = any || cal_of_series(v, c->master);
+	return any && ical_line(c->master, "RECURRENCE-ID");
 }
 
 /* How many days are between two slots; 0: there are two dates of one day, or one before DTSTART. */

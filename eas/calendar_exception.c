@@ -46,12 +46,11 @@ cal_key_of_wire(const struct cal *c, int64_t wire, const struct cal_times *serie
 
 /* ---- reading ---- */
 
-static bool
-of_series(const struct cal *c, const struct ical *component, const struct ical *master)
+bool
+cal_of_series(const struct ical *component, const struct ical *master)
 {
 	const char *a = ical_value(component, "UID"), *b = ical_value(master, "UID");
 
-	(void)c;
 	return component != master && ical_line(component, "RECURRENCE-ID") &&
 		(a == b || (a && b && strcmp(a, b) == 0));
 }
@@ -68,7 +67,7 @@ count(struct cal *c, const struct ical *master)
 	size_t n = 0;
 
 	for (const struct ical *v = ical_component(c->calendar, "VEVENT"); v; v = ical_next_component(v, "VEVENT"))
-		n += of_series(c, v, master);
+		n += cal_of_series(v, master);
 	for (const struct ical *line = ical_line(master, "EXDATE"); line; line = ical_next_line(line, "EXDATE")) {
 		n++;
 		for (const char *p = line->value; *p; p++)
@@ -115,7 +114,7 @@ read_overrides(struct cal *c, const struct ical *master, struct cal_event *ev, s
 	for (struct ical *v = ical_component(c->calendar, "VEVENT"); v; v = ical_next_component(v, "VEVENT")) {
 		struct cal_exception x = { .component = v };
 		struct ical_time id;
-		if (!of_series(c, v, master) || !ical_time(&c->m, ical_line(v, "RECURRENCE-ID"), &id))
+		if (!cal_of_series(v, master) || !ical_time(&c->m, ical_line(v, "RECURRENCE-ID"), &id))
 			continue;
 		if (cal_read_event(c, v, &x.event, NULL) != ERR_OK)
 			continue;
@@ -376,7 +375,7 @@ cal_drop_exceptions(struct cal *c)
 	ical_remove_lines(c->master, "EXDATE");
 	for (struct ical *v = ical_component(c->calendar, "VEVENT"), *next; v; v = next) {
 		next = ical_next_component(v, "VEVENT");
-		if (of_series(c, v, c->master))
+		if (cal_of_series(v, c->master))
 			ical_remove(v);
 	}
 }

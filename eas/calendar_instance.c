@@ -19,6 +19,21 @@ by_time(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Of instances without a series the others. */
+static void
+add_singles(struct cal *c, struct cal_instances *set)
+{
+	struct ical_time id;
+	struct cal_times t;
+
+	if (!cal_is_singles(c) || !cal_read_times(c, c->master, &t))
+		return;
+	for (struct ical *v = ical_component(c->calendar, "VEVENT"); v; v = ical_next_component(v, "VEVENT"))
+		if (cal_of_series(v, c->master) && set->n < SERIES_MAX &&
+		    ical_time(&c->m, ical_line(v, "RECURRENCE-ID"), &id))
+			set->v[set->n++] = cal_key(c, &id, &t).t;
+}
+
 void
 cal_list_instances(struct cal *c, struct cal_instances *set_r)
 {
@@ -29,6 +44,7 @@ cal_list_instances(struct cal *c, struct cal_instances *set_r)
 	if (!set_r->v || !series_read(&c->m, c->root, c->master, &s))
 		return;
 	(void)series_each(&s, collect, set_r);
+	add_singles(c, set_r);
 	for (size_t i = 0; i < s.n_rdates; i++)
 		set_r->v[set_r->n++] = s.rdates[i].t;
 	qsort(set_r->v, set_r->n, sizeof *set_r->v, by_time);

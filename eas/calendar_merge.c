@@ -18,6 +18,7 @@ struct merge {
 	struct cal c;
 	const struct item_edit *edit;
 	struct error *e;
+	bool singles; /* cal_is_singles() */
 	bool changed, altered;
 	struct item_added *added;
 	size_t n_added;
@@ -71,9 +72,9 @@ read_recurrence(struct merge *m, const struct cal_event *now, struct cal_event *
 /* ---- exceptions within an event ---- */
 
 static bool
-is_series(const struct merge *m)
+is_series(const struct merge *m, const struct cal_event *ev)
 {
-	return ical_line(m->c.master, "RRULE") || ical_line(m->c.master, "RDATE");
+	return ical_line(m->c.master, "RRULE") || ical_line(m->c.master, "RDATE") || (m->singles && ev->recurring);
 }
 
 static void
@@ -85,12 +86,40 @@ touch_master(struct merge *m)
 	m->changed = true;
 }
 
+/* Is it the one that stands for the series? */
+static bool
+is_master(const struct merge *m, const struct cal_event *series, const struct ical_time *key,
+	const struct cal_exception *x)
+{
+	return m->singles && !x && key->t == series->times.start.t;
+}
+
+/* The last one is the event, which is not deleted so. */
+static void
+delete_single(struct merge *m, const struct cal_event *series, const struct ical_time *key,
+	const struct cal_exception *x)
+{
+	struct ical *component = is_master(m, series, key, x) ? m->c.master : x ? x->component : NULL;
+
+	if (!component || !cal_is_singles(&m->c)) {
+		m->altered = true;
+		return;
+	}
+	ical_remove(component);
+	m->c.master = cal_find_master(m->c.calendar);
+	m->changed = true;
+}
+
 static void
 delete_instance(struct merge *m, const struct cal_event *series, const struct ical_time *key,
 	const struct cal_exception *x)
 {
 	if (x && x->deleted)
 		return;
+	if (m->singles) {
+		delete_single(m, series, key, x);
+		return;
+	}
 	if (x && x->component)
 		ical_remove(x->component);
 	cal_add_exdate(&m->c, series, key);
@@ -102,7 +131,8 @@ static enum err
 open_instance(struct merge *m, const struct cal_event *series, const struct ical_time *key,
 	const struct cal_exception *x, struct ical **component_r, struct cal_event *now_r)
 {
-	struct ical *component = x && x->component ? x->component : cal_new_override(&m->c, series, key);
+	struct ical *component = x && x->component ? x->component : is_master(m, series, key, x) ? m->c.master
+		: cal_new_override(&m->c, series, key);
 
 	if (!component)
 		return nomem(m->e);
@@ -152,7 +182,7 @@ change_instance(struct merge *m, const struct cal_event *series, const struct ic
 	const struct cal_exception *x, struct cal_event *want)
 {
 	unsigned fields = inherit(m, series, key, x, want);
-	bool fresh = !x || !x->component;
+	bool fresh = !(x && x->component) && !is_master(m, series, key, x);
 	struct ical *component = NULL;
 	struct cal_event now;
 
@@ -187,7 +217,7 @@ merge_exceptions(struct merge *m, struct cal_event *sent)
 	struct cal_event series;
 	enum err err = cal_read_event(&m->c, m->c.master, &series, m->e);
 
-	if (err || !sent->n_exceptions || !is_series(m))
+	if (err || !sent->n_exceptions || !is_series(m, &series))
 		return err;
 	cal_list_instances(&m->c, &set);
 	for (size_t i = 0; i < sent->n_exceptions && !err && !m->c.m.failed; i++) {
@@ -263,7 +293,11 @@ follow(struct merge *m, const struct cal_event *now, const struct cal_event *wan
 	bool moves = diff & (CAL_START | CAL_ALL_DAY | CAL_ZONE), dates = cal_is_date_list(m->c.master);
 	struct cal_event after;
 
-	if (!is_series(m)) {
+	if (m->singles) { /* only the first moves */
+		m->altered = m->altered || moves;
+		return ERR_OK;
+	}
+	if (!is_series(m, want)) {
 		cal_drop_exceptions(&m->c);
 		return ERR_OK;
 	}
@@ -340,6 +374,11 @@ merge_master(struct merge *m, struct cal_event *now, bool series_before)
 	if (cal_too_many_attachments(now, &want))
 		return err_set(m->e, ERR_INVALID, "event: more than %d attachments", CAL_ATTACHMENTS_MAX);
 	unsigned diff = cal_diff(&m->c, now, &want, fields);
+	if (m->singles && diff & CAL_RECURRENCE) { /* the series is not ours to change */
+		m->altered = true;
+		fields &= ~(unsigned)CAL_RECURRENCE;
+		diff &= ~(unsigned)CAL_RECURRENCE;
+	}
 	cal_apply(&m->c, m->c.master, now, &want, fields);
 	m->changed = diff != 0;
 	if (diff && series_before) {
@@ -361,7 +400,7 @@ merge_change(struct merge *m)
 	struct cal_event now;
 	enum err err = cal_read_event(&m->c, m->c.master, &now, m->e);
 
-	return err ? err : merge_master(m, &now, is_series(m));
+	return err ? err : merge_master(m, &now, is_series(m, &now));
 }
 
 static enum err
@@ -376,7 +415,7 @@ merge_instance(struct merge *m)
 	enum err err = cal_read_event(&m->c, m->c.master, &series, m->e);
 	if (err)
 		return err;
-	if (!is_series(m))
+	if (!is_series(m, &series))
 		return err_set(m->e, ERR_NOTFOUND, "event: no series");
 	struct ical_time key = cal_key_of_wire(&m->c, t.t, &series.times);
 	cal_list_instances(&m->c, &set);
@@ -442,6 +481,7 @@ cal_merge(const struct item_view *v, struct arena *a, const struct item_edit *ed
 		err = merge_add(&m, &m_r->uid);
 	} else {
 		err = cal_open(&m.c, v, a, edit->stored, e);
+		m.singles = !err && cal_is_singles(&m.c);
 		m_r->uid = err ? NULL : ical_text(&m.c.m, ical_line(m.c.master, "UID"));
 		if (!err)
 			err = edit->instance_id ? merge_instance(&m) : edit->data ? merge_change(&m)

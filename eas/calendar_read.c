@@ -317,12 +317,13 @@ cal_read_event(struct cal *c, const struct ical *component, struct cal_event *ev
 	cal_read_people(c, component, ev_r);
 	if (c->modern)
 		cal_read_attachments(c, component, ev_r);
-	if (component == c->master && !ical_line(component, "RECURRENCE-ID")) {
+	bool singles = component == c->master && cal_is_singles(c);
+	if (singles || (component == c->master && !ical_line(component, "RECURRENCE-ID"))) {
 		read_recurrence(c, component, ev_r);
 		enum err err = cal_read_exceptions(c, component, ev_r, e);
 		if (err)
 			return err;
-		if (cal_is_date_list(component))
+		if (singles || cal_is_date_list(component))
 			cal_read_date_list(c, ev_r);
 	}
 	return c->m.failed ? err_set(e, ERR_NOMEM, "event: out of memory") : ERR_OK;

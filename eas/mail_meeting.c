@@ -217,6 +217,7 @@ mail_write_meeting(const struct item_view *v, struct arena *a, const struct mime
 	if (err)
 		return ERR_OK; /* a mail like others, then */
 	bool is_instance = ical_time(&m.cal.m, ical_line(m.cal.master, "RECURRENCE-ID"), &instance);
+	m.event.recurring = m.event.recurring && !is_instance;
 	wbxml_start(w, Email_MeetingRequest);
 	bool ok = put_when(&m, is_instance ? &instance : NULL);
 	put_id(&m, is_instance ? &instance : NULL);

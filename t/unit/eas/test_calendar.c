@@ -959,6 +959,68 @@ a_list_of_dates_becomes_a_rule(void **state)
 	}
 }
 
+/* Who is invited to single days of a series has nothing but these: they are a list of dates, too. */
+#define SINGLE(day, clock, more) "BEGIN:VEVENT\nUID:u\nRECURRENCE-ID;TZID=Europe/Berlin:202603" day "T100000\n" \
+	"DTSTART;TZID=Europe/Berlin:202603" day "T" clock "\nDURATION:PT1H\nSUMMARY:S\n" more "END:VEVENT\n"
+#define SINGLES "BEGIN:VCALENDAR\n" SINGLE("24", "120000", "LOCATION:L\n") SINGLE("10", "100000", "") SINGLE("31", "100000", "") \
+	"END:VCALENDAR\n"
+
+static unsigned
+events(const char *ics)
+{
+	unsigned n = 0;
+
+	for (const char *p = ics; (p = strstr(p, "BEGIN:VEVENT")); p++)
+		n++;
+	return n;
+}
+
+static void
+single_days_of_a_series_are_a_list_of_dates(void **state)
+{
+	static const unsigned versions[] = { 121, 141, 161 };
+	struct kit *k = *state;
+	struct item_merged m;
+	const char *xml = kit_render(k, &item_calendar, slice_str(SINGLES), NULL);
+
+	assert_non_null(strstr(xml, "<C:StartTime>20260310T090000Z</C:StartTime>"));
+	assert_non_null(strstr(xml, "<C:Recurrence><C:Type>0</C:Type><C:Interval>7</C:Interval><C:Occurrences>4</C:Occurrences></C:Recurrence>"
+		"<C:Exceptions>" DAY_OUT("20260317T090000Z") "<C:Exception><C:ExceptionStartTime>20260324T090000Z</C:ExceptionStartTime>"
+		"<C:StartTime>20260324T110000Z</C:StartTime><C:EndTime>20260324T120000Z</C:EndTime><C:Location>L</C:Location></C:Exception>"));
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		k->view.version = versions[i];
+		assert_int_equal(kit_merge_tree(k, &item_calendar, slice_str(SINGLES),
+			kit_render_tree(k, &item_calendar, slice_str(SINGLES), NULL), &m), ERR_OK);
+		assert_true(m.unchanged && !m.altered);
+	}
+	/* One is deleted: one in the middle, the first. */
+	k->instance = "20260324T090000Z";
+	const char *out = kit_merge(k, &item_calendar, SINGLES, NULL, &m);
+	assert_true(events(out) == 2 && !strstr(out, "20260324") && !strstr(out, "EXDATE"));
+	k->instance = "20260310T090000Z";
+	out = kit_merge(k, &item_calendar, SINGLES, NULL, &m);
+	assert_true(events(out) == 2 && !strstr(out, "20260310") && !strstr(out, "EXDATE"));
+	assert_non_null(strstr(kit_render(k, &item_calendar, slice_str(out), NULL), "<C:StartTime>20260324T110000Z</C:StartTime>"));
+	/* One is edited: the first, another. */
+	out = kit_merge(k, &item_calendar, SINGLES, "<C:Subject>X</C:Subject>", &m);
+	assert_true(events(out) == 3 && kit_has(out, "DTSTART;TZID=Europe/Berlin:20260310T100000\nDURATION:PT1H\nSUMMARY:X\n"));
+	assert_true(kit_has(out, "DURATION:PT1H\nSUMMARY:S\nLOCATION:L\n") && !m.altered);
+	k->instance = "20260324T090000Z";
+	out = kit_merge(k, &item_calendar, SINGLES, "<C:Subject>X</C:Subject>", &m);
+	assert_true(events(out) == 3 && kit_has(out, "DURATION:PT1H\nSUMMARY:X\nLOCATION:L\n") && !m.altered);
+	k->instance = NULL;
+	/* All are: their name. They are nobody's rule, and what would make one of them is not taken. */
+	out = kit_merge(k, &item_calendar, SINGLES, "<C:Subject>X</C:Subject>", &m);
+	assert_true(events(out) == 3 && !strstr(out, "SUMMARY:S") && !m.altered);
+	static const char *const others[] = { "<C:Recurrence><C:Type>0</C:Type><C:Occurrences>9</C:Occurrences></C:Recurrence>", "<C:Recurrence/>",
+		"<C:StartTime>20260310T100000Z</C:StartTime>" };
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		out = kit_merge(k, &item_calendar, SINGLES, others[i], &m);
+		if (events(out) != 3 || strstr(out, "FREQ=DAILY") || !strstr(out, "RECURRENCE-ID;TZID=Europe/Berlin:20260310T100000") || !m.altered)
+			fail_msg("%s became\n%s", others[i], out);
+	}
+}
+
 /* As its first instance alone such a series would be another event. */
 static void
 rules_without_any_form_are_set_aside(void **state)
@@ -1341,6 +1403,7 @@ main(void)
 		TEST(an_exdate_of_no_date_takes_none_out),
 		TEST(a_list_of_dates_is_edited),
 		TEST(a_list_of_dates_becomes_a_rule),
+		TEST(single_days_of_a_series_are_a_list_of_dates),
 		TEST(rules_without_any_form_are_set_aside),
 		TEST(when_it_is_over),
 		TEST(times_that_a_new_event_lacks),
