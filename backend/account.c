@@ -175,7 +175,7 @@ call_end(struct call *c, enum err err, struct error *e)
 	struct account *a = c->a;
 
 	pthread_mutex_lock(&a->b->lock);
-	host_result(a->b, c->host, user_hash(a->who->user), c->began, clock_ms(), err);
+	err = host_result(a->b, c->host, user_hash(a->who->user), c->began, clock_ms(), err);
 	if (err == ERR_AUTH)
 		a->held[c->module]->drop = true;
 	pthread_mutex_unlock(&a->b->lock);
@@ -530,8 +530,10 @@ account_send(struct account *a, const struct backend_mail *mail, enum err (*send
 		if (err)
 			return err;
 		err = lend_slot(a, m, e);
-		if (err)
-			return call_end(&c, err, e);
+		if (err) {
+			(void)call_end(&c, err, e);
+			return err; /* BUSY is ours here */
+		}
 		err = WRITE("send", c.ops->send(c.s, mail, sending, ctx, e));
 		take_slot_back(a, m);
 		return call_end(&c, err, e);

@@ -36,8 +36,8 @@ counts(const struct host *h, uint64_t user, int64_t took)
 	return h->failures == 0 || took >= SLOW_MS || user != h->failed_user;
 }
 
-void
-host_result(struct backends *b, struct host *h, uint64_t user, int64_t began, int64_t now, enum err err)
+static void
+note_result(struct backends *b, struct host *h, uint64_t user, int64_t began, int64_t now, enum err err)
 {
 	bool was_down = h->down;
 
@@ -65,6 +65,13 @@ host_result(struct backends *b, struct host *h, uint64_t user, int64_t began, in
 	h->down = true;
 	h->probe_at = now + (int64_t)b->set.probe * 1000;
 	log_warn(NULL, "%s is down (%u failures in a row); it is tried every %u s", h->name, h->failures, (unsigned)b->set.probe);
+}
+
+enum err
+host_result(struct backends *b, struct host *h, uint64_t user, int64_t began, int64_t now, enum err err)
+{
+	note_result(b, h, user, began, now, err);
+	return err == ERR_BUSY ? ERR_UNAVAILABLE : err; /* BUSY is for what is short here */
 }
 
 enum err

@@ -217,7 +217,7 @@ module_login(struct backends *b, size_t module, const struct credentials *who, c
 	count_one(m->ops->name, "call", "login");
 	err = m->ops->login(m->backend, &login, s_r, e);
 	pthread_mutex_lock(&b->lock);
-	host_result(b, m->host, user_hash(who->user), began, clock_ms(), err);
+	err = host_result(b, m->host, user_hash(who->user), began, clock_ms(), err);
 	pthread_mutex_unlock(&b->lock);
 	if (err == ERR_AUTH)
 		count_add(COUNT_LOGINS_REFUSED, 1);

@@ -106,12 +106,13 @@ claim(struct watch *w, size_t module, int64_t *began_r, struct error *e)
 	return err;
 }
 
-static void
+static enum err
 result(struct watch *w, size_t module, int64_t began, enum err err)
 {
 	pthread_mutex_lock(&w->b->lock);
-	host_result(w->b, w->b->modules[module].host, user_hash(w->who->user), began, clock_ms(), err);
+	err = host_result(w->b, w->b->modules[module].host, user_hash(w->who->user), began, clock_ms(), err);
 	pthread_mutex_unlock(&w->b->lock);
+	return err;
 }
 
 static bool
@@ -142,7 +143,7 @@ connect_module(struct watch *w, size_t module, const struct log_ctx *log, struct
 		return err;
 	count_one(ops->name, "call", "watch");
 	err = ops->watch(m->session, (const char *const *)m->folders, m->n, &m->how, e);
-	result(w, module, began, err);
+	err = result(w, module, began, err);
 	m->told = m->told || !err;
 	return err;
 }
@@ -159,7 +160,7 @@ ask(struct watch *w, size_t module, struct arena *a, struct backend_keys *keys_r
 		return err;
 	count_one(w->b->modules[module].ops->name, "call", "noticed");
 	err = w->b->modules[module].ops->noticed(m->session, a, keys_r, &how, e);
-	result(w, module, began, err);
+	err = result(w, module, began, err);
 	m->how = how;
 	return err;
 }

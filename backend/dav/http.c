@@ -409,7 +409,7 @@ transfer(struct exchange *x, const char *path, struct error *e)
 		return err_set(e, ERR_NOMEM, "%s: out of memory for a request", h->set->name);
 	int64_t begun = now_ms(), left = h->deadline - begun, most = (int64_t)(h->set->connect + h->set->answer) * 1000;
 	if (dav_link_held(h->link) > begun)
-		return err_set(e, ERR_UNAVAILABLE, "%s: %s asked for a pause", h->set->name, h->set->origin);
+		return err_set(e, ERR_BUSY, "%s: %s asked for a pause", h->set->name, h->set->origin);
 	if (left <= 0) {
 		h->timed_out = true;
 		return err_set(e, ERR_UNAVAILABLE, "%s: %s takes too long", h->set->name, h->set->origin);
@@ -509,8 +509,16 @@ unavailable(struct exchange *x, struct error *e)
 	curl_easy_getinfo(h->curl, CURLINFO_RETRY_AFTER, &seconds);
 	if (seconds > 0)
 		dav_link_hold(h->link, now_ms() + (seconds < HOLD_MAX ? seconds : HOLD_MAX) * 1000);
-	return err_set(e, ERR_UNAVAILABLE, "%s: %s: HTTP %ld from %s", h->set->name, x->r->method, x->answer->status,
-		h->set->origin);
+	bool alive = x->answer->status < 500;
+	return err_set(e, alive ? ERR_BUSY : ERR_UNAVAILABLE, "%s: %s: HTTP %ld from %s", h->set->name, x->r->method,
+		x->answer->status, h->set->origin);
+}
+
+/* RFC 4918, 9.9.4: 502 to a MOVE is the server's answer, of a target that it takes for another's. */
+static bool
+is_unavailable(const struct dav_request *r, long status)
+{
+	return status == 408 || status == 429 || (status == 502 && !r->destination) || status == 503 || status == 504;
 }
 
 enum err
@@ -521,7 +529,7 @@ dav_http_run(struct dav_http *h, struct arena *a, const struct dav_request *r, s
 	buf_init(&x.error_body, ERROR_BODY_MAX);
 	enum err err = transfer_all(&x, e);
 	long status = answer_r->status;
-	if (!err && (status == 408 || status == 429 || (status >= 502 && status <= 504)))
+	if (!err && is_unavailable(r, status))
 		err = unavailable(&x, e);
 	if (!err && status >= 400)
 		read_refusal(&x);
@@ -575,7 +583,7 @@ status_err(long status, bool writes)
 	case 414:
 		return ERR_LIMIT;
 	case 423:
-		return ERR_UNAVAILABLE;
+		return ERR_BUSY;
 	case 501:
 		return ERR_UNSUPPORTED;
 	case 507:

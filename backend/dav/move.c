@@ -194,7 +194,8 @@ dav_move(struct backend_session *s, struct arena *a, const char *folder, const c
 	err = dav_http_run(s->http, a, &r, &answer, e);
 	if (err)
 		return err;
-	if (answer.status == 405 || answer.status == 501)
+	/* 502: a Radicale behind a proxy takes its own address for another server's. */
+	if (answer.status == 405 || answer.status == 501 || answer.status == 502)
 		return move_by_copy(s, a, &r, to.c, key, stored_r, e);
 	if (answer.status == 412)
 		return move_taken(s, a, r.path, key, stored_r, e);

@@ -99,11 +99,34 @@ dav_stored(struct arena *a, const struct dav_collection *c, const char *key, con
 	stored_r->version = vouched ? answer->etag : "";
 }
 
+/* 409 that names no condition: that there is no collection (RFC 4918, 9.7.1), another version, or something that the server has against this
+ * item (DAViCal's triggers say so). */
+static enum err
+put_conflict(struct backend_session *s, struct arena *a, const struct dav_collection *c, const struct backend_put *put,
+	const char *path, struct error *e)
+{
+	const char *now, *name = s->b->kind->name;
+	struct dav_response there;
+	enum err err = dav_propget(s, a, c->path, "<D:resourcetype/>", &there, e);
+	if (err)
+		return err == ERR_NOTFOUND ? err_set(e, ERR_NOFOLDER, "%s: PUT: the collection is gone", name) : err;
+	if (put->key && put->version && *put->version) {
+		err = dav_version_now(s, a, path, &now, e);
+		if (err)
+			return err;
+		if (strcmp(now, put->version) != 0)
+			return err_set(e, ERR_CONFLICT, "%s: PUT: another version is stored", name);
+	}
+	return err_set(e, ERR_INVALID, "%s: PUT: HTTP 409 from %s", name, s->b->http.origin);
+}
+
 static enum err
 put_refused(struct backend_session *s, struct arena *a, const struct dav_collection *c, const struct backend_put *put,
 	const char *key, const struct dav_answer *answer, struct backend_stored *stored_r, struct error *e)
 {
 	enum err err = dav_unexpected(s, "PUT", answer, e);
+	if (answer->status == 409 && err == ERR_NOFOLDER)
+		return put_conflict(s, a, c, put, answer->path, e);
 	if (!put->key && answer->status == 412)
 		err = err_set(e, ERR_EXISTS, "%s: PUT: the name is taken", s->b->kind->name);
 	if (!put->key && err == ERR_NOTFOUND)

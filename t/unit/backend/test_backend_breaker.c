@@ -59,6 +59,20 @@ two_timeouts_and_it_is_down(void **state)
 	assert_int_equal(mem_calls(mem, MEM_ANY), calls);
 }
 
+/* 429 and the like: one user is to wait, or one thing is locked. */
+static void
+a_server_that_asks_to_wait_is_not_down(void **state)
+{
+	(void)state;
+	mem_down(mem, ERR_BUSY);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(use(), ERR_UNAVAILABLE);
+		assert_int_equal(rig_login("bob", "x"), ERR_UNAVAILABLE);
+	}
+	mem_down(mem, ERR_OK);
+	assert_int_equal(use(), ERR_OK);
+}
+
 static void
 one_probe_per_interval(void **state)
 {
@@ -175,6 +189,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		BREAKER(two_timeouts_and_it_is_down),
 		BREAKER(one_probe_per_interval),
+		BREAKER(a_server_that_asks_to_wait_is_not_down),
 		BREAKER(the_others_do_not_wait_for_the_probe),
 		BREAKER(a_success_between_starts_anew),
 		BREAKER(answers_of_all_kinds_are_answers),

@@ -210,11 +210,10 @@ refusals_say_how_far_they_reach(void **state)
 		{ 400, "", ERR_INVALID, ERR_INVALID, "" },
 		{ 403, "", ERR_DENIED, ERR_DENIED, "" },
 		{ 404, "", ERR_NOFOLDER, ERR_NOTFOUND, "" },
-		{ 409, "", ERR_NOFOLDER, ERR_NOFOLDER, "" },
 		{ 413, "", ERR_LIMIT, ERR_LIMIT, "" },
 		{ 415, "", ERR_INVALID, ERR_INVALID, "" },
-		{ 423, "", ERR_UNAVAILABLE, ERR_UNAVAILABLE, "" },
-		{ 429, "", ERR_UNAVAILABLE, ERR_UNAVAILABLE, "" },
+		{ 423, "", ERR_BUSY, ERR_BUSY, "" },
+		{ 429, "", ERR_BUSY, ERR_BUSY, "" },
 		{ 500, "", ERR_PEER, ERR_PEER, "" },
 		{ 503, "", ERR_UNAVAILABLE, ERR_UNAVAILABLE, "" },
 		{ 507, "", ERR_QUOTA, ERR_QUOTA, "" },
@@ -240,6 +239,37 @@ refusals_say_how_far_they_reach(void **state)
 	}
 }
 
+/* 409 may be about the collection, the version or the item: only what is gone is said to be gone. */
+static void
+a_conflict_without_a_word_is_looked_into(void **state)
+{
+	static const struct {
+		int collection;
+		const char *now; /* the answer about the item; NULL: not asked */
+		enum err made, replaced;
+	} rows[] = {
+		{ 404, NULL, ERR_NOFOLDER, ERR_NOFOLDER },
+		{ 500, NULL, ERR_PEER, ERR_PEER },
+		{ 207, NOW("1"), ERR_INVALID, ERR_INVALID },
+		{ 207, NOW("2"), ERR_INVALID, ERR_CONFLICT },
+		{ 207, MULTI(STATUS(WORK "1.ics", "404 Not Found")), ERR_INVALID, ERR_NOTFOUND },
+	};
+	static const char there[] = MULTI(RESPONSE(WORK, ""));
+	struct kit *k = *state;
+	struct backend_stored stored;
+	kit_ready(k, "caldav", kit_calendars, "");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		queue(k, 409, NULL, "");
+		queue(k, rows[i].collection, NULL, rows[i].now ? there : "");
+		kit_expect(k, put(k, NULL, NULL, &stored), rows[i].made);
+		queue(k, 409, NULL, "");
+		queue(k, rows[i].collection, NULL, rows[i].now ? there : "");
+		if (rows[i].now)
+			queue(k, 207, NULL, rows[i].now);
+		kit_expect(k, put(k, "1.ics", "\"1\"", &stored), rows[i].replaced);
+	}
+}
+
 /* ---- remove ---- */
 
 static void
@@ -249,7 +279,7 @@ removes_only_the_expected_version(void **state)
 		int status;
 		enum err err;
 	} rows[] = { { 200, ERR_OK }, { 204, ERR_OK }, { 403, ERR_DENIED }, { 404, ERR_NOTFOUND }, { 410, ERR_NOTFOUND },
-		{ 423, ERR_UNAVAILABLE }, { 500, ERR_PEER }, { 503, ERR_UNAVAILABLE } };
+		{ 423, ERR_BUSY }, { 500, ERR_PEER }, { 503, ERR_UNAVAILABLE } };
 	struct kit *k = *state;
 	kit_ready(k, "caldav", kit_calendars, "");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -325,7 +355,7 @@ a_move_that_fails_says_what_is_missing(void **state)
 	static const struct {
 		int status;
 		enum err err;
-	} rows[] = { { 403, ERR_DENIED }, { 423, ERR_UNAVAILABLE }, { 500, ERR_PEER }, { 503, ERR_UNAVAILABLE }, { 507, ERR_QUOTA } };
+	} rows[] = { { 403, ERR_DENIED }, { 423, ERR_BUSY }, { 500, ERR_PEER }, { 503, ERR_UNAVAILABLE }, { 507, ERR_QUOTA } };
 	struct kit *k = *state;
 	struct backend_stored stored;
 	kit_ready(k, "caldav", kit_calendars, "");
@@ -361,8 +391,8 @@ a_server_without_move_gets_a_copy(void **state)
 	assert_string_equal(fake_header(fake_request(k->fake, 2), "If-None-Match"), "*");
 	kit_asked(k, 3, "DELETE", WORK "1.ics");
 	assert_string_equal(fake_header(fake_request(k->fake, 3), "If-Match"), "\"1\"");
-	/* A repeat, after a DELETE that failed, finds the copy. */
-	queue(k, 501, NULL, "");
+	/* A repeat, after a DELETE that failed, finds the copy. 502 may be the server's own: it takes the target for another's. */
+	queue(k, 502, NULL, "");
 	queue(k, 200, etag, "ITEM");
 	queue(k, 201, NULL, "");
 	queue(k, 502, NULL, "");
@@ -457,6 +487,7 @@ main(void)
 		KIT_TEST(a_key_is_no_further_line),
 		KIT_TEST(without_a_version_it_must_be_there),
 		KIT_TEST(refusals_say_how_far_they_reach),
+		KIT_TEST(a_conflict_without_a_word_is_looked_into),
 		KIT_TEST(removes_only_the_expected_version),
 		KIT_TEST(nothing_is_removed_beside_the_item),
 		KIT_TEST(moves_without_overwriting),
