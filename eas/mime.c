@@ -129,6 +129,14 @@ parameter(struct arena *a, GMimeContentType *t, const char *name)
 	return v && *v ? mime_clean(a, v, NAME_MAX_BYTES) : NULL;
 }
 
+static bool
+says(GMimeContentType *t, const char *name, const char *value)
+{
+	const char *v = g_mime_content_type_get_parameter(t, name);
+
+	return v && text_casecmp(v, value) == 0;
+}
+
 /* The word that there should be, without what some put around it and behind it. */
 static const char *
 unquoted(struct arena *a, const char *s)
@@ -225,6 +233,10 @@ read_type(struct arena *a, struct mime_part *p, const char *fallback)
 		const char *b = g_mime_content_type_get_parameter(t, "boundary");
 
 		p->boundary = b && *b && strlen(b) <= BOUNDARY_MAX ? arena_strdup(a, b) : NULL;
+	}
+	if (strcmp(p->type, "text/plain") == 0) {
+		p->flowed = says(t, "format", "flowed");
+		p->delete_space = says(t, "delsp", "yes");
 	}
 	if (strcmp(p->type, "text/calendar") == 0) {
 		const char *method = g_mime_content_type_get_parameter(t, "method");

@@ -50,6 +50,7 @@ struct mime_part {
 	const char *location;   /* NULL */
 	enum mime_encoding encoding;
 	enum mime_disposition disposition;
+	bool flowed, delete_space; /* of text/plain: format=flowed, DelSp=yes [RFC 3676] */
 	bool body_text;         /* picked as a part of the text */
 };
 
@@ -84,7 +85,7 @@ bool mime_is_signed(const struct mime *m);
  * no memory. */
 void mime_decode_range(const struct mime_part *p, uint64_t first, uint64_t last, struct buf *out);
 uint64_t mime_decoded_size(const struct mime_part *p);
-/* A text part as UTF-8 without NUL, never more than MIME_TEXT bytes; unknown charsets and malformed bytes become
+/* A text part as UTF-8 without NUL, its paragraphs joined where it is flowed, never more than MIME_TEXT bytes; unknown charsets and malformed bytes become
  * U+FFFD. NULL: memory. */
 char *mime_part_text(struct arena *a, const struct mime_part *p);
 /* All of the body as plain text or as HTML, made from the other kind where a piece has one only. plain is NULL where no

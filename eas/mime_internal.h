@@ -18,6 +18,9 @@ void mime_encode(enum mime_encoding e, struct slice bytes, struct buf *out);
  * has MIME_TEXT of them. */
 size_t mime_to_utf8(struct slice bytes, const char *charset, struct buf *out);
 
+/* Joins the lines of a text of format=flowed in place; delete_space: DelSp=yes [RFC 3676]. */
+void mime_unflow(char *text, bool delete_space);
+
 /* An encoded word [RFC 2047]. */
 struct mime_word {
 	struct slice charset, text;

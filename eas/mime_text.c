@@ -184,7 +184,10 @@ part_text(struct arena *a, const struct mime_part *p, uint64_t *beyond_r)
 		s += 3;
 		n -= 3;
 	}
-	return arena_strndup(a, n ? s : "", n);
+	char *copy = arena_strndup(a, n ? s : "", n);
+	if (copy && p->flowed)
+		mime_unflow(copy, p->delete_space);
+	return copy;
 }
 
 char *

@@ -263,6 +263,33 @@ test_charsets(void **state)
 		"<meta content='text/html; charset=koi8-r'>\xd0\xb0");
 }
 
+/* RFC 3676: lines are joined again to the paragraphs that their writer wrote. */
+static void
+test_flowed(void **state)
+{
+	static const struct {
+		const char *parameters, *body, *text;
+	} rows[] = {
+		{ "format=flowed", "one \ntwo \nthree\nfour\n", "one two three\r\nfour\r\n" },
+		{ "format=Flowed; delsp=yes", "\xe4\xbd\xa0 \n\xe5\xa5\xbd\n", "\xe4\xbd\xa0\xe5\xa5\xbd\r\n" },
+		{ "format=fixed", "one \ntwo\n", "one \r\ntwo\r\n" },
+		{ "charset=utf-8", "one \ntwo\n", "one \r\ntwo\r\n" },
+		{ "format=flowed", " From\n >no quote\n  x\n", "From\r\n>no quote\r\n x\r\n" },             /* stuffed */
+		{ "format=flowed", "> a \n> b\n>> c \n>> d \n> e\n", "> a b\r\n>> c d \r\n> e\r\n" },
+		{ "format=flowed", "> \n>\n>x\ny \n> z", "> \r\n>\r\n>x\r\ny \r\n> z" },
+		{ "format=flowed", "bye \n-- \nme\n", "bye \r\n-- \r\nme\r\n" },                        /* a signature */
+		{ "format=flowed", "end ", "end " }, { "format=flowed", "end \n", "end \r\n" }, { "format=flowed", "", "" },
+	};
+	struct mail_case *c = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct mime *m = mail_case_open(c, arena_printf(c->a, HEAD "Content-Type: text/plain; %s\n\n%s", rows[i].parameters, rows[i].body));
+
+		assert_string_equal(plain(c, m), rows[i].text);
+	}
+	assert_string_equal(html(c, mail_case_open(c, HEAD "Content-Type: text/html; format=flowed\n\n<b> \n</b>\n")), "<b> \r\n</b>\r\n");
+}
+
 static void
 test_nul(void **state)
 {
@@ -730,7 +757,7 @@ main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, mail_case_setup, mail_case_teardown)
 	const struct CMUnitTest tests[] = { CASE(test_one_part), CASE(test_numbers), CASE(test_boundaries_that_begin_alike), CASE(test_broken),
-		CASE(test_text_or_attachment), CASE(test_names), CASE(test_charsets), CASE(test_nul), CASE(test_encodings), CASE(test_fields),
+		CASE(test_text_or_attachment), CASE(test_names), CASE(test_charsets), CASE(test_flowed), CASE(test_nul), CASE(test_encodings), CASE(test_fields),
 		CASE(test_encoded_words), CASE(test_addresses), CASE(test_address_fit_for_envelope), CASE(test_deep), CASE(test_many_parts), CASE(test_huge_header),
 		CASE(test_hostile_addresses), CASE(test_build), CASE(test_parts_go_over_as_they_are),
 		CASE(test_messages_are_binary_where_they_must), CASE(test_fields_cannot_be_forged),
