@@ -9,7 +9,8 @@
  * Threads:   a `struct backend` (one configured module) is shared by all threads; a session is used by one thread at a time,
  *            not always the same one. No module starts threads, changes signals or the locale, or prints.
  * Blocking:  every call may block, up to the time-outs of its configuration (connect 5 s, answer 25 s; send()
- *            600 s once the server has the whole mail), never longer.
+ *            600 s once the server has the whole mail). A call may be several exchanges: it ends after twice the sum of
+ *            both at the latest (60 s), and a login that has to come before it may take as long.
  * Errors:    base/error.h. After UNAVAILABLE or PEER the session may be used again (the module reconnects by itself) or
  *            logged out. AUTH comes only where the server really refused user or password; a server that is down, busy,
  *            throttling or that closed on us is UNAVAILABLE; BUSY where it is well, and wants this user to

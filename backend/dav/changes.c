@@ -176,6 +176,11 @@ by_sync(struct look *l, const char *cursor, struct backend_changes *c_r, enum sy
 		enum err err = sync_from(l, &k, c_r, result_r, e);
 		if (err || *result_r == SYNC_OK)
 			return err;
+		/* What went since its first parts would be taken for there: the caller is to begin with nothing. */
+		if (k.listing) {
+			l->f->c->has_sync = false;
+			return err_set(e, ERR_UNAVAILABLE, "%s: a listing broke off", l->s->b->kind->name);
+		}
 	}
 	return sync_from(l, &beginning, c_r, result_r, e);
 }

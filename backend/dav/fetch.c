@@ -10,6 +10,7 @@
 #include "backend/dav/session.h"
 #include "base/text.h"
 
+#define BATCH_FEW 10 /* items: that they are slow says little of larger batches */
 #define FETCH_MAX (64 * 1024 * 1024) /* bytes of an arena for one batch: names and headers, never items */
 
 struct wanted {
@@ -309,6 +310,20 @@ batch_fill(struct fetching *f, size_t from, size_t n, struct error *e)
 	return ERR_OK;
 }
 
+/* How many to ask for from now on, after a multiget of so many: a server may be slow for once, and one item says nothing. */
+static void
+adapt_batch(struct backend_session *s, size_t n, enum err err)
+{
+	if (err == ERR_LIMIT)
+		s->batch = s->batch_max = n > 2 ? n / 2 : 1;
+	else if (err && dav_http_timed_out(s->http) && n > 1)
+		s->batch = (n > BATCH_FEW ? n : s->batch) / 2;
+	else if (!err && n == s->batch)
+		s->batch += n / 4 + 1;
+	if (s->batch > s->batch_max)
+		s->batch = s->batch_max;
+}
+
 /* One multiget, or as many as are needed where the answer has no room for all; what they leave out is asked for one by one. */
 static enum err
 batch(struct fetching *f, struct error *e)
@@ -322,8 +337,7 @@ batch(struct fetching *f, struct error *e)
 		after = left(f);
 		if (f->stopped)
 			return f->stopped;
-		if (err == ERR_LIMIT || (err && dav_http_timed_out(s->http)))
-			s->batch = f->n > 2 ? f->n / 2 : 1; /* smaller ones from now on */
+		adapt_batch(s, f->n, err);
 	} while (err == ERR_LIMIT && after < before);
 	if (err == ERR_LIMIT || err == ERR_UNSUPPORTED)
 		err = ERR_OK;

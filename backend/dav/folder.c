@@ -87,22 +87,19 @@ make_request(struct backend_session *s, struct arena *a, const char *path, const
 	return dav_http_run(s->http, a, &r, answer_r, e);
 }
 
-/* EXISTS: something has this path already. */
+/* EXISTS: something has this path already. UNSUPPORTED: not by this method. */
 static enum err
-make_at(struct backend_session *s, struct arena *a, const char *path, const char *name, enum backend_class class,
-	struct error *e)
+make_by(struct backend_session *s, struct arena *a, const char *path, const char *name, enum backend_class class,
+	bool mkcalendar, struct error *e)
 {
 	struct dav_answer answer;
 	struct dav_response there;
-	bool calendar = s->b->kind->id == DAV_CALENDARS;
-	enum err err = make_request(s, a, path, name, class, calendar, &answer, e);
-	if (!err && calendar && (answer.status == 501 || answer.status == 415))
-		err = make_request(s, a, path, name, class, false, &answer, e);
+	enum err err = make_request(s, a, path, name, class, mkcalendar, &answer, e);
 	if (err)
 		return err;
 	if (answer.status == 200 || answer.status == 201)
 		return ERR_OK;
-	/* RFC 4918, 9.3.1: 405 where there is something; servers say 403 and 409 too, so look. */
+	/* RFC 4918, 9.3.1: 405 where there is something; servers say 403 and 409 too, and 405 of the method: so look. */
 	if (answer.status == 405 || answer.status == 403 || answer.status == 409) {
 		err = dav_propget(s, a, path, "<D:resourcetype/>", &there, e);
 		if (!err)
@@ -110,7 +107,17 @@ make_at(struct backend_session *s, struct arena *a, const char *path, const char
 		if (err != ERR_NOTFOUND && err != ERR_DENIED)
 			return err;
 	}
-	return dav_unexpected(s, calendar ? "MKCALENDAR" : "MKCOL", &answer, e);
+	err = dav_unexpected(s, mkcalendar ? "MKCALENDAR" : "MKCOL", &answer, e);
+	return answer.status == 405 || answer.status == 415 ? ERR_UNSUPPORTED : err;
+}
+
+static enum err
+make_at(struct backend_session *s, struct arena *a, const char *path, const char *name, enum backend_class class,
+	struct error *e)
+{
+	bool calendar = s->b->kind->id == DAV_CALENDARS;
+	enum err err = make_by(s, a, path, name, class, calendar, e);
+	return calendar && err == ERR_UNSUPPORTED ? make_by(s, a, path, name, class, false, e) : err;
 }
 
 static const char *

@@ -14,7 +14,7 @@ dav_login(struct backend *b, const struct backend_login *who, struct backend_ses
 	if (!s)
 		return dav_nomem(e);
 	s->b = b;
-	s->batch = DAV_BATCH;
+	s->batch = s->batch_max = DAV_BATCH;
 	s->arena = arena_new(SESSION_MAX);
 	s->user = s->arena ? text_expand(s->arena, b->set.username, who->user, b->domain) : NULL;
 	enum err err = s->user ? ERR_OK : dav_nomem(e);

@@ -82,7 +82,8 @@ struct backend_session {
 	struct dav_collection *collections;
 
 	struct dav_parts parts;
-	size_t batch;              /* hrefs in one multiget: less once answers took too long or were too large */
+	size_t batch;              /* hrefs in one multiget: less for a while once an answer took too long */
+	size_t batch_max;          /* and never more, once an answer was too large */
 	struct arena *watch_arena; /* NULL: nothing is watched */
 	struct dav_watched *watched;
 	size_t n_watched;

@@ -140,6 +140,24 @@ a_server_that_does_not_get_on_is_asked_from_the_beginning(void **state)
 	assert_list(k, &c, true, false, "1.ics \"1\"\n2.ics \"2\"\n");
 }
 
+/* A listing that breaks off in the middle is none: what went meanwhile would be taken for there by what its first parts had named. */
+static void
+a_listing_that_breaks_off_is_none(void **state)
+{
+	static const char listing[] = MULTI(RESPONSE(WORK, "<d:resourcetype><d:collection/></d:resourcetype>") ITEM("2.ics", "2"));
+	struct kit *k = *state;
+	struct backend_changes c;
+	kit_ready(k, "caldav", kit_calendars, "");
+	fake_xml(k->fake, 207, MULTI(ITEM("1.ics", "1") CUT_HERE TOKEN("1")));
+	assert_int_equal(changes(k, WORK, NULL, 1000, &c), ERR_OK);
+	fake_xml(k->fake, 403, BAD_TOKEN);
+	kit_expect(k, changes(k, WORK, c.cursor, 1000, &c), ERR_UNAVAILABLE);
+	fake_xml(k->fake, 207, CTAG(WORK, "a"));
+	fake_xml(k->fake, 207, listing);
+	assert_changes(k, WORK, NULL, &c);
+	assert_list(k, &c, true, false, "2.ics \"2\"\n");
+}
+
 /* Offered and refused even from the beginning: the other way, and it is not tried again. */
 static void
 a_server_without_it_is_listed(void **state)
@@ -392,6 +410,7 @@ main(void)
 		KIT_TEST(a_server_may_cut_its_answer),
 		KIT_TEST(a_token_that_is_no_more_becomes_a_listing),
 		KIT_TEST(a_server_that_does_not_get_on_is_asked_from_the_beginning),
+		KIT_TEST(a_listing_that_breaks_off_is_none),
 		KIT_TEST(a_server_without_it_is_listed),
 		KIT_TEST(a_ctag_spares_the_listing),
 		KIT_TEST(without_a_ctag_the_etags_tell),

@@ -211,9 +211,8 @@ an_answer_that_breaks_off_says_nothing_of_the_rest(void **state)
 			assert_int_equal(items.list[j].err, ERR_OK);
 		assert_true(items.n < 2);
 	}
-	/* One at a time after an answer that took too long. */
-	fake_xml(k->fake, 207, MULTI(EVENT("1.ics", "1")));
-	fake_xml(k->fake, 207, MULTI(EVENT("2.ics", "2")));
+	/* A few are asked for at once all the same. */
+	fake_xml(k->fake, 207, MULTI(BOTH));
 	kit_expect(k, fetch(k, keys, 2, 0, &items), ERR_OK);
 	assert_int_equal(items.n, 2);
 }
@@ -318,6 +317,30 @@ many_come_in_few_requests(void **state)
 	assert_int_equal(g.most, 200);
 }
 
+/* Fewer are asked for after an answer that took too long, and by and by as many as before. */
+static void
+a_slow_answer_makes_smaller_batches_for_a_while(void **state)
+{
+	static struct giving g;
+	struct kit *k = *state;
+	struct kit_items *items = arena_alloc(k->a, sizeof *items);
+	const char *keys[40];
+	buf_init(&g.answer, 0);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		keys[i] = arena_printf(k->a, "%zu.ics", i);
+	kit_ready(k, "caldav", kit_calendars, "connect = 1\nanswer = 1");
+	fake_queue(k->fake, (struct fake_reply){ .how = FAKE_HANG });
+	kit_expect(k, fetch(k, keys, ARRAY_LEN(keys), 0, items), ERR_UNAVAILABLE);
+	fake_forget(k->fake);
+	fake_handle(k->fake, give_all, &g);
+	assert_int_equal(fetch(k, keys, ARRAY_LEN(keys), 0, items), ERR_OK);
+	assert_int_equal(items->n, ARRAY_LEN(keys));
+	assert_int_equal(g.most, 20);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(fetch(k, keys, ARRAY_LEN(keys), 0, items), ERR_OK);
+	assert_int_equal(g.most, 40);
+}
+
 int
 main(void)
 {
@@ -332,6 +355,7 @@ main(void)
 		KIT_TEST(an_answer_that_breaks_off_says_nothing_of_the_rest),
 		KIT_TEST(a_card_that_was_converted_is_asked_for_as_it_is),
 		KIT_TEST(many_come_in_few_requests),
+		KIT_TEST(a_slow_answer_makes_smaller_batches_for_a_while),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

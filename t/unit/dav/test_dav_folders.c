@@ -128,6 +128,28 @@ a_listing_asks_for_nothing_that_is_costly(void **state)
 	assert_null(strstr(fake_request(k->fake, 0)->body, "sync-token"));
 }
 
+/* 405 says that something is there, or that there is no MKCALENDAR. */
+static void
+a_server_without_mkcalendar_gets_mkcol(void **state)
+{
+	static const int statuses[] = { 405, 415, 501 };
+	struct kit *k = *state;
+	for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
+		const char *key = NULL;
+		fake_forget(k->fake);
+		kit_session(k, "caldav", "");
+		fake_xml(k->fake, 207, kit_calendars);
+		fake_xml(k->fake, statuses[i], "");
+		if (statuses[i] == 405)
+			fake_xml(k->fake, 404, "");
+		fake_xml(k->fake, 403, "");
+		fake_xml(k->fake, 404, "");
+		kit_expect(k, k->ops->folder_make(k->s, k->a, NULL, "New", BACKEND_CALENDAR, &key, &k->e), ERR_DENIED);
+		assert_string_equal(fake_request(k->fake, 1)->method, "MKCALENDAR");
+		assert_string_equal(fake_request(k->fake, -2)->method, "MKCOL");
+	}
+}
+
 int
 main(void)
 {
@@ -136,6 +158,7 @@ main(void)
 		KIT_TEST(default_calendar_is_one_though_it_is_the_outbox),
 		KIT_TEST(directory_is_no_address_book),
 		KIT_TEST(an_empty_set_of_components_says_nothing),
+		KIT_TEST(a_server_without_mkcalendar_gets_mkcol),
 		KIT_TEST(a_listing_asks_for_nothing_that_is_costly),
 		KIT_TEST(first_in_the_listing_is_no_default),
 	};
