@@ -152,6 +152,14 @@ find_at(struct backend_session *s, struct arena *a, const char *path)
 	return NULL;
 }
 
+/* Whether what stands at the path of a new folder was made for it by a try whose answer was lost, and has no name yet or this one. */
+static bool
+was_made(struct backend_session *s, struct arena *a, const char *path, const char *name, enum backend_class class)
+{
+	const struct dav_collection *c = find_at(s, a, path);
+	return c && !c->shared && shows(c, class) && (strcmp(c->name, name) == 0 || strcmp(c->name, dav_path_last(a, path)) == 0);
+}
+
 /* The first free path; stores the path of what was made. */
 static enum err
 make_anywhere(struct backend_session *s, struct arena *a, const char *name, enum backend_class class, const char **path_r,
@@ -163,6 +171,11 @@ make_anywhere(struct backend_session *s, struct arena *a, const char *name, enum
 		const char *last = slug(a, name, class, attempt);
 		*path_r = last ? arena_printf(a, "%s%s%s", home, text_ends(home, "/") ? "" : "/", last) : NULL;
 		err = *path_r ? make_at(s, a, *path_r, name, class, e) : dav_nomem(e);
+		if (err != ERR_EXISTS)
+			break;
+		enum err listed = dav_collections(s, e);
+		if (listed || was_made(s, a, *path_r, name, class))
+			return listed;
 	}
 	return err;
 }

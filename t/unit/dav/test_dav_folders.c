@@ -1,6 +1,7 @@
 /* Which collections are folders of the user's, as servers of several kinds lay them out. */
 #include "kit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define PRINCIPAL_IS(path) "<d:current-user-principal><d:href>" path "</d:href></d:current-user-principal>"
@@ -150,6 +151,50 @@ a_server_without_mkcalendar_gets_mkcol(void **state)
 	}
 }
 
+struct making {
+	char path[512];    /* of what is made; "" : nothing yet */
+	char listing[4096];
+	const char *name;  /* of what is made */
+	unsigned made, named;
+};
+
+/* A server that makes a calendar and whose answer is lost: what libcurl sends again then finds it there. */
+static struct fake_reply
+make_and_lose(void *ctx, const struct fake_request *r)
+{
+	struct making *m = ctx;
+	if (strcmp(r->method, "PROPPATCH") == 0) {
+		m->named++;
+		return (struct fake_reply){ .status = 207, .body = MULTI(RESPONSE("/", "<d:displayname/>")) };
+	}
+	if (strcmp(r->method, "MKCALENDAR") == 0) {
+		m->made++;
+		snprintf(m->path, sizeof m->path, "%s", r->path);
+		snprintf(m->listing, sizeof m->listing, MULTI(RESPONSE("%s", TYPES("<cal:calendar/>") "%s")), m->path, m->name);
+		return m->made == 1 ? (struct fake_reply){ .how = FAKE_DROP } : (struct fake_reply){ .status = 405 };
+	}
+	return (struct fake_reply){ .status = 207, .body = *m->path ? m->listing : MULTI("") };
+}
+
+static void
+what_a_lost_try_made_is_the_folder(void **state)
+{
+	static const char *const names[] = { "", "<d:displayname>New</d:displayname>" };
+	static struct making m;
+	struct kit *k = *state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *key = NULL;
+		fake_handle(k->fake, NULL, NULL);
+		kit_session(k, "caldav", "");
+		m = (struct making){ .name = names[i] };
+		fake_handle(k->fake, make_and_lose, &m);
+		assert_int_equal(k->ops->folder_make(k->s, k->a, NULL, "New", BACKEND_CALENDAR, &key, &k->e), ERR_OK);
+		assert_string_equal(key, m.path);
+		assert_int_equal(m.made, 2);
+		assert_int_equal(m.named, i == 0);
+	}
+}
+
 int
 main(void)
 {
@@ -159,6 +204,7 @@ main(void)
 		KIT_TEST(directory_is_no_address_book),
 		KIT_TEST(an_empty_set_of_components_says_nothing),
 		KIT_TEST(a_server_without_mkcalendar_gets_mkcol),
+		KIT_TEST(what_a_lost_try_made_is_the_folder),
 		KIT_TEST(a_listing_asks_for_nothing_that_is_costly),
 		KIT_TEST(first_in_the_listing_is_no_default),
 	};
