@@ -16,6 +16,15 @@
 #define TOKEN_MAX (256 * 1024)
 #define SCRATCH_MAX (1 << 20) /* of one response, its data apart */
 
+/* expat 2.9 deprecates those that count in a long. */
+#if XML_MAJOR_VERSION > 2 || XML_MINOR_VERSION >= 9
+#define byte_index(xml) XML_GetCurrentByteIndex64(xml)
+#define line_number(xml) XML_GetCurrentLineNumber64(xml)
+#else
+#define byte_index(xml) XML_GetCurrentByteIndex(xml)
+#define line_number(xml) XML_GetCurrentLineNumber(xml)
+#endif
+
 struct dav_parser {
 	XML_Parser xml;
 	dav_response_fn fn;
@@ -423,7 +432,7 @@ parse(struct dav_parser *p, const void *data, size_t n, int last)
 	if (XML_Parse(p->xml, data, (int)n, last) == XML_STATUS_OK) {
 		/* What lags behind is an unfinished tag, which expat keeps and reads anew each time. */
 		p->fed += n;
-		if (p->fed > TOKEN_MAX && (int64_t)(p->fed - TOKEN_MAX) > XML_GetCurrentByteIndex(p->xml) && !last)
+		if (p->fed > TOKEN_MAX && (int64_t)(p->fed - TOKEN_MAX) > byte_index(p->xml) && !last)
 			fail(p, ERR_PEER, "the answer has a tag that is too long");
 		return p->failed;
 	}
@@ -432,7 +441,7 @@ parse(struct dav_parser *p, const void *data, size_t n, int last)
 	enum XML_Error code = XML_GetErrorCode(p->xml);
 	p->failed = code == XML_ERROR_NO_MEMORY ? ERR_NOMEM : ERR_PEER;
 	snprintf(p->why, sizeof p->why, "the answer is no XML (line %lu: %s)",
-		(unsigned long)XML_GetCurrentLineNumber(p->xml), XML_ErrorString(code));
+		(unsigned long)line_number(p->xml), XML_ErrorString(code));
 	return p->failed;
 }
 

@@ -9,7 +9,10 @@
 # DOVECOT_PROCESSES (connections at once, 500), DOVECOT_MORE (a line of configuration),
 # DOVECOT_PROTOCOLS (imap; "imap lmtp" adds DIR/run/lmtp), DOVECOT_LOGINS_MAX (connections per user, 200).
 # DIR/users can be edited while it runs (passdb).
+# The configuration is that of Dovecot 2.3 or of 2.4, whichever is there.
 set -eu
+
+dovecot=$(command -v dovecot || echo /usr/sbin/dovecot)
 
 fail() {
 	echo "dovecot.sh: $*" >&2
@@ -32,6 +35,54 @@ mailbox() {
 	printf '  }\n'
 }
 
+# What the two versions call differently. A connection by TLS keeps its login process, of which there may be 100: so one process
+# takes many.
+write_2_3() {
+	cat <<CONF
+disable_plaintext_auth = no
+ssl_cert = <$dir/cert.pem
+ssl_key = <$dir/key.pem
+mail_location = $format:$path
+service imap-login {
+  service_count = 0
+}
+passdb {
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u $dir/users
+}
+userdb {
+  driver = static
+  args = uid=$mail_uid gid=$mail_gid home=$dir/mail/%u allow_all_users=yes
+}
+CONF
+}
+
+write_2_4() {
+	cat <<CONF
+dovecot_config_version = $version
+dovecot_storage_version = $version
+auth_allow_cleartext = yes
+ssl_server_cert_file = $dir/cert.pem
+ssl_server_key_file = $dir/key.pem
+mail_driver = $format
+mail_path = $path
+service imap-login {
+  restart_request_count = unlimited
+}
+passdb passwd-file {
+  passwd_file_path = $dir/users
+}
+userdb static {
+  allow_all_users = yes
+  fields {
+    uid = $mail_uid
+    gid = $mail_gid
+    home = $dir/mail/%{user}
+  }
+}
+CONF
+}
+
 write_config() {
 	dir=$1
 	if [ "$(id -u)" = 0 ]; then
@@ -43,9 +94,15 @@ write_config() {
 	fi
 	format=${DOVECOT_FORMAT:-maildir}
 	case $format in
-	maildir) location="maildir:~/Maildir" ;;
-	sdbox) location="sdbox:~/sdbox" ;;
+	maildir) path="~/Maildir" ;;
+	sdbox) path="~/sdbox" ;;
 	*) fail "DOVECOT_FORMAT is maildir or sdbox" ;;
+	esac
+	version=$("$dovecot" --version)
+	version=${version%%[- ]*}
+	case $version in
+	2.3.*) write_2_3 ;;
+	*) write_2_4 ;;
 	esac
 	cat <<CONF
 base_dir = $dir/run
@@ -57,13 +114,9 @@ default_login_user = $login
 default_internal_user = $internal
 default_internal_group = $group
 first_valid_uid = 1
-disable_plaintext_auth = no
 auth_mechanisms = plain login
 auth_failure_delay = 0
 ssl = yes
-ssl_cert = <$dir/cert.pem
-ssl_key = <$dir/key.pem
-mail_location = $location
 mail_max_userip_connections = ${DOVECOT_LOGINS_MAX:-200}
 mail_fsync = never
 mailbox_list_index = yes
@@ -72,8 +125,6 @@ ${DOVECOT_MORE:-}
 ${DOVECOT_CAPABILITY:+imap_capability = $DOVECOT_CAPABILITY}
 service imap-login {
   chroot =
-  # A connection by TLS keeps its process, of which there may be 100: so one process takes many.
-  service_count = 0
   inet_listener imap {
     port = $2
   }
@@ -94,14 +145,6 @@ service stats {
 service imap {
   process_limit = ${DOVECOT_PROCESSES:-500}
   vsz_limit = 512M
-}
-passdb {
-  driver = passwd-file
-  args = scheme=PLAIN username_format=%u $dir/users
-}
-userdb {
-  driver = static
-  args = uid=$mail_uid gid=$mail_gid home=$dir/mail/%u allow_all_users=yes
 }
 namespace inbox {
   inbox = yes
@@ -130,7 +173,6 @@ start() {
 	done >"$dir/users"
 	chmod 644 "$dir/users"
 	write_config "$dir" "$1" "$2" >"$dir/dovecot.conf"
-	dovecot=$(command -v dovecot || echo /usr/sbin/dovecot)
 	"$dovecot" -c "$dir/dovecot.conf" 2>"$dir/start.log" || fail "does not start: $(cat "$dir/start.log")"
 	printf 'IMAP_PORT=%s\nIMAPS_PORT=%s\nIMAP_CA=%s\nIMAP_LOG=%s\nIMAP_MAIL=%s\n' "$1" "$2" "$dir/cert.pem" \
 		"$dir/dovecot.log" "$dir/mail"
@@ -145,7 +187,7 @@ stop() {
 }
 
 again() {
-	"$(command -v dovecot || echo /usr/sbin/dovecot)" -c "$1/dovecot.conf" 2>"$1/start.log" || fail "does not start: $(cat "$1/start.log")"
+	"$dovecot" -c "$1/dovecot.conf" 2>"$1/start.log" || fail "does not start: $(cat "$1/start.log")"
 }
 
 [ $# -eq 2 ] || fail "usage: dovecot.sh start|stop|again DIR"
