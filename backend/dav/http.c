@@ -408,7 +408,7 @@ transfer(struct exchange *x, const char *path, struct error *e)
 	if (!url || !headers_make(x, &headers))
 		return err_set(e, ERR_NOMEM, "%s: out of memory for a request", h->set->name);
 	int64_t begun = now_ms(), left = h->deadline - begun, most = (int64_t)(h->set->connect + h->set->answer) * 1000;
-	if (dav_link_held(h->link) > begun)
+	if (dav_link_held(h->link))
 		return err_set(e, ERR_BUSY, "%s: %s asked for a pause", h->set->name, h->set->origin);
 	if (left <= 0) {
 		h->timed_out = true;
@@ -508,7 +508,7 @@ unavailable(struct exchange *x, struct error *e)
 	curl_off_t seconds = 0;
 	curl_easy_getinfo(h->curl, CURLINFO_RETRY_AFTER, &seconds);
 	if (seconds > 0)
-		dav_link_hold(h->link, now_ms() + (seconds < HOLD_MAX ? seconds : HOLD_MAX) * 1000);
+		dav_link_hold(h->link, (seconds < HOLD_MAX ? seconds : HOLD_MAX) * 1000);
 	bool alive = x->answer->status < 500;
 	return err_set(e, alive ? ERR_BUSY : ERR_UNAVAILABLE, "%s: %s: HTTP %ld from %s", h->set->name, x->r->method,
 		x->answer->status, h->set->origin);

@@ -7,8 +7,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define ID_LEN 32
+#define HELD_MAX 100 /* links of nobody that are kept for their pause */
 
 struct dav_link {
 	struct dav_link *next;
@@ -16,7 +18,7 @@ struct dav_link {
 	unsigned refs; /* under links.lock */
 	CURLSH *share;
 	pthread_mutex_t locks[CURL_LOCK_DATA_LAST];
-	_Atomic int64_t hold;
+	_Atomic int64_t hold; /* until then: CLOCK_MONOTONIC milliseconds */
 	atomic_bool digest, proven;
 };
 
@@ -125,23 +127,39 @@ dav_link_get(const char *origin, const char *ca_file, const char *user, const ch
 	return l ? ERR_OK : err_set(e, ERR_NOMEM, "out of memory for a session");
 }
 
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Locked: ends the links of nobody. A login that a server refused for a while must not be forgotten with its session. */
+static void
+sweep(void)
+{
+	unsigned kept = 0;
+	for (struct dav_link **p = &links.first; *p;) {
+		struct dav_link *l = *p;
+		if (l->refs > 0 || (dav_link_held(l) && kept++ < HELD_MAX)) {
+			p = &l->next;
+			continue;
+		}
+		*p = l->next;
+		link_free(l);
+	}
+}
+
 void
 dav_link_put(struct dav_link **l)
 {
-	struct dav_link *gone = NULL;
 	if (!*l)
 		return;
 	pthread_mutex_lock(&links.lock);
-	if (--(*l)->refs == 0) {
-		struct dav_link **p = &links.first;
-		while (*p != *l)
-			p = &(*p)->next;
-		*p = (*l)->next;
-		gone = *l;
-	}
+	if (--(*l)->refs == 0)
+		sweep();
 	pthread_mutex_unlock(&links.lock);
-	if (gone)
-		link_free(gone);
 	*l = NULL;
 }
 
@@ -152,15 +170,15 @@ dav_link_share(struct dav_link *l)
 }
 
 void
-dav_link_hold(struct dav_link *l, int64_t until)
+dav_link_hold(struct dav_link *l, int64_t ms)
 {
-	atomic_store(&l->hold, until);
+	atomic_store(&l->hold, now_ms() + ms);
 }
 
-int64_t
+bool
 dav_link_held(const struct dav_link *l)
 {
-	return atomic_load(&l->hold);
+	return atomic_load(&l->hold) > now_ms();
 }
 
 void

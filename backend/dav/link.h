@@ -25,14 +25,15 @@ enum err dav_link_global(struct error *e) NODISCARD;
  * because a TLS session that is resumed is not verified again. */
 enum err dav_link_get(const char *origin, const char *ca_file, const char *user, const char *password, struct dav_link **l_r,
 	struct error *e) NODISCARD;
-/* Stores NULL. The last one to give it back ends it; its easy handles must be closed by then. */
+/* Stores NULL. The last one to give it back ends it, unless the server asked for a pause that is not over; its easy handles must be closed
+ * by then. */
 void dav_link_put(struct dav_link **l);
 
 CURLSH *dav_link_share(struct dav_link *l);
 
-/* Retry-After: no request before then (CLOCK_MONOTONIC milliseconds; 0: now). */
-void dav_link_hold(struct dav_link *l, int64_t until);
-int64_t dav_link_held(const struct dav_link *l);
+/* Retry-After: no request for so many milliseconds, also by sessions that are opened meanwhile. */
+void dav_link_hold(struct dav_link *l, int64_t ms);
+bool dav_link_held(const struct dav_link *l);
 /* The server took user and password: a refusal after that may be a hiccup of its own. */
 void dav_link_prove(struct dav_link *l);
 bool dav_link_proven(const struct dav_link *l);

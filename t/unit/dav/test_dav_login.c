@@ -359,6 +359,19 @@ a_server_in_maintenance_is_left_alone_for_a_while(void **state)
 	assert_int_equal(fake_count(k->fake), 1);
 }
 
+/* Nothing of the session stays but that. */
+static void
+a_pause_outlives_the_login_that_was_told(void **state)
+{
+	struct kit *k = *state;
+	assert_int_equal(kit_open(k, "caldav", "/dav/", ""), ERR_OK);
+	fake_queue(k->fake, reply(429, "Retry-After: 120\r\n", ""));
+	assert_login(k, ERR_BUSY);
+	assert_int_equal(kit_login(k), ERR_BUSY);
+	assert_told(k, "asked for a pause");
+	assert_int_equal(fake_count(k->fake), 1);
+}
+
 static void
 nobody_there_is_unavailable(void **state)
 {
@@ -496,6 +509,7 @@ main(void)
 		KIT_TEST(digest_is_met),
 		KIT_TEST(down_is_not_wrong),
 		KIT_TEST(a_server_in_maintenance_is_left_alone_for_a_while),
+		KIT_TEST(a_pause_outlives_the_login_that_was_told),
 		KIT_TEST(nobody_there_is_unavailable),
 		KIT_TEST(silence_ends_at_the_deadline),
 		KIT_TEST(a_connection_that_ends_early_is_unavailable),
