@@ -219,7 +219,8 @@ new_invitation(struct merge *m)
 	return n;
 }
 
-/* An invitation stays one, and so does what the phone says itself of a meeting, which then counts. NULL: there is none. */
+/* An invitation stays one, and so does what the phone says itself of a meeting, which then counts. NULL: there is
+ * none. */
 static struct mime_node *
 invitation(struct merge *m)
 {

@@ -1,5 +1,5 @@
-/* What names an attachment of a draft to a phone, which keeps the name while the draft is edited [MS-ASAIRS 2.2.2.24.2]:
- * every edit may number the parts anew, so what the part holds is in the name too. */
+/* What names an attachment of a draft to a phone, which keeps the name while the draft is edited [MS-ASAIRS
+ * 2.2.2.24.2]: every edit may number the parts anew, so what the part holds is in the name too. */
 #include <openssl/sha.h>
 #include <string.h>
 

@@ -46,8 +46,8 @@ enum err draft_tell(struct arena *a, const struct wbxml_node *data, struct slice
 /* A name for each attachment, in their order, that still means the same one after an edit: the last part of its
  * FileReference. NULL: memory. */
 const char *const *draft_part_names(struct arena *a, const struct mime *m) NODISCARD;
-/* The attachment with that name (a mere number is one too), but for those of `without` (one per attachment; NULL: none);
- * n_attachments: there is none. */
+/* The attachment with that name (a mere number is one too), but for those of `without` (one per attachment; NULL:
+ * none); n_attachments: there is none. */
 size_t draft_part_find(const struct mime *m, const char *const *names, const char *name, const bool *without);
 
 /* Does the edit say something of a draft that other mails cannot have changed? */

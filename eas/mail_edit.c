@@ -27,8 +27,8 @@ in_order(const struct wbxml_node *flag, unsigned start_tag, unsigned due_tag)
 	return !start || !due || !ical_time_parse(start, &from) || !ical_time_parse(due, &to) || from.t <= to.t;
 }
 
-/* All four dates or none, nothing due before it starts; a reminder needs a time [MS-ASEMAIL 2.2.2.31, 2.2.2.64, 2.2.2.72,
- * 2.2.2.86]. */
+/* All four dates or none, nothing due before it starts; a reminder needs a time [MS-ASEMAIL 2.2.2.31, 2.2.2.64,
+ * 2.2.2.72, 2.2.2.86]. */
 static bool
 flag_dates_ok(const struct wbxml_node *flag)
 {

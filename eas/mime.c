@@ -482,7 +482,7 @@ is_type(const struct mime_part *p, const char *type)
 	return strcmp(p->type, type) == 0;
 }
 
-/* Is one of several alternatives HTML and more text behind it (Apple Mail: HTML, a file, HTML; lists: HTML, a footer)? */
+/* Is one of several alternatives HTML and more text beside it? Apple Mail: HTML, a file, HTML; lists: HTML, a footer. */
 static bool
 is_sequence(const struct mime_part *p)
 {
@@ -586,7 +586,8 @@ pick_named(struct mime *m)
 {
 	for (const struct mime_part *p = m->root; p && m->n_texts == 0; p = mime_next_part(p)) {
 		if (is_text(p) && !p->child && p->disposition != MIME_ATTACHMENT)
-			m->texts[m->n_texts++] = is_type(p, "text/html") ? (struct mime_text){ .html = p } : (struct mime_text){ .plain = p };
+			m->texts[m->n_texts++] = is_type(p, "text/html") ? (struct mime_text){ .html = p }
+				: (struct mime_text){ .plain = p };
 	}
 }
 

@@ -85,8 +85,8 @@ bool mime_is_signed(const struct mime *m);
  * no memory. */
 void mime_decode_range(const struct mime_part *p, uint64_t first, uint64_t last, struct buf *out);
 uint64_t mime_decoded_size(const struct mime_part *p);
-/* A text part as UTF-8 without NUL, its paragraphs joined where it is flowed, never more than MIME_TEXT bytes; unknown charsets and malformed bytes become
- * U+FFFD. NULL: memory. */
+/* A text part as UTF-8 without NUL, its paragraphs joined where it is flowed, never more than MIME_TEXT bytes. An
+ * unknown charset is taken for UTF-8, else for CP1252; malformed bytes become U+FFFD. NULL: memory. */
 char *mime_part_text(struct arena *a, const struct mime_part *p);
 /* All of the body as plain text or as HTML, made from the other kind where a piece has one only. plain is NULL where no
  * piece is plain, html where none is HTML (the caller converts). What was cut off at MIME_TEXT is about so many bytes;
@@ -136,7 +136,8 @@ struct mime_addresses {
 enum err mime_addresses(struct arena *a, struct slice header, const char *name, struct mime_addresses *l_r) NODISCARD;
 /* The same from one text, decoded or not. */
 enum err mime_address_parse(struct arena *a, const char *text, struct mime_addresses *l_r) NODISCARD;
-/* "Name" <address>, ... with `between` (a comma, a semicolon) between two, where it is cut to at most max bytes. NULL: memory. */
+/* "Name" <address>, ... with `between` (a comma, a semicolon) between two, where it is cut to at most max bytes.
+ * NULL: memory. */
 const char *mime_address_text(struct arena *a, const struct mime_addresses *l, char between, size_t max);
 /* Fit for an envelope: one @ with something on both sides, no space, control or bracket. */
 bool mime_address_ok(const char *address);

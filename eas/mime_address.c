@@ -128,8 +128,8 @@ take_outside(struct piece *p, struct place *in, const char *s)
 	return 1;
 }
 
-/* A piece ends with a semicolon, or with a comma that has an address in front: many do not quote the one in a name. Returns
- * what stands behind. */
+/* A piece ends with a semicolon, or with a comma that has an address in front: many do not quote the one in a name.
+ * Returns what stands behind. */
 static const char *
 read_piece(const char *s, struct piece *p)
 {
@@ -172,7 +172,8 @@ decoded(struct arena *a, const char *text)
 	return s ? mime_clean(a, s, NAME_LENGTH) : NULL;
 }
 
-/* The two forms that nearly all have: NAME <ADDRESS>, whatever the name consists of, and the bare ADDRESS. false: neither. */
+/* The two forms that nearly all have: NAME <ADDRESS>, whatever the name consists of, and the bare ADDRESS. false:
+ * neither. */
 static bool
 read_mailbox(struct arena *a, struct piece *p, struct mime_address *m_r)
 {

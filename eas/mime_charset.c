@@ -85,8 +85,8 @@ convert(iconv_t cd, struct slice in, bool pairs, struct buf *out)
 
 /* ---- ISO-2022-JP ---- */
 
-/* The set that the escape sequence at s calls for: B is ASCII (or Roman, which differs in what nobody means), I kana, $ JIS X 0208; 0: a set
- * of ISO-2022-JP-2, or none. */
+/* The set that the escape sequence at s calls for: B is ASCII (or Roman, which differs in what nobody means), I kana,
+ * $ JIS X 0208; 0: a set of ISO-2022-JP-2, or none. */
 static char
 jp_set(const unsigned char *s, size_t n)
 {
@@ -111,7 +111,8 @@ add_pair(struct buf *out, unsigned row, unsigned cell)
 	buf_add_byte(out, (unsigned char)(row % 2 == 0 ? cell + 0x7e : cell < 0x60 ? cell + 0x1f : cell + 0x20));
 }
 
-/* As Shift_JIS: glibc knows the characters that Windows added to JIS X 0208 in that form alone. false: there is more in it than that. */
+/* As Shift_JIS: glibc knows the characters that Windows added to JIS X 0208 in that form alone. false: there is more
+ * in it than that. */
 static bool
 jp_to_shift(struct slice in, struct buf *out)
 {

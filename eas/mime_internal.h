@@ -14,8 +14,8 @@ bool mime_is_named(struct slice name, const char *wanted);
 /* Encodes bytes with CRLF line ends. */
 void mime_encode(enum mime_encoding e, struct slice bytes, struct buf *out);
 
-/* Appends the bytes as UTF-8. charset: as a mail says it, NULL: it does not. Returns about how many bytes at the end were left out, for out
- * has MIME_TEXT of them. */
+/* Appends the bytes as UTF-8. charset: as a mail says it, NULL: it does not. Returns about how many bytes at the end
+ * were left out, for out has MIME_TEXT of them. */
 size_t mime_to_utf8(struct slice bytes, const char *charset, struct buf *out);
 
 /* Joins the lines of a text of format=flowed in place; delete_space: DelSp=yes [RFC 3676]. */
@@ -26,7 +26,8 @@ struct mime_word {
 	struct slice charset, text;
 	bool base64;
 };
-/* The length of the encoded word at s; 0: there is none. Spaces inside, which do not belong there, are taken for part of it. */
+/* The length of the encoded word at s; 0: there is none. Spaces inside, which do not belong there, are taken for part
+ * of it. */
 size_t mime_word(const char *s, struct mime_word *w_r);
 /* The unfolded value of a field with its encoded words undone: clean UTF-8, at most MIME_FIELD bytes. NULL: memory. */
 char *mime_decode_words(struct arena *a, const char *s);

@@ -51,15 +51,18 @@ render(struct arena *a, struct slice bytes, unsigned version, unsigned type, uns
 	buf_finish(&out);
 }
 
-/* What is listed can be fetched, and is as large as was said. */
+/* What is listed can be fetched, is as large as was said, and has a name of its own as long as it is in a draft. */
 static void
 take_out(struct arena *a, const struct mime *m)
 {
+	const char *const *names = draft_part_names(a, m);
+
 	for (size_t i = 0; i < m->n_attachments; i++) {
 		const struct mime_part *p = m->attachments[i];
 		struct buf out;
 
 		check(mime_find(m, p->number) == p);
+		check(!names || draft_part_find(m, names, names[i], NULL) == i);
 		const char *name = mime_attachment_name(a, p);
 		check(!name || (*name && text_is_utf8(name, strlen(name)) && !strchr(name, '/')));
 		buf_init(&out, 0);
