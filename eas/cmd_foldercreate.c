@@ -23,18 +23,6 @@ class_of_type(int64_t type)
 	}
 }
 
-static struct state_folder *
-same(struct hierarchy *h, const char *parent, const char *name, enum backend_class class)
-{
-	for (size_t i = 0; i < h->n_folders; i++) {
-		struct state_folder *f = &h->folders[i];
-
-		if (!f->deleted && f->class == class && strcmp(f->parent, parent) == 0 && strcmp(f->name, name) == 0)
-			return f;
-	}
-	return NULL;
-}
-
 enum eas_outcome
 cmd_foldercreate(struct eas_request *r, const struct wbxml_node *root)
 {
@@ -43,21 +31,21 @@ cmd_foldercreate(struct eas_request *r, const struct wbxml_node *root)
 	int64_t type = wbxml_int(root, FolderHierarchy_Type, 0, 0);
 	enum backend_class class = class_of_type(type);
 	const struct state_folder *parent;
-	struct state_folder *there;
+	const struct state_folder *there;
 	struct hierarchy h;
 	struct error e = { 0 };
 	const char *key;
 	unsigned status = hierarchy_begin(r, wbxml_text(root, FolderHierarchy_SyncKey), false, &h);
 	enum err err;
 
-	if (!status && (!name || !*name || !class))
+	if (!status && (!folder_edit_name_ok(name) || !class))
 		status = 10;
 	if (status)
 		return reply_status(r, ROOT, FolderHierarchy_Status, status);
 	parent = hierarchy_folder(&h, parent_id);
 	if (parent_id != 0 && (!parent || parent->class != class || strncmp(parent->key, HIERARCHY_OWN, 5) == 0))
 		return reply_status(r, ROOT, FolderHierarchy_Status, 5);
-	there = same(&h, parent ? parent->key : "", name, class);
+	there = folder_edit_named(&h, parent ? parent->key : "", name, class);
 	if (there && there->created_seq > h.seq)
 		return folder_edit_again(r, &h, there, ROOT);
 	if (there)

@@ -11,6 +11,15 @@ is_default(const struct state_folder *f)
 	return f->type < TYPE_USER_MAIL;
 }
 
+/* Without a ParentId (R3626) it would move to the top. */
+static bool
+is_malformed(const struct wbxml_node *root)
+{
+	return !folder_edit_name_ok(wbxml_text(root, FolderHierarchy_DisplayName))
+		|| !wbxml_has(root, FolderHierarchy_ServerId) || !wbxml_has(root, FolderHierarchy_ParentId)
+		|| wbxml_has(root, FolderHierarchy_Status); /* R3102 */
+}
+
 enum eas_outcome
 cmd_folderupdate(struct eas_request *r, const struct wbxml_node *root)
 {
@@ -24,7 +33,7 @@ cmd_folderupdate(struct eas_request *r, const struct wbxml_node *root)
 	unsigned status = hierarchy_begin(r, wbxml_text(root, FolderHierarchy_SyncKey), false, &h);
 	enum err err;
 
-	if (!status && (!name || !*name || !wbxml_has(root, FolderHierarchy_ServerId)))
+	if (!status && is_malformed(root))
 		status = 10;
 	if (status)
 		return reply_status(r, ROOT, FolderHierarchy_Status, status);
@@ -40,6 +49,9 @@ cmd_folderupdate(struct eas_request *r, const struct wbxml_node *root)
 	parent_key = parent ? parent->key : "";
 	if (strcmp(f->name, name) == 0 && strcmp(f->parent, parent_key) == 0)
 		return folder_edit_again(r, &h, f, ROOT);
+	/* A DAV server would have two of one name. */
+	if (folder_edit_named(&h, parent_key, name, f->class))
+		return reply_status(r, ROOT, FolderHierarchy_Status, 2);
 	err = account_folder_rename(r->account, r->arena, f->key, parent ? parent_key : NULL, name, &key, &e);
 	if (err == ERR_BUSY)
 		return EAS_BUSY;

@@ -99,8 +99,6 @@ cmd_settings(struct eas_request *r, const struct wbxml_node *root)
 	enum err err = ERR_OK;
 	bool user = wbxml_has(wbxml_child(root, Settings_UserInformation), Settings_Get);
 
-	if (!root->child)
-		return reply_status(r, Settings_Settings, Settings_Status, 2);
 	if (user)
 		err = account_identity(r->account, r->arena, &id, &e);
 	if (err == ERR_BUSY)

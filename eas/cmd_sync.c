@@ -172,7 +172,7 @@ answer(struct eas_request *r, const struct sync_request *q, struct sync_result *
 	wbxml_start(&w, AirSync_Collections);
 	for (size_t i = 0; !err && i < q->n; i++) {
 		/* Nothing to tell of it: left out, as the empty answer leaves out all [MS-ASCMD 3.1.5.4]. */
-		if (all || says_something(&q->list[i], &list[i]) || r->query.version < 121)
+		if (all || says_something(&q->list[i], &list[i]))
 			err = sync_collection_write(r, &q->list[i], &list[i], &w);
 		if (list[i].status != 1)
 			r->reply.eas_status = (int)list[i].status;

@@ -2,6 +2,30 @@
 
 #include <string.h>
 
+#define NAME_CHARACTERS 256
+
+bool
+folder_edit_name_ok(const char *name)
+{
+	size_t n = 0;
+
+	for (const char *p = name ? name : ""; *p; p++)
+		n += ((unsigned char)*p & 0xc0) != 0x80; /* bytes that go on with a character do not count */
+	return n > 0 && n <= NAME_CHARACTERS;
+}
+
+struct state_folder *
+folder_edit_named(struct hierarchy *h, const char *parent, const char *name, unsigned class)
+{
+	for (size_t i = 0; i < h->n_folders; i++) {
+		struct state_folder *f = &h->folders[i];
+
+		if (!f->deleted && f->class == class && strcmp(f->parent, parent) == 0 && strcmp(f->name, name) == 0)
+			return f;
+	}
+	return NULL;
+}
+
 struct storing {
 	struct eas_request *r;
 	const struct hierarchy *h;

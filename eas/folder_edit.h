@@ -4,6 +4,10 @@
 
 #include "eas/hierarchy.h"
 
+/* 1 to 256 characters (R2194). NULL: no. */
+bool folder_edit_name_ok(const char *name);
+/* The folder of that class that is called so in this place; NULL. */
+struct state_folder *folder_edit_named(struct hierarchy *h, const char *parent, const char *name, unsigned class);
 /* Stores f (state_folder_save), with all below it where it is deleted or renamed, and the next key, and answers with Status 1, the
  * key and, for a new folder, its id. */
 enum eas_outcome folder_edit_done(struct eas_request *r, struct hierarchy *h, const struct state_folder *f,

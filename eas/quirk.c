@@ -20,8 +20,8 @@ static const struct {
 	{ "iPhone", NULL, 0, 0, QUIRK_EMPTY_PICTURE },
 	{ "iPad", NULL, 0, 0, QUIRK_EMPTY_PICTURE },
 	{ "iPod", NULL, 0, 0, QUIRK_EMPTY_PICTURE },
-	/* Evolution handles the HTTP line only. */
-	{ NULL, "Evolution", 0, 0, QUIRK_HTTP_449 },
+	/* Evolution's library calls itself so; it handles the HTTP line only. */
+	{ "MeeGo", "libeas", 0, 0, QUIRK_HTTP_449 },
 };
 
 uint64_t

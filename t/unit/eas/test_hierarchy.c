@@ -129,6 +129,86 @@ a_row_that_is_written_late_leaves_the_keys_good(void **state)
 	arena_free(&arena);
 }
 
+/* ---- what phones do with folders ---- */
+
+/* Status; text NULL: the element is not there. The key goes on. */
+static int
+edit(enum eas_command command, unsigned root, char *key, const char *id, const char *parent, const char *name, bool status)
+{
+	const char *next;
+	struct call c;
+	int s;
+
+	call_begin(&c, &w, PHONE, 141, command);
+	wbxml_start(&c.w, root);
+	wbxml_put(&c.w, FolderHierarchy_SyncKey, key);
+	wbxml_put(&c.w, FolderHierarchy_ServerId, id);
+	wbxml_put(&c.w, FolderHierarchy_ParentId, parent);
+	wbxml_put(&c.w, FolderHierarchy_DisplayName, name);
+	if (status)
+		wbxml_put(&c.w, FolderHierarchy_Status, "1");
+	if (root == FolderHierarchy_FolderCreate)
+		wbxml_put(&c.w, FolderHierarchy_Type, "12");
+	call_run(&c);
+	s = (int)wbxml_int(c.answer, FolderHierarchy_Status, 0, -1);
+	next = wbxml_text(c.answer, FolderHierarchy_SyncKey);
+	if (next)
+		snprintf(key, ID_MAX, "%s", next);
+	call_end(&c);
+	return s;
+}
+
+#define UPDATE EAS_FOLDERUPDATE, FolderHierarchy_FolderUpdate
+#define CREATE EAS_FOLDERCREATE, FolderHierarchy_FolderCreate
+
+static void
+malformed_updates_are_10(void **state)
+{
+	char key[ID_MAX], id[ID_MAX];
+
+	(void)state;
+	id_folder(world_folder(&w, PHONE, 141, "Archive"), id);
+	assert_int_equal(folder_sync("0", key, NULL), 1);
+	assert_int_equal(edit(UPDATE, key, id, NULL, "Old", false), 10); /* R3626; it would move to the top */
+	assert_int_equal(edit(UPDATE, key, id, "0", "Old", true), 10);   /* R3102 */
+	assert_int_equal(edit(UPDATE, key, id, "0", "", false), 10);
+	assert_int_equal(mem_calls(w.mem, MEM_FOLDER_RENAME), 0);
+	assert_int_equal(edit(UPDATE, key, id, "0", "Old", false), 1);
+}
+
+/* R2194: characters, not bytes. */
+static void
+names_have_256_characters_at_most(void **state)
+{
+	char key[ID_MAX], name[257 * 2 + 1] = "";
+
+	(void)state;
+	for (int i = 0; i < 257; i++)
+		memcpy(name + 2 * i, "\u00e4", 2);
+	assert_int_equal(folder_sync("0", key, NULL), 1);
+	assert_int_equal(edit(CREATE, key, NULL, "0", name, false), 10);
+	assert_int_equal(edit(UPDATE, key, "1", "0", name, false), 10);
+	name[256 * 2] = '\0';
+	assert_int_equal(edit(CREATE, key, NULL, "0", name, false), 1);
+}
+
+/* R5438: the backend, which may have two of one name, is not asked. */
+static void
+a_name_that_is_taken_is_2(void **state)
+{
+	char key[ID_MAX], id[ID_MAX];
+
+	(void)state;
+	assert_int_equal(folder_sync("0", key, NULL), 1);
+	assert_int_equal(edit(CREATE, key, NULL, "0", "One", false), 1);
+	assert_int_equal(edit(CREATE, key, NULL, "0", "Two", false), 1);
+	id_folder(world_folder(&w, PHONE, 141, "Two"), id);
+	assert_int_equal(folder_sync("0", key, NULL), 1);
+	assert_int_equal(edit(UPDATE, key, id, "0", "One", false), 2);
+	assert_int_equal(mem_calls(w.mem, MEM_FOLDER_RENAME), 0);
+	assert_int_equal(edit(UPDATE, key, id, "0", "Three", false), 1);
+}
+
 /* ---- folders that change while they are listed ---- */
 
 static unsigned listings;
@@ -235,6 +315,9 @@ main(void)
 		TEST(a_row_that_is_written_late_leaves_the_keys_good),
 		TEST(a_folder_made_during_a_look_stays),
 		TEST(folders_that_are_missing_are_looked_for_soon),
+		TEST(malformed_updates_are_10),
+		TEST(names_have_256_characters_at_most),
+		TEST(a_name_that_is_taken_is_2),
 	};
 
 	if (log_open("stderr", LEVEL_ERROR))

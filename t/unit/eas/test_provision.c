@@ -134,6 +134,20 @@ test_keys(void **state)
 	assert_int_equal(key_given(), 0);
 }
 
+/* It handles the line of HTTP only, whatever the version. */
+static void
+test_evolution(void **state)
+{
+	(void)state;
+	begin(141, EAS_FOLDERSYNC, 0);
+	call.r.query.device_type = "MeeGo";
+	call.r.user_agent = "libeas";
+	wbxml_start(&call.w, FolderHierarchy_FolderSync);
+	wbxml_put(&call.w, FolderHierarchy_SyncKey, "0");
+	call_run_whole(&call);
+	assert_int_equal(call.r.reply.status, 449);
+}
+
 /* The answer to an acknowledgement was lost: the repeat gets the same key. */
 static void
 test_repeats(void **state)
@@ -397,7 +411,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_keys, open_world), TEST(test_repeats, open_world), TEST(test_old_key, open_world),
+		TEST(test_keys, open_world), TEST(test_repeats, open_world), TEST(test_old_key, open_world), TEST(test_evolution, open_world),
 		TEST(test_document, open_world), TEST(test_policy_that_is_taken_out, open_world),
 		TEST(test_acknowledgements, open_world), TEST(test_malformed, open_world), TEST(test_device_information, open_lenient),
 		TEST(test_wipe, open_lenient), TEST(test_wipe_that_nobody_asked_for, open_lenient),
