@@ -5,6 +5,7 @@
 #include "eas/sync_collection.h"
 
 #define ROOT GetItemEstimate_GetItemEstimate
+#define COLLECTIONS_MAX 1000 /* R5647 */
 
 struct counting {
 	struct eas_request *r;
@@ -128,9 +129,10 @@ enum eas_outcome
 cmd_getitemestimate(struct eas_request *r, const struct wbxml_node *root)
 {
 	const struct wbxml_node *all = wbxml_child(root, GetItemEstimate_Collections);
+	size_t n = wbxml_count(all, GetItemEstimate_Collection);
 	struct wbxml_writer w;
 
-	if (!wbxml_has(all, GetItemEstimate_Collection))
+	if (n == 0 || n > COLLECTIONS_MAX)
 		return reply_status(r, ROOT, GetItemEstimate_Status, 103);
 	reply_wbxml(r, &w);
 	wbxml_start(&w, ROOT);

@@ -10,6 +10,8 @@
 #include "eas/mail_lookup.h"
 #include "eas/quirk.h"
 
+#define OPERATIONS_MAX 100 /* R7490 */
+
 enum {
 	STATUS_OK = 1,
 	STATUS_PROTOCOL = 2,
@@ -509,6 +511,13 @@ write_multipart(struct eas_request *r, const struct buf *wbxml, struct item_part
 	r->reply.content_type = "application/vnd.ms-sync.multipart";
 }
 
+static size_t
+count_operations(const struct wbxml_node *root)
+{
+	return wbxml_count(root, ItemOperations_Fetch) + wbxml_count(root, ItemOperations_EmptyFolderContents)
+		+ wbxml_count(root, ItemOperations_Move);
+}
+
 static enum err
 run_operations(struct operations *o, const struct wbxml_node *root)
 {
@@ -551,6 +560,8 @@ cmd_itemoperations(struct eas_request *r, const struct wbxml_node *root)
 	buf_init(&wbxml, r->reply.body.max);
 	if (!root->child)
 		return reply_status(r, ItemOperations_ItemOperations, ItemOperations_Status, STATUS_PROTOCOL);
+	if (count_operations(root) > OPERATIONS_MAX)
+		return reply_status(r, ItemOperations_ItemOperations, ItemOperations_Status, STATUS_TOO_LARGE);
 	if (account_identity(r->account, r->arena, &o.id, &e) == ERR_BUSY)
 		return EAS_BUSY;
 	reply_wbxml(r, &w);

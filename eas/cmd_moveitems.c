@@ -8,6 +8,7 @@
 #define HEAD_MAX (1u << 20) /* of a larger mail the Message-ID is not looked for */
 
 #define ROOT Move_MoveItems
+#define MOVES_MAX 1000 /* R5653 */
 
 enum move_status { SOURCE_INVALID = 1, TARGET_INVALID = 2, MOVED = 3, SAME_FOLDER = 4, FAILED = 5, LOCKED = 7 };
 
@@ -415,10 +416,11 @@ respond(struct wbxml_writer *w, const struct wbxml_node *n, const struct move *m
 enum eas_outcome
 cmd_moveitems(struct eas_request *r, const struct wbxml_node *root)
 {
+	size_t moves = wbxml_count(root, Move_Move);
 	struct wbxml_writer w;
 	bool any = false;
 
-	if (!wbxml_has(root, Move_Move))
+	if (moves == 0 || moves > MOVES_MAX)
 		return reply_status(r, ROOT, Move_Status, 103);
 	reply_wbxml(r, &w);
 	wbxml_start(&w, ROOT);

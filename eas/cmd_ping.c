@@ -55,13 +55,11 @@ static bool
 read_tree(struct eas_request *r, const struct wbxml_node *root, struct ping *p)
 {
 	const struct wbxml_node *folders = wbxml_child(root, Ping_Folders);
-	size_t n = 0;
+	size_t n = wbxml_count(folders, Ping_Folder);
 
 	p->has_seconds = wbxml_has(root, Ping_HeartbeatInterval);
 	p->seconds = wbxml_int(root, Ping_HeartbeatInterval, 0, -1);
-	p->has_folders = wbxml_child(folders, Ping_Folder) != NULL;
-	for (const struct wbxml_node *f = wbxml_child(folders, Ping_Folder); f; f = wbxml_next(f, Ping_Folder))
-		n++;
+	p->has_folders = n > 0;
 	p->ids = arena_array(r->arena, n + 1, sizeof *p->ids);
 	if (!p->ids || p->seconds < 0)
 		return false;

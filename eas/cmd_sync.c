@@ -14,13 +14,25 @@ status_only(struct eas_request *r, unsigned status)
 	return reply_status(r, ROOT, AirSync_Status, status);
 }
 
+static enum eas_outcome
+with_limit(struct eas_request *r, unsigned status, int64_t limit)
+{
+	struct wbxml_writer w;
+
+	reply_wbxml(r, &w);
+	wbxml_start(&w, ROOT);
+	wbxml_put_int(&w, AirSync_Status, status);
+	wbxml_put_int(&w, AirSync_Limit, limit);
+	wbxml_end(&w);
+	r->reply.eas_status = (int)status;
+	return EAS_DONE;
+}
+
 /* The commands first. The phone sends all of it once more with another wait (R4462), as there are no Collections beside
  * Limit (R4562): what was done is found then, as after any answer that got lost. */
 static enum eas_outcome
 out_of_range(struct eas_request *r, const struct sync_request *q)
 {
-	struct wbxml_writer w;
-
 	for (size_t i = 0; i < q->n; i++) {
 		struct sync_result *s = arena_alloc(r->arena, sizeof *s);
 
@@ -32,13 +44,7 @@ out_of_range(struct eas_request *r, const struct sync_request *q)
 		if (sync_collection_run(r, &q->list[i], 0, s) == ERR_BUSY)
 			return EAS_BUSY;
 	}
-	reply_wbxml(r, &w);
-	wbxml_start(&w, ROOT);
-	wbxml_put_int(&w, AirSync_Status, 14);
-	wbxml_put_int(&w, AirSync_Limit, q->limit);
-	wbxml_end(&w);
-	r->reply.eas_status = 14;
-	return EAS_DONE;
+	return with_limit(r, 14, q->limit);
 }
 
 /* ---- running ---- */
@@ -236,8 +242,8 @@ cmd_sync(struct eas_request *r, const struct wbxml_node *root)
 	struct sync_request q;
 	unsigned status = sync_request_read(r, root, &q);
 
-	if (status == 13 || status == 4 || status == 15)
-		return status_only(r, status);
+	if (status == 15)
+		return with_limit(r, status, q.limit);
 	if (status)
 		return status_only(r, status == 111 ? 16 : status);
 	r->server->end_parked(r->server->ctx, r->user, r->query.device_id, EAS_WAIT_SYNC | (q.wait ? EAS_WAIT_PING : 0),

@@ -89,7 +89,7 @@ plain_parse(struct arena *a, const char *query, struct eas_query *q)
 		p += n;
 		p += *p == '&';
 	}
-	return ERR_OK;
+	return *q->command_name ? ERR_OK : ERR_INVALID;
 }
 
 /* ---- base64: version, command, locale, device id, policy key, device type, parameters ---- */

@@ -66,13 +66,12 @@ static unsigned
 read_collections(struct eas_request *r, const struct wbxml_node *root, struct sync_request *q)
 {
 	const struct wbxml_node *all = wbxml_child(root, AirSync_Collections);
-	size_t n = 0;
+	size_t n = wbxml_count(all, AirSync_Collection);
 
-	for (const struct wbxml_node *c = wbxml_child(all, AirSync_Collection); c;
-		c = wbxml_next(c, AirSync_Collection))
-		n++;
-	if (n > COLLECTIONS_MAX)
+	if (n > COLLECTIONS_MAX) {
+		q->limit = COLLECTIONS_MAX;
 		return 15;
+	}
 	q->list = arena_array(r->arena, n + 1, sizeof *q->list);
 	if (!q->list)
 		return 110;

@@ -30,7 +30,7 @@ struct sync_request {
 	unsigned window;                    /* global; 0: none */
 	int64_t wait;                       /* seconds; 0: none */
 	bool out_of_range;                  /* Status 14 */
-	int64_t limit;                      /* in the unit that was asked in */
+	int64_t limit;                      /* of the wait, in the unit that was asked in; of the collections */
 	bool has_commands;
 };
 

@@ -140,7 +140,7 @@ parse(struct request *r)
 	set_log(r);
 	if (strcmp(method, "POST") != 0 && strcmp(method, "OPTIONS") != 0) {
 		buf_add_str(&r->eas.reply.headers, "Allow: OPTIONS,POST\r\n");
-		request_refuse(r, 405, 0);
+		request_refuse(r, 501, 0); /* [MS-ASHTTP 2.2.2.1.1] */
 		return false;
 	}
 	if (err) {
@@ -217,7 +217,7 @@ reason(unsigned status)
 		unsigned status;
 		const char *text;
 	} reasons[] = { { 200, "OK" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" },
-		{ 405, "Method Not Allowed" }, { 413, "Content Too Large" }, { 449, "Retry With" },
+		{ 413, "Content Too Large" }, { 449, "Retry With" },
 		{ 500, "Internal Server Error" },
 		{ 501, "Not Implemented" }, { 503, "Service Unavailable" }, { 505, "Version Not Supported" },
 		{ 507, "Insufficient Storage" } };

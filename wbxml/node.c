@@ -33,6 +33,16 @@ wbxml_has(const struct wbxml_node *node, unsigned tag)
 	return wbxml_child(node, tag) != NULL;
 }
 
+size_t
+wbxml_count(const struct wbxml_node *node, unsigned tag)
+{
+	size_t n = 0;
+
+	for (const struct wbxml_node *c = wbxml_child(node, tag); c; c = wbxml_next(c, tag))
+		n++;
+	return n;
+}
+
 const char *
 wbxml_text(const struct wbxml_node *node, unsigned tag)
 {

@@ -74,6 +74,7 @@ const struct wbxml_node *wbxml_child(const struct wbxml_node *node, unsigned tag
 const struct wbxml_node *wbxml_next(const struct wbxml_node *node, unsigned tag);        /* the next sibling of that tag */
 const struct wbxml_node *wbxml_path(const struct wbxml_node *node, const unsigned *tags, unsigned n);
 bool wbxml_has(const struct wbxml_node *node, unsigned tag);
+size_t wbxml_count(const struct wbxml_node *node, unsigned tag);
 /* The text of the first such child; NULL if there is none. */
 const char *wbxml_text(const struct wbxml_node *node, unsigned tag);
 /* Its number (decimal, whole text); `fallback` where it is absent or empty; `bad` where it is no number. */

@@ -24,12 +24,12 @@ class Input(Case):
     def test_wrong_methods(self):
         p = self.phone(folders=False)
         for method in ("GET", "PUT", "DELETE", "PROPFIND"):
-            self.assertEqual(self.raw(p, method).status, 405, method)
+            self.assertEqual(self.raw(p, method).status, 501, method)
 
     def test_missing_and_unknown(self):
         p = self.phone(folders=False)
         path = "/Microsoft-Server-ActiveSync"
-        for query, status in (("", 400), ("?", 400), ("?Cmd=NoSuch&DeviceId=X&DeviceType=Y", 501),
+        for query, status in (("", 400), ("?", 400), ("?User=x&DeviceId=X&DeviceType=Y", 400), ("?Cmd=NoSuch&DeviceId=X&DeviceType=Y", 501),
                               ("?Cmd=FolderSync&DeviceId=X%00&DeviceType=Y", 400), ("?!!!", 400), ("?AAAA", 400)):
             with self.subTest(query):
                 self.assertEqual(self.raw(p, target=path + query, body=wbxml.encode(FOLDER_SYNC)).status, status)

@@ -392,6 +392,22 @@ test_schema(void **state)
 	}
 }
 
+/* MS-ASCMD_R7490 */
+static void
+test_too_many(void **state)
+{
+	struct call c;
+
+	for (int n = 100; n <= 101; n++) {
+		begin(&c, *state, false);
+		for (int i = 0; i < n; i++)
+			wbxml_empty(&c.w, i % 2 ? ItemOperations_Fetch : ItemOperations_EmptyFolderContents);
+		call_run(&c);
+		assert_int_equal(wbxml_int(c.answer, ItemOperations_Status, -1, -2), n > 100 ? 11 : 1);
+		call_end(&c);
+	}
+}
+
 /* MS-ASCON_R241 */
 static void
 test_body_part_type(void **state)
@@ -539,7 +555,7 @@ main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = { CASE(test_item), CASE(test_attachment), CASE(test_empty_attachment), CASE(test_what_is_not_there), CASE(test_backend_trouble),
 		cmocka_unit_test_setup_teardown(test_too_large, setup_small, teardown), CASE(test_multipart), CASE(test_get_attachment), CASE(test_body_part_type),
-		CASE(test_empty_folder), CASE(test_empty_partly), CASE(test_move_and_nothing), CASE(test_schema) };
+		CASE(test_empty_folder), CASE(test_empty_partly), CASE(test_move_and_nothing), CASE(test_schema), CASE(test_too_many) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

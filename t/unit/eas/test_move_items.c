@@ -51,6 +51,23 @@ move(int64_t from, int64_t what, int64_t to, int64_t *dst_r)
 	return status;
 }
 
+static void
+a_thousand_moves_are_the_limit(void **state)
+{
+	struct call c;
+
+	(void)state;
+	for (int n = 1000; n <= 1001; n++) {
+		call_begin(&c, &kit, phone, version, EAS_MOVEITEMS);
+		wbxml_start(&c.w, Move_MoveItems);
+		for (int i = 0; i < n; i++)
+			wbxml_empty(&c.w, Move_Move);
+		call_run(&c);
+		assert_int_equal(wbxml_int(c.answer, Move_Status, 0, -1), n > 1000 ? 103 : 0);
+		call_end(&c);
+	}
+}
+
 static size_t
 count(const char *folder)
 {
@@ -344,6 +361,7 @@ main(void)
 		TEST(a_move_before_the_first_sync_is_its_own),
 		TEST(so_it_is_with_the_later_beginning),
 		TEST(what_another_device_has_moved_is_1),
+		TEST(a_thousand_moves_are_the_limit),
 	};
 
 	if (log_open("stderr", LEVEL_ERROR))

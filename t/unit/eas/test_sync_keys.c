@@ -1193,6 +1193,31 @@ estimate(const char *sync_key, int filter, int *status_r)
 	return estimate_with(sync_key, AirSync_FilterType, filter, status_r);
 }
 
+/* R3223, R5647 */
+static void
+too_many_collections_are_refused(void **state)
+{
+	struct call c;
+
+	(void)state;
+	ask_sync();
+	for (int i = 0; i < 1001; i++) {
+		ask_collection(folder, "0");
+		close_collection();
+	}
+	run();
+	assert_int_equal(root_status(), 15);
+	assert_int_equal(wbxml_int(call.answer, AirSync_Limit, 0, -1), 1000);
+	call_begin(&c, &kit, PHONE, version, EAS_GETITEMESTIMATE);
+	wbxml_start(&c.w, GetItemEstimate_GetItemEstimate);
+	wbxml_start(&c.w, GetItemEstimate_Collections);
+	for (int i = 0; i < 1001; i++)
+		wbxml_empty(&c.w, GetItemEstimate_Collection);
+	call_run(&c);
+	assert_int_equal(wbxml_int(c.answer, GetItemEstimate_Status, 0, -1), 103);
+	call_end(&c);
+}
+
 static void
 an_estimate_waits_for_a_session(void **state)
 {
@@ -1373,6 +1398,7 @@ main(void)
 		TEST(a_command_without_its_id_is_status_4),
 		TEST(elements_come_in_order),
 		TEST(class_is_named_up_to_12_1),
+		TEST(too_many_collections_are_refused),
 		TEST(an_estimate_waits_for_a_session),
 		TEST(an_estimate_is_none_where_the_options_are_wrong),
 		TEST(an_estimate_chooses_its_options_as_a_sync_does),
