@@ -98,7 +98,7 @@ class Mailboxes(Changed):
 
     def no_session(self):
         out = [l for l in (self.bench.dir / "dovecot/dovecot.log").read_text().splitlines() if f"imap({self.user})" in l or f"user=<{self.user}>" in l]
-        return sum("Login: user=<" in l for l in out) == sum("Disconnected: " in l or "Logged out" in l for l in out)
+        return sum(bool(re.search("(Login|Logged in): user=<", l)) for l in out) == sum("Disconnected: " in l or "Logged out" in l for l in out)
 
     def test_renamed(self):
         c, a, _ = self.with_project()

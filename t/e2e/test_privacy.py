@@ -151,7 +151,7 @@ class Passwords(Private):
     def asked(self):
         """How often Dovecot was asked about this user: (accepted, refused)."""
         log = (self.bench.dir / "dovecot/dovecot.log").read_text()
-        return (len(re.findall(rf"imap-login: (?:Info: )?Login: user=<{self.user}>", log)),
+        return (len(re.findall(rf"imap-login: (?:Info: )?(?:Login|Logged in): user=<{self.user}>", log)),
                 len(re.findall(rf"auth failed, \d+ attempts.*user=<{self.user}>", log)))
 
     def test_wrong_one_is_asked_once(self):
