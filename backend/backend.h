@@ -13,7 +13,7 @@
  *            both at the latest (60 s), and a login that has to come before it may take as long.
  * Errors:    base/error.h. After UNAVAILABLE or PEER the session may be used again (the module reconnects by itself) or
  *            logged out. AUTH comes only where the server really refused user or password; a server that is down, busy,
- *            throttling or that closed on us is UNAVAILABLE; BUSY where it is well, and wants this user to
+ *            throttling or that closed on us is UNAVAILABLE; PAUSED where it is well, and wants this user to
  *            wait (429, 423): to the core as good as UNAVAILABLE, but not the host's failure. e gets one sentence for the log, without secrets.
  * Optional:  an operation marked so may be NULL: the module cannot do that. The front functions turn it into UNSUPPORTED.
  *

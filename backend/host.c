@@ -43,7 +43,7 @@ note_result(struct backends *b, struct host *h, uint64_t user, int64_t began, in
 
 	h->probing = false;
 	/* What is ours, and a broken protocol, says nothing about whether the host can be reached. */
-	if (err == ERR_PEER || err == ERR_NOMEM || err == ERR_INTERNAL || err == ERR_BUSY)
+	if (err == ERR_PEER || err == ERR_NOMEM || err == ERR_INTERNAL || err == ERR_BUSY || err == ERR_PAUSED)
 		return;
 	if (err != ERR_UNAVAILABLE) {
 		h->failures = 0;
@@ -71,7 +71,7 @@ enum err
 host_result(struct backends *b, struct host *h, uint64_t user, int64_t began, int64_t now, enum err err)
 {
 	note_result(b, h, user, began, now, err);
-	return err == ERR_BUSY ? ERR_UNAVAILABLE : err; /* BUSY is for what is short here */
+	return err == ERR_PAUSED ? ERR_UNAVAILABLE : err;
 }
 
 enum err

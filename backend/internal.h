@@ -112,7 +112,7 @@ enum err registry_find(const char *dir, const char *name, const struct backend_o
 enum err host_check(const struct backends *b, const struct host *h, int64_t now, struct error *e) NODISCARD;
 /* Right before a call; as host_check(), but a due probe is taken. Each OK is answered by one host_result(). */
 enum err host_claim(struct backends *b, struct host *h, int64_t now, struct error *e) NODISCARD;
-/* Notes how a call ended that began at that time. Returns what that is to the caller: UNAVAILABLE for a module's BUSY. */
+/* Notes how a call ended that began at that time. Returns what that is to the caller: UNAVAILABLE for a module's PAUSED. */
 enum err host_result(struct backends *b, struct host *h, uint64_t user, int64_t began, int64_t now, enum err err);
 /* A slot, or BUSY. */
 enum err host_enter(struct backends *b, struct host *h, struct error *e) NODISCARD;

@@ -51,6 +51,8 @@ err_name(enum err code)
 		return "quota";
 	case ERR_UNAVAILABLE:
 		return "unavailable";
+	case ERR_PAUSED:
+		return "paused";
 	case ERR_BUSY:
 		return "busy";
 	case ERR_UNSUPPORTED:

@@ -7,7 +7,7 @@
  * The code says how far the damage reaches and whether to try again:
  *   this item:      NOTFOUND EXISTS CONFLICT DENIED INVALID LIMIT QUOTA UNSUPPORTED   (do not try again as it is)
  *   this folder:    NOFOLDER                                                        (it is gone)
- *   this backend:   UNAVAILABLE PEER                                                (try again later)
+ *   this backend:   UNAVAILABLE PAUSED PEER                                         (try again later)
  *   this request:   BUSY                                                            (try again when a session is free)
  *   the login:      AUTH                                                            (credentials were really refused)
  *   ourselves:      NOMEM INTERNAL
@@ -29,6 +29,7 @@ enum err {
 	ERR_LIMIT,       /* one of our limits, or the peer's, was exceeded */
 	ERR_QUOTA,       /* the server has no room for it */
 	ERR_UNAVAILABLE, /* server down, time-out, "try again" */
+	ERR_PAUSED,      /* the server is well, and wants us to wait; a module's alone, to the core it is UNAVAILABLE */
 	ERR_BUSY,        /* no session or no slot free now: queue the request, run it again */
 	ERR_UNSUPPORTED, /* this server or module cannot */
 	ERR_PEER,        /* the server broke its protocol; treated like UNAVAILABLE */
@@ -52,7 +53,7 @@ const char *err_name(enum err code);
 static inline int
 err_is_temporary(enum err code)
 {
-	return code == ERR_UNAVAILABLE || code == ERR_PEER || code == ERR_BUSY || code == ERR_NOMEM;
+	return code == ERR_UNAVAILABLE || code == ERR_PAUSED || code == ERR_PEER || code == ERR_BUSY || code == ERR_NOMEM;
 }
 
 #endif

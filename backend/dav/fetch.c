@@ -247,7 +247,7 @@ get(struct fetching *f, struct wanted *w, struct error *e)
 	err = dav_unexpected(f->s, "GET", &answer, e);
 	if (err == ERR_NOTFOUND)
 		return deliver(f, w, err, NULL, slice(NULL, 0));
-	if (err == ERR_BUSY || !is_about_item(answer.status))
+	if (err == ERR_PAUSED || !is_about_item(answer.status))
 		return err;
 	if (w->failed)
 		return deliver(f, w, ERR_INVALID, NULL, slice(NULL, 0));

@@ -409,7 +409,7 @@ transfer(struct exchange *x, const char *path, struct error *e)
 		return err_set(e, ERR_NOMEM, "%s: out of memory for a request", h->set->name);
 	int64_t begun = now_ms(), left = h->deadline - begun, most = (int64_t)(h->set->connect + h->set->answer) * 1000;
 	if (dav_link_held(h->link))
-		return err_set(e, ERR_BUSY, "%s: %s asked for a pause", h->set->name, h->set->origin);
+		return err_set(e, ERR_PAUSED, "%s: %s asked for a pause", h->set->name, h->set->origin);
 	if (left <= 0) {
 		h->timed_out = true;
 		return err_set(e, ERR_UNAVAILABLE, "%s: %s takes too long", h->set->name, h->set->origin);
@@ -510,7 +510,7 @@ unavailable(struct exchange *x, struct error *e)
 	if (seconds > 0)
 		dav_link_hold(h->link, (seconds < HOLD_MAX ? seconds : HOLD_MAX) * 1000);
 	bool alive = x->answer->status < 500;
-	return err_set(e, alive ? ERR_BUSY : ERR_UNAVAILABLE, "%s: %s: HTTP %ld from %s", h->set->name, x->r->method,
+	return err_set(e, alive ? ERR_PAUSED : ERR_UNAVAILABLE, "%s: %s: HTTP %ld from %s", h->set->name, x->r->method,
 		x->answer->status, h->set->origin);
 }
 
@@ -583,7 +583,7 @@ status_err(long status, bool writes)
 	case 414:
 		return ERR_LIMIT;
 	case 423:
-		return ERR_BUSY;
+		return ERR_PAUSED;
 	case 501:
 		return ERR_UNSUPPORTED;
 	case 507:

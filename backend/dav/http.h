@@ -4,7 +4,7 @@
  * Safety:    credentials go to the configured origin and nowhere else: a redirect is followed (method kept, at most 4) within it
  *            only. No proxy of the environment is used. TLS is verified unless the configuration says otherwise.
  * Limits:    connect and answer time-outs per request, twice their sum per call (dav_http_begin), response bytes.
- * Errors:    dav_http_run() returns OK whenever an answer came whose meaning is the caller's to tell; AUTH, UNAVAILABLE, BUSY and
+ * Errors:    dav_http_run() returns OK whenever an answer came whose meaning is the caller's to tell; AUTH, UNAVAILABLE, PAUSED and
  *            PEER as backend.h has them; LIMIT for an answer that is too long; what the parser's callback returned.
  */
 #ifndef BACKEND_DAV_HTTP_H

@@ -64,7 +64,7 @@ static void
 a_server_that_asks_to_wait_is_not_down(void **state)
 {
 	(void)state;
-	mem_down(mem, ERR_BUSY);
+	mem_down(mem, ERR_PAUSED);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(use(), ERR_UNAVAILABLE);
 		assert_int_equal(rig_login("bob", "x"), ERR_UNAVAILABLE);

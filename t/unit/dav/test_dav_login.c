@@ -332,12 +332,12 @@ down_is_not_wrong(void **state)
 		int status;
 		enum err err;
 	} rows[] = { { 500, ERR_PEER }, { 502, ERR_UNAVAILABLE }, { 503, ERR_UNAVAILABLE }, { 504, ERR_UNAVAILABLE },
-		{ 429, ERR_BUSY }, { 403, ERR_DENIED }, { 407, ERR_PEER } };
+		{ 429, ERR_PAUSED }, { 403, ERR_DENIED }, { 407, ERR_PEER } };
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		assert_int_equal(kit_open(k, "caldav", "/", ""), ERR_OK);
 		fake_forget(k->fake);
 		fake_queue(k->fake, reply(rows[i].status, NULL, "<html>"));
-		if (rows[i].err != ERR_UNAVAILABLE && rows[i].err != ERR_BUSY)
+		if (rows[i].err != ERR_UNAVAILABLE && rows[i].err != ERR_PAUSED)
 			fake_queue(k->fake, reply(404, NULL, "")); /* the well-known address is tried */
 		assert_login(k, rows[i].err);
 	}
@@ -354,7 +354,7 @@ a_server_in_maintenance_is_left_alone_for_a_while(void **state)
 		"<s:message>System is in maintenance mode.</s:message></d:error>"));
 	struct backend_folders f;
 	assert_int_equal(k->ops->folders(k->s, k->a, &f, &k->e), ERR_UNAVAILABLE);
-	assert_int_equal(k->ops->folders(k->s, k->a, &f, &k->e), ERR_BUSY);
+	assert_int_equal(k->ops->folders(k->s, k->a, &f, &k->e), ERR_PAUSED);
 	assert_told(k, "asked for a pause");
 	assert_int_equal(fake_count(k->fake), 1);
 }
@@ -366,8 +366,8 @@ a_pause_outlives_the_login_that_was_told(void **state)
 	struct kit *k = *state;
 	assert_int_equal(kit_open(k, "caldav", "/dav/", ""), ERR_OK);
 	fake_queue(k->fake, reply(429, "Retry-After: 120\r\n", ""));
-	assert_login(k, ERR_BUSY);
-	assert_int_equal(kit_login(k), ERR_BUSY);
+	assert_login(k, ERR_PAUSED);
+	assert_int_equal(kit_login(k), ERR_PAUSED);
 	assert_told(k, "asked for a pause");
 	assert_int_equal(fake_count(k->fake), 1);
 }

@@ -212,8 +212,8 @@ refusals_say_how_far_they_reach(void **state)
 		{ 404, "", ERR_NOFOLDER, ERR_NOTFOUND, "" },
 		{ 413, "", ERR_LIMIT, ERR_LIMIT, "" },
 		{ 415, "", ERR_INVALID, ERR_INVALID, "" },
-		{ 423, "", ERR_BUSY, ERR_BUSY, "" },
-		{ 429, "", ERR_BUSY, ERR_BUSY, "" },
+		{ 423, "", ERR_PAUSED, ERR_PAUSED, "" },
+		{ 429, "", ERR_PAUSED, ERR_PAUSED, "" },
 		{ 500, "", ERR_PEER, ERR_PEER, "" },
 		{ 503, "", ERR_UNAVAILABLE, ERR_UNAVAILABLE, "" },
 		{ 507, "", ERR_QUOTA, ERR_QUOTA, "" },
@@ -279,7 +279,7 @@ removes_only_the_expected_version(void **state)
 		int status;
 		enum err err;
 	} rows[] = { { 200, ERR_OK }, { 204, ERR_OK }, { 403, ERR_DENIED }, { 404, ERR_NOTFOUND }, { 410, ERR_NOTFOUND },
-		{ 423, ERR_BUSY }, { 500, ERR_PEER }, { 503, ERR_UNAVAILABLE } };
+		{ 423, ERR_PAUSED }, { 500, ERR_PEER }, { 503, ERR_UNAVAILABLE } };
 	struct kit *k = *state;
 	kit_ready(k, "caldav", kit_calendars, "");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -355,7 +355,7 @@ a_move_that_fails_says_what_is_missing(void **state)
 	static const struct {
 		int status;
 		enum err err;
-	} rows[] = { { 403, ERR_DENIED }, { 423, ERR_BUSY }, { 500, ERR_PEER }, { 503, ERR_UNAVAILABLE }, { 507, ERR_QUOTA } };
+	} rows[] = { { 403, ERR_DENIED }, { 423, ERR_PAUSED }, { 500, ERR_PEER }, { 503, ERR_UNAVAILABLE }, { 507, ERR_QUOTA } };
 	struct kit *k = *state;
 	struct backend_stored stored;
 	kit_ready(k, "caldav", kit_calendars, "");
