@@ -345,9 +345,16 @@ uses(const char *plan, const char *index)
 	return at && strncmp(at + 6, index, strlen(index)) == 0 && at[6 + strlen(index)] == ' ';
 }
 
-/* The plan's first table is reached by this index, and no rows are sorted. */
+/* Any index of the folder will do where all that it has is read; which one depends on the server's version. */
+static bool
+uses_any(const char *plan)
+{
+	return uses(plan, "item_key") || uses(plan, "item_seq") || uses(plan, "item_date");
+}
+
+/* The plan's first table is reached by this index (NULL: any of the folder), and no rows are sorted. */
 static void
-explain(const struct statement *s, const char *index, const char *either)
+explain(const struct statement *s, const char *index)
 {
 	struct db_rows r;
 	bool good = false;
@@ -358,11 +365,11 @@ explain(const struct statement *s, const char *index, const char *either)
 		const char *extra = on_mariadb ? db_text(&r, 9, arena) : plan;
 
 		if (first)
-			good = uses(plan, index) || (either && uses(plan, either));
+			good = index ? uses(plan, index) : uses_any(plan);
 		if (strstr(extra, "filesort") || strstr(extra, "TEMP B-TREE"))
 			good = false;
 		if (!good)
-			print_error("%s: %s; %s instead of %s\n", s->sql, plan, extra, index);
+			print_error("%s: %s; %s instead of %s\n", s->sql, plan, extra, index ? index : "one of the folder");
 	}
 	ok(db_end(&r));
 	assert_true(good);
@@ -418,21 +425,21 @@ queries_use_an_index(void **unused)
 		ok(state_folder_lock(T, arena, f[3], &seq, &cursor));
 		store->trace = NULL;
 		assert_int_equal(n_statements, 12);
-		explain(&statements[0], "item_seq", NULL);
-		explain(&statements[1], "item_created", NULL);
-		explain(&statements[2], "item_created", NULL);
-		explain(&statements[3], "item_date", NULL);
-		explain(&statements[4], "item_date", NULL);
-		explain(&statements[5], "item_key", NULL);
-		explain(&statements[6], "PRIMARY", NULL);
+		explain(&statements[0], "item_seq");
+		explain(&statements[1], "item_created");
+		explain(&statements[2], "item_created");
+		explain(&statements[3], "item_date");
+		explain(&statements[4], "item_date");
+		explain(&statements[5], "item_key");
+		explain(&statements[6], "PRIMARY");
 		/* All of the folder is wanted: any index that begins with it will do. */
-		explain(&statements[7], "item_key", "item_seq");
+		explain(&statements[7], NULL);
 		if (!on_mariadb && forgotten) {
 			/* Where a planner knows that there are few rows, its choice says nothing. */
-			explain(&statements[8], "collection_device", NULL);
-			explain(&statements[9], "PRIMARY", NULL);
-			explain(&statements[10], "user_name", NULL);
-			explain(&statements[11], "PRIMARY", NULL);
+			explain(&statements[8], "collection_device");
+			explain(&statements[9], "PRIMARY");
+			explain(&statements[10], "user_name");
+			explain(&statements[11], "PRIMARY");
 		}
 		end();
 		/* SQLite: without what ANALYZE has found, too, for nobody runs it. */
