@@ -235,7 +235,7 @@ mirror_take_dates(struct state_txn *t, struct arena *a, int64_t folder, const st
 		struct state_item *row = &rows.list[i];
 		const struct mirror_date key = { .item = row->id }, *d = bsearch(&key, sorted, n, sizeof *sorted, by_item);
 
-		if (row->date == d->date)
+		if (!d || row->date == d->date)
 			continue;
 		if (row->date != ITEM_DATE_UNKNOWN || strcmp(row->version, d->version) != 0)
 			return ERR_CONFLICT;

@@ -21,6 +21,7 @@
 
 #define BUCKETS 1024
 #define FOLDERS_EVERY 300  /* seconds between looks at the hierarchy of a watched user */
+#define FOLDERS_AGAIN 60   /* .. where a server could not say what it has */
 #define RETRY_AFTER 15     /* seconds after which a watch that could not be opened is tried again */
 #define TIDY_EVERY 20
 #define TIDY_PASSES 20 /* of the store's housekeeping at a time; the rest next time */
@@ -384,6 +385,8 @@ job_done(struct hub *h, struct watch_job *job)
 		watch_fds(h, u);
 		if (job->again_in && u->look_at > now_s() + job->again_in)
 			u->look_at = now_s() + job->again_in;
+		if (job->hierarchy)
+			u->folders_at = now_s() + FOLDERS_AGAIN;
 		if (u->again)
 			start_job(h, u, JOB_LOOK);
 	}

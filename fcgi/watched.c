@@ -269,8 +269,11 @@ look(struct watch_job *job, struct arena *a, const struct keys *keys, const stru
 		return;
 	}
 	refresh_each(job, account, keys, &noticed, log);
-	if (job->hierarchy && eas_refresh_folders(&u->generation->eas, account, log, &e))
-		log_debug(log, "the folders were not looked at: %s", e.text);
+	if (job->hierarchy) {
+		job->hierarchy = eas_refresh_folders(&u->generation->eas, account, log, &e) != ERR_OK;
+		if (job->hierarchy)
+			log_debug(log, "not all folders are known: %s", e.text);
+	}
 	account_release(&account);
 }
 

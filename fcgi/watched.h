@@ -48,7 +48,7 @@ struct watch_job {
 	bool close;                    /* close the watch and nothing else */
 	struct generation *was;        /* a reference: the user's before this job */
 	bool look;                     /* a descriptor was readable or a poll is due */
-	bool hierarchy;                /* the hierarchy is due */
+	bool hierarchy;                /* the hierarchy is due; out: it was not seen whole */
 	bool ask;                      /* what is due is to be asked; out: it was, since something may have changed */
 	int64_t again_in;              /* out: not all could be looked at: once more in so many seconds; 0: all was */
 	size_t n;
