@@ -1,6 +1,5 @@
-#include <time.h>
-
 #include "backend/internal.h"
+#include "base/clock.h"
 
 static int64_t (*replaced)(void);
 
@@ -13,10 +12,5 @@ backends_set_clock(int64_t (*now_ms)(void))
 int64_t
 clock_ms(void)
 {
-	struct timespec t;
-
-	if (replaced)
-		return replaced();
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return replaced ? replaced() : monotonic_ms();
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "wbxml/wbxml.h"
 
 #define HEAD                                                                                                                        \
@@ -38,7 +39,7 @@ early_allow(struct eas_request *e)
 	pthread_mutex_lock(&early.lock);
 	if (!r->early.listed) {
 		r->early.listed = true;
-		r->early.due = r->early.begun ? now_ms() : r->run_since + start_ms(r);
+		r->early.due = r->early.begun ? monotonic_ms() : r->run_since + start_ms(r);
 		LIST_INSERT_HEAD(&early.list, r, early.link);
 	}
 	pthread_mutex_unlock(&early.lock);

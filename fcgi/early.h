@@ -19,7 +19,7 @@ void early_allow(struct eas_request *e);
 bool early_has_begun(struct eas_request *e);
 /* Nothing is sent by the hub from here on. true: the answer has begun, and the rest of its document is to follow. */
 bool early_end(struct request *r);
-/* Sends what is due at `now` (now_ms()); returns when something is due next, INT64_MAX: nothing is. */
+/* Sends what is due at `now` (monotonic_ms()); returns when something is due next, INT64_MAX: nothing is. */
 int64_t early_tick(int64_t now);
 
 #endif

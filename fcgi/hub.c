@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/count.h"
 #include "base/hash.h"
 #include "fcgi/early.h"
@@ -64,7 +65,7 @@ struct hub {
 static int64_t
 now_s(void)
 {
-	return now_ms() / 1000;
+	return monotonic_ms() / 1000;
 }
 
 static struct device_list *
@@ -623,7 +624,7 @@ static int64_t
 early_wait(struct hub *h)
 {
 	struct generation *g = server_generation(h->server);
-	int64_t now = now_ms(), next = early_tick(now), most = (int64_t)g->server.early_seconds * 500;
+	int64_t now = monotonic_ms(), next = early_tick(now), most = (int64_t)g->server.early_seconds * 500;
 
 	generation_unref(&g);
 	next = next > now ? next - now : 1;

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/count.h"
 #include "base/text.h"
 #include "fcgi/basic.h"
@@ -17,15 +18,6 @@
 #include "wbxml/wbxml.h"
 
 #define HEADERS_MAX 16384
-
-int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static const char *
 param(const struct request *r, const char *name)
@@ -184,7 +176,7 @@ request_accept(int fd, struct generation *g)
 		close(fd);
 		return NULL;
 	}
-	r->started = r->run_since = now_ms();
+	r->started = r->run_since = monotonic_ms();
 	r->generation = generation_ref(g);
 	set_timeouts(fd, g->server.io_seconds);
 	FCGX_InitRequest(&r->fcgx, -1, 0); /* no socket: where this connection says nothing, FCGX_Accept_r has none to take another from */
@@ -270,7 +262,7 @@ static void
 log_line(struct request *r)
 {
 	const struct eas_query *q = &r->eas.query;
-	int64_t ms = now_ms() - r->started;
+	int64_t ms = monotonic_ms() - r->started;
 
 	log_info(&r->eas.log, "http=%u status=%d version=%u.%u in=%zu out=%zu ms=%lld", r->eas.reply.status,
 		r->eas.reply.eas_status, q->version / 10, q->version % 10, r->eas.body.len, r->eas.reply.body.len,
@@ -338,7 +330,7 @@ request_wake(struct request *r, struct generation *now)
 	generation_unref(&r->generation);
 	r->generation = now;
 	r->eas.server = &now->eas;
-	r->run_since = now_ms();
+	r->run_since = monotonic_ms();
 	r->arena = arena_new((size_t)eas_arena_max(r->generation->config));
 	r->eas.arena = r->arena;
 	prepare_reply(r);

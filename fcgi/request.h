@@ -64,6 +64,4 @@ int request_fd(const struct request *r);
 /* A plain answer of this status; Retry-After where seconds is not 0. */
 void request_refuse(struct request *r, unsigned status, unsigned retry_after);
 
-int64_t now_ms(void); /* CLOCK_MONOTONIC */
-
 #endif

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/count.h"
 #include "fcgi/basic.h"
 #include "fcgi/server.h"
@@ -73,7 +74,7 @@ refuse_login(struct server *s, struct request *r, unsigned status)
 static void
 busy(struct server *s, struct request *r)
 {
-	int64_t now = now_ms();
+	int64_t now = monotonic_ms();
 
 	account_yield(&r->eas.account);
 	if (r->busy_since == 0)
@@ -180,8 +181,8 @@ accept_one(struct server *s)
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 			static int64_t said; /* of any thread; a torn read costs a line more */
 
-			if (now_ms() - __atomic_load_n(&said, __ATOMIC_RELAXED) > 10000) {
-				__atomic_store_n(&said, now_ms(), __ATOMIC_RELAXED);
+			if (monotonic_ms() - __atomic_load_n(&said, __ATOMIC_RELAXED) > 10000) {
+				__atomic_store_n(&said, monotonic_ms(), __ATOMIC_RELAXED);
 				log_error(NULL, "cannot accept: %s; raise the limit on open files", strerror(errno));
 			}
 			poll(NULL, 0, 100);

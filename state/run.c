@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/failpoint.h"
 #include "state/db.h"
 
@@ -14,15 +15,6 @@ state_cut_next_commit(struct state *s, enum state_cut when)
 {
 	(void)s;
 	next_cut = when;
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* 10, 20, 40 ... ms and as much again by chance, so that two that met do not meet again. */
@@ -105,7 +97,7 @@ state_run(struct state *s, enum state_mode mode, state_fn fn, void *arg, struct 
 {
 	struct error own = { 0 };
 	struct state_txn t = { .state = s, .mode = mode, .e = e ? e : &own };
-	int64_t until = now_ms() + (int64_t)s->config.answer_seconds * 1000;
+	int64_t until = monotonic_ms() + (int64_t)s->config.answer_seconds * 1000;
 
 	for (unsigned tried = 0;; tried++) {
 		enum db_fate fate;
@@ -113,7 +105,7 @@ state_run(struct state *s, enum state_mode mode, state_fn fn, void *arg, struct 
 
 		if (!err || (fate != DB_RETRY && fate != DB_LOST))
 			return err;
-		if (tried == RETRIES || now_ms() > until)
+		if (tried == RETRIES || monotonic_ms() > until)
 			return ERR_UNAVAILABLE;
 		count_add(COUNT_STORE_RETRIES, 1);
 		/* A connection that was found closed is opened again at once. */

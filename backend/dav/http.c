@@ -5,11 +5,11 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "backend/dav/href.h"
 #include "backend/dav/link.h"
 #include "backend/tls/tls.h"
+#include "base/clock.h"
 #include "base/count.h"
 #include "base/text.h"
 
@@ -43,14 +43,6 @@ struct exchange {
 	const char *location; /* as it came */
 	enum err failed;      /* why a callback ended the transfer */
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void
 secret_free(char **s)
@@ -133,7 +125,7 @@ dav_http_close(struct dav_http **h)
 void
 dav_http_begin(struct dav_http *h)
 {
-	h->deadline = now_ms() + (int64_t)(2 * (h->set->connect + h->set->answer)) * 1000;
+	h->deadline = monotonic_ms() + (int64_t)(2 * (h->set->connect + h->set->answer)) * 1000;
 	h->timed_out = false;
 }
 
@@ -407,7 +399,7 @@ transfer(struct exchange *x, const char *path, struct error *e)
 	const char *url = wire ? arena_printf(x->a, "%s%s", h->set->origin, wire) : NULL;
 	if (!url || !headers_make(x, &headers))
 		return err_set(e, ERR_NOMEM, "%s: out of memory for a request", h->set->name);
-	int64_t begun = now_ms(), left = h->deadline - begun, most = (int64_t)(h->set->connect + h->set->answer) * 1000;
+	int64_t begun = monotonic_ms(), left = h->deadline - begun, most = (int64_t)(h->set->connect + h->set->answer) * 1000;
 	if (dav_link_held(h->link))
 		return err_set(e, ERR_PAUSED, "%s: %s asked for a pause", h->set->name, h->set->origin);
 	if (left <= 0) {
@@ -427,7 +419,7 @@ transfer(struct exchange *x, const char *path, struct error *e)
 	count_transfer(x);
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &x->answer->status);
 	log_debug(&(struct log_ctx){ .user = h->user }, "%s: %s %s: %ld, %llu bytes, %lld ms", h->set->name, x->r->method,
-		path, x->answer->status, (unsigned long long)x->bytes, (long long)(now_ms() - begun));
+		path, x->answer->status, (unsigned long long)x->bytes, (long long)(monotonic_ms() - begun));
 	x->answer->path = path;
 	return code == CURLE_OK ? ERR_OK : transfer_failed(x, code, e);
 }

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define ID_LEN 32
 #define HELD_MAX 100 /* links of nobody that are kept for their pause */
@@ -127,14 +128,6 @@ dav_link_get(const char *origin, const char *ca_file, const char *user, const ch
 	return l ? ERR_OK : err_set(e, ERR_NOMEM, "out of memory for a session");
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Locked: ends the links of nobody. A login that a server refused for a while must not be forgotten with its session. */
 static void
 sweep(void)
@@ -172,13 +165,13 @@ dav_link_share(struct dav_link *l)
 void
 dav_link_hold(struct dav_link *l, int64_t ms)
 {
-	atomic_store(&l->hold, now_ms() + ms);
+	atomic_store(&l->hold, monotonic_ms() + ms);
 }
 
 bool
 dav_link_held(const struct dav_link *l)
 {
-	return atomic_load(&l->hold) > now_ms();
+	return atomic_load(&l->hold) > monotonic_ms();
 }
 
 void

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "backend/imap/command.h"
+#include "base/clock.h"
 #include "base/count.h"
 #include "base/text.h"
 
@@ -17,9 +18,7 @@
 int64_t
 imap_now(void)
 {
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return monotonic_ms();
 }
 
 enum err

@@ -10,21 +10,12 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backend/local/local.h"
+#include "base/clock.h"
 
 #define SLOWEST 16384 /* bytes per second: a mail that moves more slowly is given up */
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static char **
 arguments(struct arena *a, const char *program, const struct backend_mail *mail)
@@ -98,11 +89,11 @@ without_cr(struct slice in, struct buf *out)
 static bool
 feed(int fd, struct slice bytes, int64_t silence)
 {
-	int64_t moved = now_ms(), end = moved + silence + (int64_t)bytes.len * 1000 / SLOWEST;
+	int64_t moved = monotonic_ms(), end = moved + silence + (int64_t)bytes.len * 1000 / SLOWEST;
 
 	while (bytes.len) {
 		struct pollfd p = { .fd = fd, .events = POLLOUT };
-		int64_t left = (moved + silence < end ? moved + silence : end) - now_ms();
+		int64_t left = (moved + silence < end ? moved + silence : end) - monotonic_ms();
 		ssize_t n;
 
 		if (left <= 0 || poll(&p, 1, (int)left) == 0)
@@ -113,7 +104,7 @@ feed(int fd, struct slice bytes, int64_t silence)
 		if (n <= 0)
 			continue;
 		bytes = slice(bytes.ptr + n, bytes.len - (size_t)n);
-		moved = now_ms();
+		moved = monotonic_ms();
 	}
 	return true;
 }
@@ -127,7 +118,7 @@ wait_for(pid_t pid, int64_t deadline)
 	int64_t left;
 
 	do {
-		left = deadline - now_ms();
+		left = deadline - monotonic_ms();
 	} while (fd >= 0 && left > 0 && poll(&p, 1, (int)left) < 0 && errno == EINTR);
 	if (fd >= 0 && !(p.revents & POLLIN))
 		kill(pid, SIGKILL);
@@ -186,5 +177,5 @@ sendmail_run(const struct settings *set, const struct backend_mail *mail, struct
 	fed = feed(pair[0], buf_slice(&bytes), (int64_t)set->answer * 1000);
 	close(pair[0]);
 	/* Who passes it on has to wait for the answer of a server (RFC 5321 4.5.3.2.6). */
-	return judge(program, wait_for(pid, fed ? now_ms() + (int64_t)set->accept * 1000 : 0), e);
+	return judge(program, wait_for(pid, fed ? monotonic_ms() + (int64_t)set->accept * 1000 : 0), e);
 }
