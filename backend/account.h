@@ -106,9 +106,9 @@ struct watch_wait {
 	bool down; /* the module cannot be reached now */
 };
 size_t watch_waits(const struct watch *w, struct watch_wait *waits, size_t room);
-/* After a descriptor became readable or a deadline passed; blocking, for a job thread. Routed keys of folders that may have
+/* After a descriptor became readable or, with `polls`, a deadline passed; blocking, for a job thread. Routed keys of folders that may have
  * changed. Modules that are neither readable nor due are left alone. */
-enum err watch_noticed(struct watch *w, struct arena *arena, struct backend_keys *folders_r, struct error *e);
+enum err watch_noticed(struct watch *w, bool polls, struct arena *arena, struct backend_keys *folders_r, struct error *e);
 /* An account for the watch's user, to refresh mirrors and ask for changes; release it as any other, before the watch is closed. */
 enum err watch_account(struct watch *w, const struct log_ctx *log, struct account **a_r, struct error *e) NODISCARD;
 /* Was it opened with these? Not where the configuration was read again since. */

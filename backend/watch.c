@@ -204,13 +204,13 @@ failed(struct watch *w, size_t module, enum err err, const struct log_ctx *log, 
 }
 
 static bool
-is_due(const struct watched *m)
+is_due(const struct watched *m, bool polls)
 {
 	struct pollfd p = { .fd = m->how.fd, .events = POLLIN };
 
 	if (m->n == 0)
 		return false;
-	if (m->deadline && now_s() >= m->deadline)
+	if (polls && m->deadline && now_s() >= m->deadline)
 		return true;
 	return m->how.fd >= 0 && poll(&p, 1, 0) > 0;
 }
@@ -399,7 +399,7 @@ append(struct arena *a, const struct module *m, const struct backend_keys *found
 }
 
 enum err
-watch_noticed(struct watch *w, struct arena *arena, struct backend_keys *folders_r, struct error *e)
+watch_noticed(struct watch *w, bool polls, struct arena *arena, struct backend_keys *folders_r, struct error *e)
 {
 	struct log_ctx log = { .user = w->who->user };
 	enum err err = ERR_OK;
@@ -410,7 +410,7 @@ watch_noticed(struct watch *w, struct arena *arena, struct backend_keys *folders
 		struct error why = { 0 };
 		enum err one;
 
-		if (!is_due(&w->modules[i]))
+		if (!is_due(&w->modules[i], polls))
 			continue;
 		look(w, i, arena, &log, &found, &why);
 		one = append(arena, &w->b->modules[i], &found, folders_r, e);

@@ -175,8 +175,9 @@ struct eas_park {
 	void *wait;               /* the command's own, in this block */
 };
 
-/* When to answer it: a CLOCK_MONOTONIC second (0: now), or INT64_MAX while there is nothing. Asked by a job after the
- * mirrors of its changed folders were refreshed; reads the store only. One thread at a time per park. */
+#define EAS_DUE_UNKNOWN (-1)
+/* When to answer it: a CLOCK_MONOTONIC second (0: now), INT64_MAX while there is nothing, or EAS_DUE_UNKNOWN where the store cannot say.
+ * Asked by a job after the mirrors of its changed folders were refreshed; reads the store only. One thread at a time per park. */
 int64_t eas_due(const struct eas_server *server, const struct eas_park *p, const struct log_ctx *log);
 /* Brings the mirror of a folder up to date, for all devices of the user; for a job after watch_noticed(). */
 enum err eas_refresh(const struct eas_server *server, struct account *account, const char *folder_key,

@@ -269,7 +269,7 @@ take_over(struct eas_request *r, const struct finding *f, const struct state_col
 	for (size_t i = 0; !err && me->base == 0 && i < f->n; i++) {
 		struct heir h = { f->folder, f->list[i].epoch, me->epoch };
 
-		if (h.from != h.to && f->list[i].base == 0)
+		if (h.from && h.from != h.to && f->list[i].base == 0) /* 0: revoked, and nobody's */
 			err = state_run(r->server->state, STATE_WRITE, inherit, &h, e);
 	}
 	return err;

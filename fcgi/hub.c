@@ -58,6 +58,7 @@ struct hub {
 	unsigned ended[BUCKETS][2]; /* how often what waits of a device in there was ended: Pings, Syncs */
 	struct watched_list users[BUCKETS];
 	struct request_queue busy;
+	size_t polls;         /* jobs that poll, queued or at it */
 	int64_t tidy_at, busy_at;
 	bool tidying;
 };
@@ -322,7 +323,7 @@ enum job_kind {
 	JOB_CLOSE, /* stop watching */
 };
 
-/* Lends the user's watch to a job. */
+/* Lends the user's watch to a job. Until that is done his descriptors are not heard. */
 static void
 start_job(struct hub *h, struct watched *u, enum job_kind kind)
 {
@@ -340,7 +341,9 @@ start_job(struct hub *h, struct watched *u, enum job_kind kind)
 		u->look_at = now_s() + RETRY_AFTER;
 		return;
 	}
-	job->look = kind == JOB_LOOK || kind == JOB_POLL;
+	job->look = kind == JOB_LOOK;
+	job->poll = kind == JOB_POLL;
+	h->polls += job->poll;
 	job->ask = u->ask;
 	job->close = kind == JOB_CLOSE;
 	take_generation(h, u, job);
@@ -350,7 +353,7 @@ start_job(struct hub *h, struct watched *u, enum job_kind kind)
 	u->working = true;
 	u->again = u->ask = false;
 	unwatch_fds(h, u);
-	if (!jobs_add(h->server->jobs, kind == JOB_ASK || kind == JOB_LOOK ? JOBS_NOW : JOBS_LATER, watched_work, job))
+	if (!jobs_add(h->server->jobs, watched_work, job))
 		hub_job_done(h, job);
 }
 
@@ -379,6 +382,8 @@ job_done(struct hub *h, struct watch_job *job)
 	struct watched *u = job->user;
 
 	u->working = false;
+	u->ask |= job->unasked;
+	h->polls -= job->poll;
 	heed(h, job);
 	if (job->close && !u->watch && u->n_parked == 0) {
 		free_user(h, u);
@@ -455,17 +460,17 @@ take_nudge(struct hub *h, const char *user)
 		start_job(h, u, JOB_ASK);
 }
 
-/* After a reload: a policy that is set ends what waits. */
+/* After a reload: a policy that is set ends what waits. One by one, as polls are made: each logs in anew. */
 static void
-nudge_all(struct hub *h)
+ask_all(struct hub *h)
 {
 	struct watched *u;
 
 	for (size_t i = 0; i < BUCKETS; i++) {
 		LIST_FOREACH(u, &h->users[i], link)
 		{
-			if (u->n_parked)
-				start_job(h, u, JOB_ASK);
+			u->ask = true;
+			u->look_at = now_s();
 		}
 	}
 }
@@ -515,7 +520,7 @@ take(struct hub *h, struct message *m)
 			take_nudge(h, m->user);
 		break;
 	case MESSAGE_RELOADED:
-		nudge_all(h);
+		ask_all(h);
 		break;
 	case MESSAGE_BUSY:
 		take_busy(h, m->request);
@@ -588,32 +593,53 @@ reload_job(void *arg)
 		post(h, message_new(MESSAGE_RELOADED));
 }
 
-/* Users whose poll is due, whose hierarchy is, or who have not been waited for long enough. Also the time of the next
- * such event. */
-static int64_t
-look_after_users(struct hub *h)
+/* Of the users whose poll or hierarchy is due the one who has waited for it longest; NULL: none. Stops watching for those who have not
+ * been waited for long enough. *next_r: the time of the next such event. */
+static struct watched *
+first_due(struct hub *h, int64_t now, int64_t *next_r)
 {
-	int64_t now = now_s(), next = INT64_MAX;
-	struct watched *u, *after;
+	struct watched *u, *after, *first = NULL;
+	int64_t since = INT64_MAX;
 
+	*next_r = INT64_MAX;
 	for (size_t i = 0; i < BUCKETS; i++) {
 		for (u = LIST_FIRST(&h->users[i]); u; u = after) {
-			int64_t at = u->look_at;
+			int64_t at = u->look_at, end = u->idle_since + (int64_t)u->generation->server.linger_seconds;
 
 			after = LIST_NEXT(u, link);
 			if (u->working)
 				continue;
 			if (u->n_parked && u->folders_at < at)
 				at = u->folders_at;
-			if (!u->n_parked && u->idle_since + (int64_t)u->generation->server.linger_seconds < at)
-				at = u->idle_since + (int64_t)u->generation->server.linger_seconds;
-			if (!u->n_parked && now >= u->idle_since + (int64_t)u->generation->server.linger_seconds)
+			if (!u->n_parked && now >= end) {
 				start_job(h, u, JOB_CLOSE);
-			else if (at <= now)
-				start_job(h, u, JOB_POLL);
-			else if (at < next)
-				next = at;
+				continue;
+			}
+			if (at <= now && at < since) {
+				first = u;
+				since = at;
+			}
+			if (!u->n_parked && end < at)
+				at = end;
+			if (at > now && at < *next_r)
+				*next_r = at;
 		}
+	}
+	return first;
+}
+
+/* Polls have half of the threads: a slow server that is polled for many users must not keep from the others what arrived for them. Who
+ * has to wait for his poll is heard meanwhile; the end of a job comes back here. */
+static int64_t
+look_after_users(struct hub *h)
+{
+	size_t most = (jobs_threads(h->server->jobs) + 1) / 2;
+	int64_t now = now_s(), next;
+	struct watched *u = first_due(h, now, &next);
+
+	for (size_t n = h->polls; u && n < most; n++) {
+		start_job(h, u, JOB_POLL);
+		u = first_due(h, now, &next);
 	}
 	return next;
 }
@@ -653,7 +679,7 @@ tick(struct hub *h)
 	if (now >= h->tidy_at) {
 		h->tidy_at = now + TIDY_EVERY;
 		if (!h->tidying)
-			h->tidying = jobs_add(h->server->jobs, JOBS_LATER, tidy_job, h);
+			h->tidying = jobs_add(h->server->jobs, tidy_job, h);
 	}
 	users = look_after_users(h);
 	if (users < next)
@@ -691,7 +717,7 @@ take_signals(struct hub *h)
 
 	while (read(h->signals, &si, sizeof si) == sizeof si) {
 		if (si.ssi_signo == SIGHUP)
-			jobs_add(h->server->jobs, JOBS_NOW, reload_job, h);
+			jobs_add(h->server->jobs, reload_job, h);
 		else if ((si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT) && !h->server->stopping)
 			stop(h);
 	}

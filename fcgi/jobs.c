@@ -12,56 +12,32 @@
 struct job {
 	job_fn fn;
 	void *arg;
-	enum jobs_order order;
 	STAILQ_ENTRY(job) link;
 };
 
 struct jobs {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
-	STAILQ_HEAD(job_list, job) now, later;
-	size_t n_later;      /* that run */
+	STAILQ_HEAD(, job) list;
 	bool ending;
 	struct state *state;
 	size_t n;
 	pthread_t threads[];
 };
 
-/* Under the lock: the list whose first job may run now, or NULL. */
-static struct job_list *
-runnable(struct jobs *j)
-{
-	if (!STAILQ_EMPTY(&j->now))
-		return &j->now;
-	return !STAILQ_EMPTY(&j->later) && (j->ending || j->n_later < (j->n + 1) / 2) ? &j->later : NULL;
-}
-
-/* NULL: nothing is left, and nothing will come. */
 static struct job *
 next(struct jobs *j)
 {
-	struct job_list *list;
-	struct job *job = NULL;
+	struct job *job;
 
 	pthread_mutex_lock(&j->lock);
-	while (!(list = runnable(j)) && !j->ending)
+	while (STAILQ_EMPTY(&j->list) && !j->ending)
 		pthread_cond_wait(&j->more, &j->lock);
-	if (list) {
-		job = STAILQ_FIRST(list);
-		STAILQ_REMOVE_HEAD(list, link);
-		j->n_later += job->order == JOBS_LATER;
-	}
+	job = STAILQ_FIRST(&j->list);
+	if (job)
+		STAILQ_REMOVE_HEAD(&j->list, link);
 	pthread_mutex_unlock(&j->lock);
 	return job;
-}
-
-static void
-ended(struct jobs *j, const struct job *job)
-{
-	count_sub(COUNT_JOBS_NOW, 1);
-	pthread_mutex_lock(&j->lock);
-	j->n_later -= job->order == JOBS_LATER;
-	pthread_mutex_unlock(&j->lock);
 }
 
 static void *
@@ -72,8 +48,8 @@ run(void *arg)
 
 	while ((job = next(j)) != NULL) {
 		job->fn(job->arg);
-		ended(j, job);
 		free(job);
+		count_sub(COUNT_JOBS_NOW, 1);
 	}
 	state_thread_end(j->state);
 	return NULL;
@@ -89,36 +65,36 @@ jobs_new(size_t n, struct state *state)
 		return NULL;
 	pthread_mutex_init(&j->lock, NULL);
 	pthread_cond_init(&j->more, NULL);
-	STAILQ_INIT(&j->now);
-	STAILQ_INIT(&j->later);
+	STAILQ_INIT(&j->list);
 	j->state = state;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	pthread_mutex_lock(&j->lock);
 	while (j->n < n && pthread_create(&j->threads[j->n], &attr, run, j) == 0)
 		j->n++;
-	pthread_mutex_unlock(&j->lock);
 	pthread_attr_destroy(&attr);
 	if (j->n == 0)
 		jobs_free(&j);
 	return j;
 }
 
+size_t
+jobs_threads(const struct jobs *j)
+{
+	return j->n;
+}
+
 bool
-jobs_add(struct jobs *j, enum jobs_order order, job_fn fn, void *arg)
+jobs_add(struct jobs *j, job_fn fn, void *arg)
 {
 	struct job *job = malloc(sizeof *job);
 
 	if (!job)
 		return false;
-	*job = (struct job){ .fn = fn, .arg = arg, .order = order };
+	*job = (struct job){ .fn = fn, .arg = arg };
 	count_add(COUNT_JOBS, 1);
 	count_add(COUNT_JOBS_NOW, 1);
 	pthread_mutex_lock(&j->lock);
-	if (order == JOBS_NOW)
-		STAILQ_INSERT_TAIL(&j->now, job, link);
-	else
-		STAILQ_INSERT_TAIL(&j->later, job, link);
+	STAILQ_INSERT_TAIL(&j->list, job, link);
 	pthread_cond_signal(&j->more);
 	pthread_mutex_unlock(&j->lock);
 	return true;

@@ -258,7 +258,7 @@ look(struct watch_job *job, struct arena *a, const struct keys *keys, const stru
 	struct account *account = NULL;
 	struct error e = { 0 };
 
-	if (job->look && watch_noticed(u->watch, a, &noticed, &e))
+	if ((job->look || job->poll) && watch_noticed(u->watch, job->poll, a, &noticed, &e))
 		log_debug(log, "watch: %s", e.text);
 	if (!look_at_all(u, keys) && noticed.n == 0 && SLIST_EMPTY(&u->missed) && !job->hierarchy)
 		return;
@@ -277,13 +277,19 @@ look(struct watch_job *job, struct arena *a, const struct keys *keys, const stru
 	account_release(&account);
 }
 
+/* Where the store cannot say, it is asked again. */
 static void
-ask(struct watch_wish *w, const struct eas_server *server)
+ask(struct watch_job *job, struct watch_wish *w, const struct eas_server *server)
 {
 	struct log_ctx log = { .user = w->park->user, .device = w->park->device_id,
 		.command = w->park->query.command_name };
 
 	w->due = eas_due(server, w->park, &log);
+	if (w->due == EAS_DUE_UNKNOWN) {
+		w->due = INT64_MAX;
+		job->unasked = true;
+		look_again(job, AGAIN_FAILED);
+	}
 }
 
 static void
@@ -305,7 +311,7 @@ work(struct watch_job *job)
 	if (is_outdated(job))
 		look_again(job, AGAIN_OUTDATED);
 	for (size_t i = 0; job->ask && i < job->n; i++)
-		ask(&job->wishes[i], &u->generation->eas);
+		ask(job, &job->wishes[i], &u->generation->eas);
 	u->n_waits = u->watch ? watch_waits(u->watch, u->waits, WATCH_WAITS) : 0;
 	arena_free(&a);
 }

@@ -47,9 +47,11 @@ struct watch_job {
 	struct watched *user;
 	bool close;                    /* close the watch and nothing else */
 	struct generation *was;        /* a reference: the user's before this job */
-	bool look;                     /* a descriptor was readable or a poll is due */
+	bool look;                     /* a descriptor was readable */
+	bool poll;                     /* .. or it is time to look */
 	bool hierarchy;                /* the hierarchy is due; out: it was not seen whole */
 	bool ask;                      /* what is due is to be asked; out: it was, since something may have changed */
+	bool unasked;                  /* out: the store could not say what is due */
 	int64_t again_in;              /* out: not all could be looked at: once more in so many seconds; 0: all was */
 	size_t n;
 	struct watch_wish {

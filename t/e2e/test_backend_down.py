@@ -3,7 +3,9 @@ import contextlib
 import email
 import os
 import pathlib
+import select
 import signal
+import time
 import unittest
 
 import wbxml
@@ -57,6 +59,39 @@ class Down(Case):
     def events(self):
         _, _, body = self.bench.parts["caldav"].request("PROPFIND", f"/{self.user}/calendar/", user=self.user, Depth="1")
         return body.count(b".ics</")
+
+
+class SlowPolls(Case):
+    """More users than threads, whose DAV server answers no poll: mail is pushed to all whose poll is not under way."""
+    more = {"behind": True, "server": "jobs = 2", "extra": "[caldav]\nanswer = 120\n"}
+    backends = ("imap", "caldav")
+    USERS, POLLS = 5, 1     # half of the jobs
+
+    def waiting(self):
+        p = self.phone()
+        folders = [p.folder(type=t) for t in (2, 8)]
+        for f in folders:
+            p.sync(f)
+        return p.user, p.start_ping(folders, 300)
+
+    def test_mail_comes_meanwhile(self):
+        pings = []
+        for _ in range(self.USERS):
+            pings.append(self.waiting())
+            self.user = self.new_user()
+        wait_for(lambda: self.bench.stats()["watches.now"] == self.USERS and self.bench.stats()["jobs.now"] == 0)
+        web = self.bench.parts["caldav"].web
+        asked = len(web.seen)
+        with web.failing("hang"):
+            wait_for(lambda: len(web.seen) > asked)
+            all_due = time.monotonic() + 6      # a poll is every 5 s
+            wait_for(lambda: time.monotonic() > all_due)
+            for self.user, _ in pings:
+                self.deliver("Now")
+            told = set()
+            wait_for(lambda: told.update(select.select([c.sock for _, c in pings], [], [], 0)[0]) or len(told) >= self.USERS - self.POLLS)
+        for _, c in pings:
+            c.close()
 
 
 class Dovecot(Down):

@@ -50,7 +50,7 @@ noticed(size_t n, const char *first)
 {
 	struct backend_keys keys;
 
-	assert_int_equal(watch_noticed(watch, rig_arena, &keys, &rig_error), ERR_OK);
+	assert_int_equal(watch_noticed(watch, true, rig_arena, &keys, &rig_error), ERR_OK);
 	assert_int_equal(keys.n, n);
 	if (first)
 		assert_string_equal(keys.list[0], first);
