@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "eas/calendar.h"
+#include "eas/quirk.h"
 
 /* When the last of whole days is over, up to 14.1: a time at which it is that day from Hawaii to New Zealand. Its
  * midnight in a zone would not do: Android expands in UTC, where that may be the day before, and answers with the date
@@ -37,7 +38,7 @@ cal_until(const struct cal *c, int64_t last, const struct cal_times *t)
 	return at.date && !c->modern ? ical_midnight(last) + LAST_DAY_CLOCK : cal_wire(c, &at, t->zone);
 }
 
-/* Android sends 00:00 UTC of the date. */
+/* 00:00 UTC is a date, unless it is the series' own time of day. */
 static int64_t
 day_of(const struct cal *c, int64_t wire, const struct cal_times *t)
 {
@@ -48,14 +49,48 @@ day_of(const struct cal *c, int64_t wire, const struct cal_times *t)
 	return ical_midnight(date ? wire : key.t);
 }
 
+/* Is it the date where the phone is? Nothing says where that is: in the zone of the series, or in ours. */
+static bool
+sends_date(const struct cal *c, int64_t wire, const struct cal_times *t)
+{
+	return c->view->quirks & QUIRK_UNTIL_DATE && !t->start.date && clock_of(wire) == 0;
+}
+
+/* May it be the date of what was told? Rather than losing an instance with each edit, an end that becomes earlier by
+ * just that day is not taken. */
+static bool
+is_date_of(const struct cal *c, int64_t date, int64_t told, const struct cal_times *was, const struct cal_times *t)
+{
+	const struct zone *const zones[] = { was->zone, t->zone, c->day_zone };
+
+	for (unsigned i = 0; i < ARRAY_LEN(zones); i++)
+		if (ical_midnight(zone_to_local(zones[i], told)) == date)
+			return true;
+	return false;
+}
+
+/* The day of the instance that is on that date. */
+static int64_t
+day_of_date(const struct cal *c, int64_t date, const struct cal_times *t)
+{
+	if (!t->start.utc)
+		return date;
+	int64_t there = ical_midnight(zone_to_local(c->day_zone, date + clock_of(t->start.t)));
+	return date - (there - date);
+}
+
 /* What comes as it was told means what it meant, by the times that the series had. */
 static int64_t
 wanted_day(const struct cal *c, const struct cal_event *now, const struct cal_event *want, const struct cal_times *t)
 {
 	const struct recurrence *told = &now->recurrence;
-	bool same = now->recurring && told->has_until && told->until == want->recurrence.until;
+	int64_t until = want->recurrence.until;
+	bool date = sends_date(c, until, t);
 
-	return day_of(c, want->recurrence.until, same ? &now->times : t);
+	if (now->recurring && told->has_until &&
+	    (told->until == until || (date && is_date_of(c, until, told->until, &now->times, t))))
+		return day_of(c, told->until, &now->times);
+	return date ? day_of_date(c, until, t) : day_of(c, until, t);
 }
 
 bool

@@ -11,9 +11,10 @@ static const struct {
 	unsigned first, last;
 	uint64_t quirks;
 } table[] = {
-	/* Gmail and the AOSP client: 30 s without a byte end a Sync [AOSP EasServerConnection]. */
-	{ "Android", "Android-Mail/", 0, 0, QUIRK_EARLY_START },
-	{ "Android", "Android/", 0, 0, QUIRK_EARLY_START },
+	/* Gmail and the AOSP client: 30 s without a byte end a Sync; Until is a date [AOSP EasServerConnection,
+	 * CalendarUtilities]. */
+	{ "Android", "Android-Mail/", 0, 0, QUIRK_EARLY_START | QUIRK_UNTIL_DATE },
+	{ "Android", "Android/", 0, 0, QUIRK_EARLY_START | QUIRK_UNTIL_DATE },
 	/* The Connectivity Analyzer does not follow 449. */
 	{ "TestActiveSyncConnectivity", NULL, 0, 0, QUIRK_NO_PROVISION },
 	/* iOS, since 8: the photo would go with the first edit of a telephone number. */

@@ -12,6 +12,7 @@ enum quirk {
 	QUIRK_MERGE_CALENDAR = 16, /* shows one calendar only */
 	QUIRK_MERGE_CONTACTS = 32, /* shows one address book only */
 	QUIRK_EMPTY_PICTURE = 64,  /* sends an empty Picture with edits of anything: it deletes nothing */
+	QUIRK_UNTIL_DATE = 128,    /* sends Until as 00:00 UTC of the date where it is */
 };
 
 /* The switches of a client; device_type and user_agent may be "". */

@@ -9,15 +9,39 @@
 
 #include "base/text.h"
 #include "eas/calendar.h"
+#include "eas/quirk.h"
 #include "items_kit.h"
 
 #define EVENT "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:u1\nDTSTAMP:20260101T000000Z\n%sSUMMARY:Old\nEND:VEVENT\nEND:VCALENDAR\n"
 #define DAYS "DTSTART;VALUE=DATE:20261201\nDTEND;VALUE=DATE:20261202\n"
 #define NEW_YORK(clock) "DTSTART;TZID=America/New_York:20261201T" clock "\nDTEND;TZID=America/New_York:20261201T" clock "\n"
+#define UTC(clock) "DTSTART:20261201T" clock "Z\nDTEND:20261201T" clock "Z\n"
 #define BERLIN "DTSTART;TZID=Europe/Berlin:20261201T090000\nDTEND;TZID=Europe/Berlin:20261201T100000\n"
 #define BERLIN_BLOB \
 	"xP///1cALgAgAEUAdQByAG8AcABlACAAUwB0AGEAbgBkAGEAcgBkACAAVABpAG0AZQAAAAAAAAAAAAAAAAAAAAAAAAAAAAoAAAAFAAMAAAAAAAAAAAAA" \
 	"AFcALgAgAEUAdQByAG8AcABlACAARABhAHkAbABpAGcAaAB0ACAAVABpAG0AZQAAAAAAAAAAAAAAAAAAAAAAAAAAAAMAAAAFAAIAAAAAAAAAxP///w=="
+
+#define NEW_YORK_BLOB \
+	"LAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAsAAAABAAIAAAAAAAAAAAAAAAAA" \
+	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAMAAAACAAIAAAAAAAAAxP///w=="
+
+/* A series, the Until that is told of it, and what comes back with the next edit. */
+static void
+expect_rule(struct kit *k, const char *lines, const char *rule, const char *shown, const char *sent, const char *becomes)
+{
+	const char *ics = arena_printf(k->a, EVENT, arena_printf(k->a, "%s%s", lines, rule));
+	const char *xml = kit_render(k, &item_calendar, slice_str(ics), NULL), *at = strstr(xml, "<C:Until>");
+	struct item_merged m;
+
+	if (!at || !text_starts(at + strlen("<C:Until>"), shown))
+		fail_msg("%s is not told as %s: %s", rule, shown, xml);
+	const char *title = strstr(xml, ">Old<");
+	xml = arena_printf(k->a, "%.*s>New<%.*s<C:Until>%s%s", (int)(title - xml), xml, (int)(at - title - 5), title + 5,
+		sent, at + strlen("<C:Until>20261231T100000Z"));
+	const char *out = kit_merge(k, &item_calendar, ics, xml, &m);
+	if (!kit_has(out, "SUMMARY:New\n") || !kit_has(out, becomes) || m.altered)
+		fail_msg("%sand %s became\n%s", rule, sent, out);
+}
 
 /* With the next edit a phone sends another time of that day: Android the date where it is, others a midnight. The rule
  * stays as it is. */
@@ -47,20 +71,10 @@ the_same_day_is_the_same_end(void **state)
 		{ "UTC", DAYS, "RRULE:FREQ=DAILY;UNTIL=20261231\n", "20261231T100000Z", "20261231T000000Z" },
 	};
 	struct kit *k = *state;
-	struct item_merged m;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		assert_true(zone_set_default(rows[i].zone));
-		const char *ics = arena_printf(k->a, EVENT, arena_printf(k->a, "%s%s", rows[i].lines, rows[i].rule));
-		const char *xml = kit_render(k, &item_calendar, slice_str(ics), NULL), *at = strstr(xml, "<C:Until>");
-		if (!at || !text_starts(at + strlen("<C:Until>"), rows[i].shown))
-			fail_msg("%s is not told as %s: %s", rows[i].rule, rows[i].shown, xml);
-		const char *title = strstr(xml, ">Old<");
-		xml = arena_printf(k->a, "%.*s>New<%.*s<C:Until>%s%s", (int)(title - xml), xml, (int)(at - title - 5), title + 5,
-			rows[i].sent, at + strlen("<C:Until>20261231T100000Z"));
-		const char *out = kit_merge(k, &item_calendar, ics, xml, &m);
-		if (!kit_has(out, "SUMMARY:New\n") || !kit_has(out, rows[i].rule) || m.altered)
-			fail_msg("%sand %s became\n%s", rows[i].rule, rows[i].sent, out);
+		expect_rule(k, rows[i].lines, rows[i].rule, rows[i].shown, rows[i].sent, rows[i].rule);
 	}
 }
 
@@ -87,6 +101,54 @@ another_day_is_another_end(void **state)
 		if (!kit_has(out, rows[i].rule) || m.altered)
 			fail_msg("%s%s became\n%s", rows[i].lines, rows[i].sent, out);
 	}
+}
+
+/* Where the last instance begins at 00:00 UTC, the date that Android sends could be the instance before; of a series in
+ * UTC it is another date where the phone is. */
+static void
+androids_until_is_a_date(void **state)
+{
+	static const struct {
+		const char *zone, *lines, *rule, *shown, *sent, *becomes; /* NULL: the rule that it was */
+	} rows[] = {
+		/* as it was told */
+		{ "America/New_York", NEW_YORK("190000"), "FREQ=DAILY;UNTIL=20261206T000000Z", "20261206T000000Z", "20261205T000000Z", NULL },
+		{ "Europe/Berlin", NEW_YORK("190000"), "FREQ=DAILY;UNTIL=20261206T000000Z", "20261206T000000Z", "20261205T000000Z", NULL },
+		{ "Europe/Berlin", NEW_YORK("190000"), "FREQ=DAILY;UNTIL=20261206T000000Z", "20261206T000000Z", "20261206T000000Z", NULL },
+		{ "America/New_York", NEW_YORK("200000"), "FREQ=DAILY;UNTIL=20270401T000000Z", "20270401T000000Z", "20270331T000000Z", NULL },
+		{ "America/New_York", NEW_YORK("190000"), "FREQ=MONTHLY;BYMONTHDAY=1,15;COUNT=4", "20270116T000000Z", "20270115T000000Z", NULL },
+		{ "America/Los_Angeles", UTC("010000"), "FREQ=DAILY;UNTIL=20270401T010000Z", "20270401T010000Z", "20270331T000000Z", NULL },
+		{ "America/Los_Angeles", UTC("000000"), "FREQ=DAILY;UNTIL=20270401T000000Z", "20270401T000000Z", "20270331T000000Z", NULL },
+		{ "Europe/Berlin", UTC("230000"), "FREQ=DAILY;UNTIL=20270401T230000Z", "20270401T230000Z", "20270402T000000Z", NULL },
+		{ "Europe/Berlin", DAYS, "FREQ=DAILY;UNTIL=20261231", "20261231T100000Z", "20261231T000000Z", NULL },
+		/* another day, by the date where the phone is */
+		{ "America/New_York", NEW_YORK("190000"), "FREQ=DAILY;UNTIL=20261206T000000Z", "20261206T000000Z", "20261204T000000Z",
+			"FREQ=DAILY;UNTIL=20261205T000000Z" },
+		{ "America/New_York", NEW_YORK("190000"), "FREQ=DAILY;UNTIL=20261206T000000Z", "20261206T000000Z", "20261208T000000Z",
+			"FREQ=DAILY;UNTIL=20261209T000000Z" },
+		{ "America/Los_Angeles", UTC("010000"), "FREQ=DAILY;UNTIL=20270401T010000Z", "20270401T010000Z", "20270330T000000Z",
+			"FREQ=DAILY;UNTIL=20270331T010000Z" },
+		{ "Europe/Berlin", UTC("230000"), "FREQ=DAILY;UNTIL=20270401T230000Z", "20270401T230000Z", "20270331T000000Z",
+			"FREQ=DAILY;UNTIL=20270330T230000Z" },
+		{ "Europe/Berlin", BERLIN, "FREQ=DAILY;UNTIL=20261205T080000Z", "20261205T080000Z", "20261204T000000Z",
+			"FREQ=DAILY;UNTIL=20261204T080000Z" },
+		{ "Europe/Berlin", DAYS, "FREQ=DAILY;UNTIL=20261231", "20261231T100000Z", "20261230T000000Z", "FREQ=DAILY;UNTIL=20261230" },
+	};
+	struct kit *k = *state;
+
+	k->view.quirks = quirks_of("Android", "Android-Mail/2026.10.1", 141);
+	assert_false(quirks_of("iPhone", "Apple-iPhone12C5/2001.1", 141) & QUIRK_UNTIL_DATE);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *becomes = rows[i].becomes ? rows[i].becomes : rows[i].rule;
+		assert_true(zone_set_default(rows[i].zone));
+		expect_rule(k, rows[i].lines, arena_printf(k->a, "RRULE:%s\n", rows[i].rule), rows[i].shown, rows[i].sent,
+			arena_printf(k->a, "RRULE:%s\n", becomes));
+	}
+	/* a series of the phone's own */
+	const char *out = kit_merge(k, &item_calendar, NULL, "<C:Timezone>" NEW_YORK_BLOB "</C:Timezone><C:Subject>S</C:Subject>"
+		"<C:StartTime>20261202T000000Z</C:StartTime><C:EndTime>20261202T010000Z</C:EndTime><C:Recurrence><C:Type>0</C:Type>"
+		"<C:Interval>1</C:Interval><C:Until>20261205T000000Z</C:Until></C:Recurrence>", NULL);
+	assert_true(kit_has(out, "RRULE:FREQ=DAILY;UNTIL=20261206T000000Z\n"));
 }
 
 /* The last day stays, whatever its new time is and in whichever form it stands (RFC 5545 3.3.10). */
@@ -142,6 +204,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_same_day_is_the_same_end),
 		TEST(another_day_is_another_end),
+		TEST(androids_until_is_a_date),
 		TEST(a_series_that_moves_keeps_its_last_day),
 	};
 
