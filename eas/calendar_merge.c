@@ -94,7 +94,7 @@ is_master(const struct merge *m, const struct cal_event *series, const struct ic
 	return m->singles && !x && key->t == series->times.start.t;
 }
 
-/* The last one is the event, which is not deleted so. */
+/* The last one is the event, which is not deleted so. Without the one that stood for the series that is another. */
 static void
 delete_single(struct merge *m, const struct cal_event *series, const struct ical_time *key,
 	const struct cal_exception *x)
@@ -105,6 +105,7 @@ delete_single(struct merge *m, const struct cal_event *series, const struct ical
 		m->altered = true;
 		return;
 	}
+	m->altered = m->altered || component == m->c.master;
 	ical_remove(component);
 	m->c.master = cal_find_master(m->c.calendar);
 	m->changed = true;
@@ -204,6 +205,8 @@ change_instance(struct merge *m, const struct cal_event *series, const struct ic
 	}
 	cal_apply(&m->c, component, &now, want, fields);
 	m->changed = true;
+	/* What stands for the series: to a phone, that is another one now. */
+	m->altered = m->altered || component == m->c.master;
 	err = cal_read_event(&m->c, component, &now, m->e);
 	if (!err && cal_diff(&m->c, &now, want, want->has & TOLD))
 		m->altered = true;
