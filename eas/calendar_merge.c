@@ -213,22 +213,37 @@ change_instance(struct merge *m, const struct cal_event *series, const struct ic
 	return err;
 }
 
+/* Is the key among them? Else it is added. */
+static bool
+came_before(struct cal_instances *done, int64_t key)
+{
+	for (size_t i = 0; i < done->n; i++)
+		if (done->v[i] == key)
+			return true;
+	done->v[done->n++] = key;
+	return false;
+}
+
+/* An instance that comes twice counts once: what was stored of it is no longer so. */
 static enum err
 merge_exceptions(struct merge *m, struct cal_event *sent)
 {
-	struct cal_instances set;
+	struct cal_instances set, done = { 0 };
 	struct cal_event series;
 	enum err err = cal_read_event(&m->c, m->c.master, &series, m->e);
 
 	if (err || !sent->n_exceptions || !is_series(m, &series))
 		return err;
 	cal_list_instances(&m->c, &set);
+	done.v = ical_alloc(&m->c.m, sent->n_exceptions, sizeof *done.v);
 	for (size_t i = 0; i < sent->n_exceptions && !err && !m->c.m.failed; i++) {
 		struct cal_exception *x = &sent->exceptions[i];
 		struct ical_time key = cal_key_of_wire(&m->c, x->original, &series.times);
 		const struct cal_exception *stored;
 		(void)cal_find_instance(&series, &set, &key, &stored);
-		if (x->deleted)
+		if (came_before(&done, key.t))
+			m->altered = true;
+		else if (x->deleted)
 			delete_instance(m, &series, &key, stored);
 		else
 			err = change_instance(m, &series, &key, stored, &x->event);

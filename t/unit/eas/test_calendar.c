@@ -1024,6 +1024,34 @@ single_days_of_a_series_are_a_list_of_dates(void **state)
 	}
 }
 
+/* One instance twice in one Change: it is not looked for in what is no longer so. */
+#define CHANGED(original, subject) "<C:Exception><C:ExceptionStartTime>" original "</C:ExceptionStartTime><C:Subject>" subject \
+	"</C:Subject></C:Exception>"
+static void
+an_instance_comes_twice(void **state)
+{
+	static const char of_singles[] = "<C:Subject>S</C:Subject><C:Recurrence><C:Type>0</C:Type><C:Interval>7</C:Interval>"
+		"<C:Occurrences>4</C:Occurrences></C:Recurrence><C:Exceptions>%s</C:Exceptions>";
+	struct kit *k = *state;
+	struct item_merged m;
+
+	/* one that stands for itself */
+	const char *out = kit_merge(k, &item_calendar, SINGLES, arena_printf(k->a, of_singles,
+		DAY_OUT("20260324T090000Z") DAY_OUT("20260324T090000Z")), &m);
+	assert_true(events(out) == 2 && !strstr(out, ":20260324T") && m.altered);
+	/* the first day, which stands for the series: the second stays */
+	out = kit_merge(k, &item_calendar, SINGLES, arena_printf(k->a, of_singles,
+		DAY_OUT("20260310T090000Z") DAY_OUT("20260310T090000Z")), &m);
+	assert_true(events(out) == 2 && !strstr(out, ":20260310T") && strstr(out, ":20260324T") && m.altered);
+	/* of a series with a rule */
+	out = kit_merge(k, &item_calendar, EVENT(SERIES), SERIES_SENT "<C:Exceptions>" CHANGED("20260310T090000Z", "A")
+		CHANGED("20260310T090000Z", "B") DAY_OUT("20260311T090000Z") DAY_OUT("20260311T090000Z") "</C:Exceptions>", &m);
+	assert_true(events(out) == 2 && m.altered && kit_has(out, "SUMMARY:A\n"));
+	out = kit_merge(k, &item_calendar, out, SERIES_SENT "<C:Exceptions>" DAY_OUT("20260310T090000Z")
+		DAY_OUT("20260310T090000Z") "</C:Exceptions>", &m);
+	assert_true(events(out) == 1 && m.altered);
+}
+
 /* As its first instance alone such a series would be another event. */
 static void
 rules_without_any_form_are_set_aside(void **state)
@@ -1407,6 +1435,7 @@ main(void)
 		TEST(a_list_of_dates_is_edited),
 		TEST(a_list_of_dates_becomes_a_rule),
 		TEST(single_days_of_a_series_are_a_list_of_dates),
+		TEST(an_instance_comes_twice),
 		TEST(rules_without_any_form_are_set_aside),
 		TEST(when_it_is_over),
 		TEST(times_that_a_new_event_lacks),
