@@ -18,6 +18,17 @@ drop_events_but(struct ical *calendar, const struct ical *kept)
 	}
 }
 
+/* The VEVENT of the instance; x: what is stored of it, or NULL. */
+static struct ical *
+vevent_of(struct cal *c, const struct cal_event *series, const struct ical_time *key, const struct cal_exception *x)
+{
+	if (x && x->component)
+		return x->component;
+	if (!x && cal_is_singles(c) && key->t == series->times.start.t)
+		return c->master;
+	return cal_new_override(c, series, key);
+}
+
 /* The instance is all that is left of the object. */
 static enum err
 narrow(struct cal *c, const char *instance, struct error *e)
@@ -30,7 +41,7 @@ narrow(struct cal *c, const char *instance, struct error *e)
 
 	if (err)
 		return err;
-	if (!ical_line(c->master, "RRULE") && !ical_line(c->master, "RDATE"))
+	if (!ical_line(c->master, "RRULE") && !ical_line(c->master, "RDATE") && !cal_is_singles(c))
 		return err_set(e, ERR_UNSUPPORTED, "event: no series");
 	if (!ical_time_parse(instance, &t))
 		return err_set(e, ERR_NOTFOUND, "event: InstanceId is no date");
@@ -38,7 +49,7 @@ narrow(struct cal *c, const char *instance, struct error *e)
 	cal_list_instances(c, &set);
 	if (!cal_find_instance(&series, &set, &key, &x) || (x && x->deleted))
 		return err_set(e, ERR_NOTFOUND, "event: no such instance");
-	struct ical *component = x && x->component ? x->component : cal_new_override(c, &series, &key);
+	struct ical *component = vevent_of(c, &series, &key, x);
 	if (!component)
 		return err_set(e, ERR_NOMEM, "event: out of memory");
 	drop_events_but(c->calendar, component);
@@ -177,7 +188,7 @@ cal_forward(const struct item_view *v, struct arena *a, struct slice bytes, cons
 	enum err err = cal_open(&c, v, a, bytes, e);
 
 	/* An instance that stands alone is the only one that there is. */
-	if (!err && *instance && !ical_line(c.master, "RECURRENCE-ID"))
+	if (!err && *instance && (!ical_line(c.master, "RECURRENCE-ID") || cal_is_singles(&c)))
 		err = narrow(&c, instance, e);
 	if (!err)
 		err = cal_read_event(&c, c.master, &ev, e);

@@ -765,6 +765,11 @@ test_smart_in_old_versions(void **state)
 	"ATTENDEE:mailto:alice@example.com\r\nRECURRENCE-ID:20261202T110000Z\r\nDTSTART:20261202T150000Z\r\nDTEND:20261202T160000Z\r\n" \
 	"SUMMARY:Late\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 
+#define SINGLE_DAY(day, subject) "BEGIN:VEVENT\r\nUID:d\r\nRECURRENCE-ID:" day "T110000Z\r\nDTSTART:" day "T110000Z\r\n" \
+	"DTEND:" day "T120000Z\r\nSUMMARY:" subject "\r\nEND:VEVENT\r\n"
+#define SINGLE_DAYS "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n" SINGLE_DAY("20261201", "First") SINGLE_DAY("20261203", "Second") \
+	"END:VCALENDAR\r\n"
+
 static const char *
 add_event(struct mail_world *mw, const char *event)
 {
@@ -871,6 +876,32 @@ test_forward_instance(void **state)
 	assert_int_equal(sent_count(mw), n + 2);
 }
 
+/* Of days without a series each is one, also the first, which stands for all. */
+static void
+test_forward_single_day(void **state)
+{
+	static const struct {
+		const char *instance, *subject, *lacks;
+	} rows[] = {
+		{ "2026-12-01T11:00:00.000Z", "FW: First", "SUMMARY:Second" },
+		{ "2026-12-03T11:00:00.000Z", "FW: Second", "SUMMARY:First" },
+	};
+	struct mail_world *mw = *state;
+	const char *id = add_event(mw, SINGLE_DAYS);
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(forward_to_carol(mw, id, arena_printf(mw->a, "f%zu", i), rows[i].instance), 0);
+		struct mime *m = sent_mail(mw, i);
+		assert_string_equal(mime_field_text(mw->a, m->root->header, "Subject"), rows[i].subject);
+		const char *event = mime_part_text(mw->a, m->calendar);
+		assert_non_null(strstr(event, rows[i].subject + strlen("FW: ")));
+		assert_null(strstr(event, rows[i].lacks));
+		assert_non_null(strstr(event, "\r\nRECURRENCE-ID:"));
+	}
+	assert_int_equal(forward_to_carol(mw, id, "f2", "2026-12-02T11:00:00.000Z"), 150);
+	assert_int_equal(sent_count(mw), 2);
+}
+
 /* A reply quotes the instance, and invites nobody. */
 static void
 test_reply_to_instance(void **state)
@@ -923,7 +954,7 @@ main(void)
 		CASE(test_intent_first), CASE(test_copy_fails), CASE(test_copy_again),
 		CASE(test_no_place_for_the_copy), CASE(test_copy_busy), CASE(test_draft), CASE(test_reply), CASE(test_forward),
 		CASE(test_own_calendar), CASE(test_replace_mime), CASE(test_closed_mails), CASE(test_sources_that_are_not), CASE(test_smart_in_old_versions),
-		CASE(test_forward_event), CASE(test_forward_instance), CASE(test_reply_to_instance),
+		CASE(test_forward_event), CASE(test_forward_instance), CASE(test_forward_single_day), CASE(test_reply_to_instance),
 		CASE(test_forward_instance_of_invitation) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
