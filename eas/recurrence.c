@@ -289,12 +289,10 @@ map_yearly(struct mapping *m)
 		return false;
 	if (r->by_month.n)
 		return map_months_of_year(m);
-	if (r->by_day.n && (!plain_days(r) || r->by_pos.n || r->by_month_day.n))
+	if (r->by_pos.n || (r->by_day.n && (!plain_days(r) || r->by_month_day.n)))
 		return false;
 	if (r->by_day.n || r->by_month_day.n) /* of every month of the year */
 		return r->interval == 1 && map_month(m);
-	if (r->by_pos.n)
-		return false;
 	m->rec->type = 5;
 	m->rec->month = m->start.month;
 	m->rec->day = m->start.day;

@@ -202,6 +202,9 @@ rules_and_words(void **state)
 		{ "FREQ=MONTHLY;BYMONTHDAY=-1", 3, 1, 127, 0, 5, 0, true },
 		{ "FREQ=MONTHLY;BYMONTHDAY=28,29,30,31;BYSETPOS=-1", 3, 1, 127, 0, 5, 0, true },
 		{ "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31,30,29,28;BYSETPOS=-1", 6, 1, 127, 0, 5, 2, true },
+		/* once a year, not once a month */
+		{ "FREQ=YEARLY;BYMONTHDAY=28,29,30,31;BYSETPOS=-1", -1, 0, 0, 0, 0, 0, false },
+		{ "FREQ=YEARLY;BYMONTHDAY=2;BYSETPOS=1", -1, 0, 0, 0, 0, 0, false },
 		{ "FREQ=MONTHLY;BYMONTHDAY=29,30,31;BYSETPOS=-1", -1, 0, 0, 0, 0, 0, false },
 		{ "FREQ=MONTHLY;BYMONTHDAY=28,29,30,31;BYSETPOS=1", -1, 0, 0, 0, 0, 0, false },
 		{ "FREQ=MONTHLY;BYMONTHDAY=-2", -1, 0, 0, 0, 0, 0, false },
