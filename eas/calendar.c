@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 static int64_t
 instance_of(const struct ical *component)
 {
@@ -10,6 +12,23 @@ instance_of(const struct ical *component)
 	struct ical_time t;
 
 	return id && ical_time_parse(id, &t) ? t.t : INT64_MAX;
+}
+
+bool
+cal_is_cancelled(const struct ical *component)
+{
+	const char *status = ical_value(component, "STATUS");
+
+	return status && text_casecmp(status, "CANCELLED") == 0 && !ical_line(component, "ATTENDEE");
+}
+
+/* What takes place first. */
+static bool
+stands_before(const struct ical *a, const struct ical *b)
+{
+	bool gone = cal_is_cancelled(a), other_gone = cal_is_cancelled(b);
+
+	return gone != other_gone ? other_gone : instance_of(a) < instance_of(b);
 }
 
 struct ical *
@@ -21,7 +40,7 @@ cal_find_master(const struct ical *calendar)
 		if (!ical_line(v, "RECURRENCE-ID"))
 			return v;
 	for (struct ical *v = found; v; v = ical_next_component(v, "VEVENT"))
-		if (cal_of_series(v, found) && instance_of(v) < instance_of(found))
+		if (cal_of_series(v, found) && stands_before(v, found))
 			found = v;
 	return found;
 }

@@ -124,7 +124,10 @@ struct cal {
 
 /* ---- calendar.c ---- */
 
-/* The first VEVENT without RECURRENCE-ID; else the first instance of the series that the first VEVENT is of. NULL. */
+/* It does not take place? Of a meeting phones are told so; it is not meant. */
+bool cal_is_cancelled(const struct ical *component);
+/* The first VEVENT without RECURRENCE-ID; else of the series that the first VEVENT is of the first instance that is not
+ * cancelled, or the first one. NULL. */
 struct ical *cal_find_master(const struct ical *calendar);
 /* Parses; finds the master. INVALID: no VEVENT. */
 enum err cal_open(struct cal *c, const struct item_view *v, struct arena *a, struct slice bytes,
@@ -199,7 +202,7 @@ bool cal_find_instance(const struct cal_event *series, const struct cal_instance
 
 /* RDATEs, and no RRULE? */
 bool cal_is_date_list(const struct ical *component);
-/* Instances of a series without the series: what is there for whom only some days were meant. Its exceptions are the
+/* Instances of a series without the series, and more than one that is not cancelled: what is there for whom only some days were meant. Its exceptions are the
  * others. */
 bool cal_is_singles(const struct cal *c);
 /* Behind the exceptions: makes a Recurrence and exceptions that say the same. Nothing where there are none: two dates

@@ -15,7 +15,7 @@ cal_is_singles(const struct cal *c)
 	bool any = false;
 
 	for (const struct ical *v = ical_component(c->calendar, "VEVENT"); v; v = ical_next_component(v, "VEVENT"))
-		any = any || cal_of_series(v, c->master);
+		any = any || (cal_of_series(v, c->master) && !cal_is_cancelled(v));
 	return any && ical_line(c->master, "RECURRENCE-ID");
 }
 

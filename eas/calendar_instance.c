@@ -29,7 +29,7 @@ add_singles(struct cal *c, struct cal_instances *set)
 	if (!cal_is_singles(c) || !cal_read_times(c, c->master, &t))
 		return;
 	for (struct ical *v = ical_component(c->calendar, "VEVENT"); v; v = ical_next_component(v, "VEVENT"))
-		if (cal_of_series(v, c->master) && set->n < SERIES_MAX &&
+		if (cal_of_series(v, c->master) && !cal_is_cancelled(v) && set->n < SERIES_MAX &&
 		    ical_time(&c->m, ical_line(v, "RECURRENCE-ID"), &id))
 			set->v[set->n++] = cal_key(c, &id, &t).t;
 }

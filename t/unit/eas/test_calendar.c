@@ -1024,6 +1024,35 @@ single_days_of_a_series_are_a_list_of_dates(void **state)
 	}
 }
 
+/* A day that is cancelled does not take place: neither the first, which would stand for the others, nor another. */
+static void
+single_days_that_are_cancelled(void **state)
+{
+	static const char cancelled[] = "STATUS:CANCELLED\n", shown[] = "<C:StartTime>20260310T090000Z</C:StartTime>";
+	struct kit *k = *state;
+	struct item_merged m;
+
+	const char *ics = arena_printf(k->a, "BEGIN:VCALENDAR\n" SINGLE("03", "100000", "%s") SINGLE("10", "100000", "")
+		SINGLE("17", "100000", "%s") SINGLE("24", "100000", "") SINGLE("31", "100000", "%s") "END:VCALENDAR\n",
+		cancelled, cancelled, cancelled);
+	const char *xml = kit_render(k, &item_calendar, slice_str(ics), NULL);
+	assert_non_null(strstr(xml, shown));
+	assert_non_null(strstr(xml, "<C:Recurrence><C:Type>0</C:Type><C:Interval>14</C:Interval><C:Occurrences>2</C:Occurrences>"));
+	assert_null(strstr(xml, "20260303"));
+	assert_null(strstr(xml, "20260331"));
+	assert_int_equal(kit_merge_tree(k, &item_calendar, slice_str(ics), kit_render_tree(k, &item_calendar, slice_str(ics), NULL),
+		&m), ERR_OK);
+	assert_true(m.unchanged && !m.altered);
+	/* where nothing else is left */
+	ics = arena_printf(k->a, "BEGIN:VCALENDAR\n" SINGLE("10", "100000", "%s") SINGLE("17", "100000", "%s") "END:VCALENDAR\n",
+		cancelled, cancelled);
+	assert_non_null(strstr(kit_render(k, &item_calendar, slice_str(ics), NULL), shown));
+	/* of a meeting it is told that it is cancelled */
+	ics = "BEGIN:VCALENDAR\n" SINGLE("10", "100000", "STATUS:CANCELLED\nORGANIZER:mailto:bob@example.com\n"
+		"ATTENDEE:mailto:alice@example.com\n") SINGLE("17", "100000", "") "END:VCALENDAR\n";
+	assert_non_null(strstr(kit_render(k, &item_calendar, slice_str(ics), NULL), shown));
+}
+
 /* One instance twice in one Change: it is not looked for in what is no longer so. */
 #define CHANGED(original, subject) "<C:Exception><C:ExceptionStartTime>" original "</C:ExceptionStartTime><C:Subject>" subject \
 	"</C:Subject></C:Exception>"
@@ -1435,6 +1464,7 @@ main(void)
 		TEST(a_list_of_dates_is_edited),
 		TEST(a_list_of_dates_becomes_a_rule),
 		TEST(single_days_of_a_series_are_a_list_of_dates),
+		TEST(single_days_that_are_cancelled),
 		TEST(an_instance_comes_twice),
 		TEST(rules_without_any_form_are_set_aside),
 		TEST(when_it_is_over),
