@@ -202,8 +202,8 @@ bool cal_find_instance(const struct cal_event *series, const struct cal_instance
 
 /* RDATEs, and no RRULE? */
 bool cal_is_date_list(const struct ical *component);
-/* Instances of a series without the series, and more than one that is not cancelled: what is there for whom only some days were meant. Its exceptions are the
- * others. */
+/* Instances of a series without the series: what is there for whom only some days were meant. Its exceptions are the
+ * others. One alone that is not cancelled is none such. */
 bool cal_is_singles(const struct cal *c);
 /* Behind the exceptions: makes a Recurrence and exceptions that say the same. Nothing where there are none: two dates
  * of one day, a date before DTSTART, too many days without. */
