@@ -88,6 +88,7 @@ reap(pid_t pid, int64_t until)
 	return -1;
 }
 
+/* EX_UNAVAILABLE is no refusal: msmtp, which has no queue, says it of what a server puts off, too. */
 static enum err
 judge(const struct backend *b, int status, struct error *e)
 {
@@ -98,7 +99,6 @@ judge(const struct backend *b, int status, struct error *e)
 	case EX_DATAERR:
 	case EX_NOUSER:
 	case EX_NOHOST:
-	case EX_UNAVAILABLE:
 	case EX_NOPERM:
 		return err_set(e, ERR_DENIED, "%s refused the mail (exit status %d)", b->set.sendmail, status);
 	default:

@@ -129,6 +129,7 @@ wait_for(pid_t pid, int64_t deadline)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* EX_UNAVAILABLE is no refusal: msmtp, which has no queue, says it of what a server puts off, too. */
 static enum err
 judge(const char *program, int status, struct error *e)
 {
@@ -139,7 +140,6 @@ judge(const char *program, int status, struct error *e)
 	case EX_DATAERR:
 	case EX_NOUSER:
 	case EX_NOHOST:
-	case EX_UNAVAILABLE:
 	case EX_NOPERM:
 		return err_set(e, ERR_DENIED, "%s refuses the mail (exit status %d)", program, status);
 	default:

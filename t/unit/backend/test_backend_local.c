@@ -530,6 +530,8 @@ what_the_program_says(void **state)
 	open_sendmail(arena_printf(rig_arena, "exit $(cat %s/status)", dir), "answer = 1\naccept = 1\n");
 	write_text("status", "67");
 	assert_int_equal(send_to(to, 1, "a"), ERR_DENIED);
+	write_text("status", "69");
+	assert_int_equal(send_to(to, 1, "a"), ERR_UNAVAILABLE);
 	write_text("status", "75");
 	assert_int_equal(send_to(to, 1, "a"), ERR_UNAVAILABLE);
 	/* One that does not read its input is no broken pipe to us. */
