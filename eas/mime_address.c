@@ -21,6 +21,7 @@ struct piece {
 	struct buf name, comment, angle; /* encoded words are still in them; no quotes in the first two */
 	bool quotes;                     /* there were some */
 	bool at;                         /* so was an @ that is no text */
+	bool comma;                      /* so was a comma or semicolon that is no text */
 	unsigned angles;
 	bool closed;                     /* the last of them */
 };
@@ -40,7 +41,7 @@ reset_piece(struct piece *p, const char *begin)
 	buf_reset(&p->name);
 	buf_reset(&p->comment);
 	buf_reset(&p->angle);
-	p->quotes = p->at = p->closed = false;
+	p->quotes = p->at = p->comma = p->closed = false;
 	p->angles = 0;
 }
 
@@ -129,18 +130,21 @@ take_outside(struct piece *p, struct place *in, const char *s)
 }
 
 /* A piece ends with a semicolon, or with a comma that has an address in front: many do not quote the one in a name.
- * Returns what stands behind. */
+ * At `every`: with any of them that is no text, in a bracket too, for that may not be closed. Returns what stands
+ * behind. */
 static const char *
-read_piece(const char *s, struct piece *p)
+read_piece(const char *s, bool every, struct piece *p)
 {
 	struct place in = { 0 };
 
 	reset_piece(p, s);
 	while (*s) {
 		bool outside = !in.quoted && !in.comment && !in.angle;
+		bool comma = (*s == ',' || *s == ';') && !in.quoted && !in.comment;
 
-		if (outside && (*s == ';' || (*s == ',' && p->at)))
+		if (comma && (every || (outside && (*s == ';' || p->at || p->closed))))
 			break;
+		p->comma = p->comma || comma;
 		s += outside ? take_outside(p, &in, s) : take_inside(p, &in, s);
 	}
 	p->end = s;
@@ -187,7 +191,7 @@ read_mailbox(struct arena *a, struct piece *p, struct mime_address *m_r)
 	return m_r->name;
 }
 
-/* A second @ where GMime would stop at the first part and send to somebody else. */
+/* A second @, or a semicolon, where GMime would stop at the first part: and send to somebody else, or not to all. */
 static bool
 is_ambiguous(const char *piece)
 {
@@ -196,7 +200,7 @@ is_ambiguous(const char *piece)
 	if (strchr(piece, ':') || strchr(piece, '"'))
 		return false;
 	at = strchr(from ? from : piece, '@');
-	return at && strchr(at + 1, '@');
+	return strchr(piece, ';') || (at && strchr(at + 1, '@'));
 }
 
 /* Quoted local parts, routes, and the like. */
@@ -256,10 +260,13 @@ add_piece(struct arena *a, struct piece *p, struct mime_addresses *l, size_t *ro
 	return m->name;
 }
 
+/* What is no address as a whole is read again from comma to comma. What that gives is never read a third time: a long
+ * field of it would take its length squared. */
 static enum err
 append_parsed(struct arena *a, const char *text, struct mime_addresses *l_r)
 {
 	AUTO(finish_piece) struct piece p = { 0 };
+	const char *again = text; /* what is in front of it was read once */
 	size_t room = l_r->n;
 
 	mime_init();
@@ -267,9 +274,14 @@ append_parsed(struct arena *a, const char *text, struct mime_addresses *l_r)
 	buf_init(&p.comment, 0);
 	buf_init(&p.angle, 0);
 	for (const char *s = text + strspn(text, " \t,;"); *s; s += strspn(s, " \t,;")) {
-		s = read_piece(s, &p);
+		s = read_piece(s, s < again, &p);
 		if (!add_piece(a, &p, l_r, &room))
 			return ERR_NOMEM;
+		if (p.comma && !*l_r->list[l_r->n - 1].address) {
+			l_r->n--;
+			again = s;
+			s = p.begin;
+		}
 	}
 	return ERR_OK;
 }

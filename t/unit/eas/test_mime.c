@@ -417,6 +417,14 @@ test_addresses(void **state)
 		{ "a@b (=?utf-8?q?J=C3=BCrgen?=)", "\"J\xc3\xbcrgen\" <a@b>" },
 		{ "=?utf-8?q?victim=40x?= <a@b>", "\"victim@x\" <a@b>" },
 		{ "=?utf-8?q?x_=3Cvictim=40x=3E?=", "\"x <victim@x>\"" },
+		{ "root, admin@x", "\"root\" <root>, \"admin@x\" <admin@x>" },
+		{ "g: root, bob, b@x, c@x;", "\"root\" <root>, \"bob\" <bob>, \"b@x\" <b@x>, \"c@x\" <c@x>" },
+		{ "=?utf-8?q?victim=40x?=, b@x", "\"victim@x\", \"b@x\" <b@x>" },
+		{ "root <root>, b@x", "\"root\" <root>, \"b@x\" <b@x>" },
+		{ "root <root>, Joe <j@x>", "\"root\" <root>, \"Joe\" <j@x>" },
+		{ "John <j@x, Bob <b@x>, c@x", "\"John\" <j@x>, \"Bob\" <b@x>, \"c@x\" <c@x>" },
+		{ "John <j@x; Bob <b@x>", "\"John\" <j@x>, \"Bob\" <b@x>" },
+		{ "<@a,@b:j@x>, b@x", "\"j@x\" <j@x>, \"b@x\" <b@x>" },
 		{ "a@x,,; ,b@x", "\"a@x\" <a@x>, \"b@x\" <b@x>" },
 		{ "", "" },
 	};
@@ -502,7 +510,7 @@ test_huge_header(void **state)
 static void
 test_hostile_addresses(void **state)
 {
-	static const char *const pieces[] = { "a:", ",", ";", "(", "\"", "<", "a@b,", "=?utf-8?q?", "a:b;", "\\" };
+	static const char *const pieces[] = { "a:", ",", ";", "(", "\"", "<", "a@b,", "=?utf-8?q?", "a:b;", "\\", "a,", "<a,", "<a>," };
 	struct mail_case *c = *state;
 	struct mime_addresses l;
 
