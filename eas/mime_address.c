@@ -364,8 +364,7 @@ mime_address_ok(const char *address)
 	const char *at = strrchr(address, '@');
 	size_t n = strlen(address);
 
-	if (!at || at == address || !at[1] || n > 320 || address[0] == '-' || strchr(address, '@') != at
-		|| !text_is_utf8(address, n))
+	if (!at || at == address || !at[1] || n > 320 || strchr(address, '@') != at || !text_is_utf8(address, n))
 		return false;
 	if (at[1] == '[') /* an address literal */
 		return at[2 + strspn(at + 2, "0123456789abcdefABCDEFIPv.:")] == ']'

@@ -63,10 +63,11 @@ finish_copies(struct copy *c, size_t n, bool deliver, struct error *e)
 	return err;
 }
 
+/* argument: of a program, which may take it for an option. */
 static bool
-address_is_safe(const char *address)
+address_is_safe(const char *address, bool argument)
 {
-	if (!*address || *address == '-')
+	if (!*address || (argument && *address == '-'))
 		return false;
 	for (const unsigned char *p = (const unsigned char *)address; *p; p++) {
 		if (*p <= ' ' || *p == '<' || *p == '>' || *p == 0x7F)
@@ -98,14 +99,14 @@ split_recipients(const struct backend *b, struct arena *a, const struct backend_
 	to->others = arena_array(a, mail->n, sizeof *to->others);
 	if (!to->users || !to->others)
 		return err_set(e, ERR_NOMEM, "out of memory");
-	if (mail->n == 0 || (*mail->from && !address_is_safe(mail->from)))
+	if (mail->n == 0 || (*mail->from && !address_is_safe(mail->from, false)))
 		return err_set(e, ERR_DENIED, "a mail without recipients or with a bad sender");
 	for (size_t i = 0; i < mail->n; i++) {
 		const char *user;
 
-		if (!address_is_safe(mail->to[i]))
-			return err_set(e, ERR_DENIED, "a bad address of a recipient");
 		user = b->set.deliver_local ? local_user(b, a, mail->to[i]) : NULL;
+		if (!address_is_safe(mail->to[i], !user))
+			return err_set(e, ERR_DENIED, "a bad address of a recipient");
 		if (!user)
 			to->others[to->n_others++] = mail->to[i];
 		else if (!is_among(user, to->users, to->n_users))
@@ -114,6 +115,8 @@ split_recipients(const struct backend *b, struct arena *a, const struct backend_
 	if (to->n_others && !b->set.sendmail)
 		return err_set(e, ERR_DENIED, "%s", b->set.deliver_local ? "there is no such user here, and no sendmail is set" :
 			"neither sendmail nor deliver_local is set in [local]");
+	if (to->n_others && *mail->from == '-')
+		return err_set(e, ERR_DENIED, "the sender would be an option of the program");
 	return ERR_OK;
 }
 

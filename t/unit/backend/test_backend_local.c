@@ -91,7 +91,7 @@ static void
 open_local_of(const char *domain, const char *more)
 {
 	write_text("passwd", "# users\nalice:" HASH "\nbob:{SHA512-CRYPT}" HASH ":1000:1000:Bob Builder:/home/bob\nold:aaTnJ9jNGMB.c\n"
-		"bob@other.example:" HASH "\nempty:\n");
+		"bob@other.example:" HASH "\n-bob:" HASH "\nempty:\n");
 	rig_open("local", arena_printf(rig_arena, "module_dir = %s/lib\n[backends]\nlogin_tries = 1000\n[local]\npath = %s/%%u\n"
 		"passwd_file = %s/passwd\n%s%s", getenv("CPUSH_BUILD"), dir, dir, domain, more));
 }
@@ -538,6 +538,8 @@ what_the_program_says(void **state)
 	write_text("status", "0");
 	assert_int_equal(send_to(to, 1, big), ERR_OK);
 	assert_int_equal(send_to(odd, 1, "a"), ERR_DENIED);
+	struct backend_mail from_odd = { .bytes = slice_str("a"), .from = "-oQ/tmp@x", .to = to, .n = 1 };
+	assert_int_equal(account_send(account, &from_odd, NULL, NULL, &rig_error), ERR_DENIED);
 	assert_int_equal(send_to(folded, 1, "a"), ERR_DENIED);
 	write_text("sendmail", "#!/bin/sh\nexec sleep 1000\n");
 	assert_int_equal(send_to(to, 1, "a"), ERR_UNAVAILABLE);
@@ -562,13 +564,14 @@ static void
 local_mail_is_delivered(void **state)
 {
 	static const char *const here[] = { "bob@Example.ORG" }, *const there[] = { "bob@far.example" }, *const whole[] = { "bob@other.example" },
-		*const mixed[] = { "bob@example.org", "nobody@example.org" };
+		*const mixed[] = { "bob@example.org", "nobody@example.org" }, *const dash[] = { "-bob@example.org" };
 	struct backend_changes c;
 
 	(void)state;
 	open_alice("deliver_local = yes\n");
 	assert_int_equal(send_to(here, 1, "Subject: a\r\n\r\n"), ERR_OK);
 	assert_int_equal(send_to(whole, 1, "Subject: b\r\n\r\n"), ERR_OK);
+	assert_int_equal(send_to(dash, 1, "Subject: b\r\n\r\n"), ERR_OK);
 	assert_int_equal(send_to(there, 1, "Subject: c\r\n\r\n"), ERR_DENIED);
 	assert_int_equal(send_to(mixed, 2, "Subject: d\r\n\r\n"), ERR_DENIED);
 	account_release(&account);
