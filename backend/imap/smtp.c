@@ -88,17 +88,25 @@ hide_addresses(char *s)
 	*to = '\0';
 }
 
+/* What is offered is a whole word: the first line has the server's name there. */
+static bool
+is_offer(const char *line, size_t n, const char *keyword)
+{
+	size_t end = 4 + strlen(keyword);
+	return n > end && text_ncasecmp(line + 4, keyword, end - 4) == 0 && strchr(" =\r\n", line[end]);
+}
+
 /* A line of the server: what an EHLO before STARTTLS was told, counts no more behind its 220. */
 static void
 note_offer(struct sending *s, const char *line, size_t n)
 {
 	if (n >= 3 && memcmp(line, "220", 3) == 0)
 		s->greeted = s->auth = s->starttls = false;
-	if (n < 8 || memcmp(line, "250", 3) != 0)
+	if (n < 3 || memcmp(line, "250", 3) != 0)
 		return;
 	s->greeted = true;
-	s->auth = s->auth || text_ncasecmp(line + 4, "AUTH", 4) == 0;
-	s->starttls = s->starttls || (n >= 12 && text_ncasecmp(line + 4, "STARTTLS", 8) == 0);
+	s->auth = s->auth || is_offer(line, n, "AUTH");
+	s->starttls = s->starttls || is_offer(line, n, "STARTTLS");
 }
 
 /* libcurl goes on without a login where none is offered, and then most servers refuse the mail. NULL: that is not so. */
