@@ -6,6 +6,7 @@
 #include "eas/mime_internal.h"
 
 #define COLONS_MAX 40 /* GMime reads groups inside groups by recursion */
+#define COMMAS_MAX 40 /* and a list in its length squared */
 #define NAME_LENGTH 1000
 
 static void
@@ -207,11 +208,13 @@ is_ambiguous(const char *piece)
 static bool
 read_by_gmime(struct arena *a, const char *piece, struct mime_address *m_r)
 {
-	unsigned colons = 0;
+	unsigned colons = 0, commas = 0;
 
-	for (const char *c = piece; *c; c++)
+	for (const char *c = piece; *c; c++) {
 		colons += *c == ':';
-	if (colons > COLONS_MAX || is_ambiguous(piece))
+		commas += *c == ',';
+	}
+	if (colons > COLONS_MAX || commas > COMMAS_MAX || is_ambiguous(piece))
 		return false;
 	AUTO(unref_list) InternetAddressList *l = internet_address_list_parse(NULL, piece);
 	InternetAddress *ia = l && internet_address_list_length(l) == 1 ? internet_address_list_get_address(l, 0) : NULL;

@@ -35,6 +35,8 @@ static const struct hostile mails[] = {
 	{ HEAD "X-Long: ", "x", "", SIZE },
 	{ HEAD, "X-Many: 1\r\n", "\r\nbody", SIZE },
 	{ HEAD "To: a@b", ",\r\n a@b", "\r\n\r\nbody", SIZE },
+	{ HEAD "To: a", ",a", "\r\n\r\nbody", SIZE },
+	{ HEAD "To: a", ",<a@b", "\r\n\r\nbody", SIZE },
 	{ HEAD "References:", " <a@b>", "\r\n\r\nbody", SIZE },
 	{ HEAD "Subject: ", "=?utf-8?b?w7w=?= ", "\r\n\r\nbody", SIZE },
 	{ HEAD "Content-Type: text/plain", "; a=b", "\r\n\r\nbody", SIZE },
