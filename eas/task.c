@@ -88,6 +88,16 @@ importance_of(const struct ical *todo)
 	return v < 5 ? 2 : 0;
 }
 
+int64_t
+task_alarm_later(const struct task *t, int64_t utc, int64_t by)
+{
+	const struct task_date *base = t->start.there ? &t->start : &t->due;
+
+	if (!base->there || base->stored.utc)
+		return utc + by;
+	return zone_to_utc(base->zone, zone_to_local(base->zone, utc) + by);
+}
+
 static bool
 alarm_time(struct tasks *c, const struct ical *alarm, const struct task *dates, int64_t *utc_r)
 {
@@ -101,8 +111,10 @@ alarm_time(struct tasks *c, const struct ical *alarm, const struct task *dates, 
 	if (!ical_duration_parse(trigger->value, &seconds)) {
 		if (!ical_time(&c->m, trigger, &t))
 			return false;
-		*utc_r = t.utc ? t.t : zone_to_utc(zone_of_time(&c->m, c->root, &t), t.t);
-		return true;
+		/* It was said of the first turn. */
+		*utc_r = t.utc ? task_alarm_later(dates, t.t, c->turn.by)
+			: zone_to_utc(zone_of_time(&c->m, c->root, &t), t.t + c->turn.by);
+		return ical_in_range(*utc_r);
 	}
 	bool by_due = ical_param_is(trigger, "RELATED", "END") || !dates->start.there;
 	const struct task_date *base = by_due ? &dates->due : &dates->start;

@@ -74,6 +74,8 @@ enum err task_open(struct tasks *c, const struct item_view *v, struct arena *a, 
 enum err task_read(struct tasks *c, struct task *t_r, struct error *e) NODISCARD;
 /* The alarm that ReminderTime stands for, and when it goes off; NULL. */
 struct ical *task_alarm(struct tasks *c, int64_t *utc_r);
+/* The time of an alarm, in UTC, of a turn so much further on: its wall clock is that of the dates of t. */
+int64_t task_alarm_later(const struct task *t, int64_t utc, int64_t by);
 /* All that ReminderTime could stand for. */
 void task_remove_alarms(struct tasks *c);
 bool task_is_complete(const struct ical *todo);

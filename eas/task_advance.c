@@ -114,7 +114,8 @@ move_on(struct tasks *c, const struct task *now, int64_t by)
 	/* An alarm at a time of its own goes along; one that is relative does so by itself. */
 	struct ical *trigger = alarm ? ical_line(alarm, "TRIGGER") : NULL;
 	if (trigger && ical_time(&c->m, trigger, &t)) {
-		t.t += c->turn.by + by;
+		by += c->turn.by;
+		t.t = t.utc ? task_alarm_later(now, t.t, by) : t.t + by;
 		ical_set_value(trigger, NULL, ical_time_text(&c->m, &t));
 	}
 }

@@ -359,7 +359,7 @@ merge_fields(struct merge *m, const struct task *now)
 	m->altered = turn == TURN_PAST;
 	if (diff == 0 && !advanced)
 		return ERR_OK;
-	if (!advanced && diff & (TASK_START | TASK_DUE | TASK_RECURRENCE))
+	if (!advanced && diff & (TASK_START | TASK_DUE | TASK_RECURRENCE | TASK_REMINDER))
 		task_catch_up(&m->c, now);
 	apply(m, now, &want, diff);
 	ical_touch(&m->c.m, m->c.todo, true);

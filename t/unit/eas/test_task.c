@@ -200,6 +200,7 @@ static void
 turns_done_elsewhere_are_over(void **state)
 {
 #define TURN(id, lines) "END:VTODO\nBEGIN:VTODO\nUID:t1\nDTSTAMP:20260101T000000Z\nRECURRENCE-ID" id "\n" lines
+#define ALARM(at) "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER;VALUE=DATE-TIME:" at "\nEND:VALARM\n"
 #define WEEKLY(more) "DTSTART;TZID=America/New_York:20261027T090000\nDUE;TZID=America/New_York:20261027T100000\nRRULE:FREQ=WEEKLY" more "\n"
 	static const struct {
 		const char *lines, *shown;
@@ -217,6 +218,9 @@ turns_done_elsewhere_are_over(void **state)
 			"<T:Occurrences>3</T:Occurrences>" },
 		{ "DUE;VALUE=DATE:20260701\nRRULE:FREQ=DAILY;COUNT=2\n" TURN(";VALUE=DATE:20260701", "STATUS:COMPLETED\n")
 			TURN(";VALUE=DATE:20260702", "STATUS:COMPLETED\n"), "<T:Complete>1</T:Complete>" },
+		/* an alarm at a time of its own is that of the first turn; 8 o'clock in New York, before and after */
+		{ WEEKLY("") ALARM("20261027T120000Z") TURN(":20261027T130000Z", "STATUS:COMPLETED\n"),
+			"<T:ReminderTime>2026-11-03T13:00:00.000Z</T:ReminderTime>" },
 	};
 	struct kit *k = *state;
 	struct item_merged m;
@@ -246,6 +250,28 @@ turns_done_elsewhere_are_over(void **state)
 	assert_false(m.altered);
 }
 
+/* A reminder is for the turn that the phone was shown, and goes on from there. */
+static void
+a_reminder_is_for_the_turn_that_is_shown(void **state)
+{
+	struct kit *k = *state;
+	struct item_merged m;
+	const char *rule = "<T:Recurrence><T:Type>0</T:Type><T:Start>2026-07-02T00:00:00.000Z</T:Start><T:Occurrences>8</T:Occurrences>"
+		"</T:Recurrence><T:DueDate>2026-07-02T00:00:00.000Z</T:DueDate>";
+	const char *set = "<T:ReminderSet>1</T:ReminderSet><T:ReminderTime>2026-07-02T07:00:00.000Z</T:ReminderTime>";
+	const char *sent = arena_printf(k->a, "%s%s", rule, set);
+	const char *out = kit_merge(k, &item_tasks, TODO("DUE;VALUE=DATE:20260701\nRRULE:FREQ=DAILY;COUNT=9\n"
+		TURN(";VALUE=DATE:20260701", "STATUS:COMPLETED\n")), sent, &m);
+
+	assert_true(kit_has(out, "TRIGGER;VALUE=DATE-TIME:20260702T070000Z\n"));
+	assert_non_null(strstr(kit_render(k, &item_tasks, slice_str(out), NULL), set));
+	assert_false(m.altered);
+	assert_ptr_equal(kit_merge(k, &item_tasks, out, sent, &m), out);
+	out = kit_merge(k, &item_tasks, out, arena_printf(k->a, "%s<T:Complete>1</T:Complete>", sent), &m);
+	assert_true(kit_has(out, "TRIGGER;VALUE=DATE-TIME:20260703T070000Z\n"));
+	assert_true(kit_has(out, "DUE;VALUE=DATE:20260703\nRRULE:FREQ=DAILY;COUNT=7\n"));
+}
+
 #define DAILY(n) "<T:Recurrence><T:Type>0</T:Type><T:Start>2026-07-01T00:00:00.000Z</T:Start><T:Interval>" n "</T:Interval>"
 #define DONE "<T:Complete>1</T:Complete><T:DateCompleted>2026-07-01T09:00:00.000Z</T:DateCompleted>"
 
@@ -269,6 +295,9 @@ a_turn_is_done_once(void **state)
 		{ "DUE;VALUE=DATE:20260601\nRRULE:FREQ=WEEKLY\nX-REGENERATE:1\n", "<T:DueDate>2026-06-01T00:00:00.000Z</T:DueDate>" DONE
 			"<T:Recurrence><T:Type>1</T:Type><T:Start>2026-06-01T00:00:00.000Z</T:Start><T:Interval>1</T:Interval><T:DayOfWeek>2</T:DayOfWeek><T:Regenerate>1</T:Regenerate></T:Recurrence>",
 			"DUE;VALUE=DATE:20260708\n" },
+		{ "DTSTART;TZID=America/New_York:20261030T090000\nRRULE:FREQ=DAILY;INTERVAL=3\n" ALARM("20261030T120000Z"),
+			"<T:UtcStartDate>2026-10-30T13:00:00.000Z</T:UtcStartDate>" DONE DAILY("3") "</T:Recurrence>",
+			"TRIGGER;VALUE=DATE-TIME:20261102T130000Z\n" },
 		/* as MS-ASTASK_R157 has it */
 		{ "DUE;VALUE=DATE:20260701\nRRULE:FREQ=DAILY\n", "<T:DueDate>2026-07-01T00:00:00.000Z</T:DueDate>" DONE DAILY("1")
 			"<T:DeadOccur>1</T:DeadOccur></T:Recurrence>", "DUE;VALUE=DATE:20260702\nRRULE:FREQ=DAILY\n" },
@@ -380,6 +409,7 @@ main(void)
 		TEST(a_new_task),
 		TEST(one_turn_is_done),
 		TEST(turns_done_elsewhere_are_over),
+		TEST(a_reminder_is_for_the_turn_that_is_shown),
 		TEST(a_turn_is_done_once),
 		TEST(the_phone_moves_it_on),
 		TEST(what_makes_no_task),
