@@ -76,6 +76,21 @@ put_in_order(struct vcard *v, struct vcard_prop **want, size_t n)
 	}
 }
 
+/* What there was no place for, said once more, follows its twin; now is NULL where that goes. */
+static void
+apply_spares(struct vcard *v, enum slot slot, const char *was, const char *now)
+{
+	for (struct vcard_prop *p = v->first, *next; p; p = next) {
+		next = p->next;
+		if (p->mark != (slot | CONTACT_SPARE) || strcmp(contact_value(v, p, slot), was) != 0)
+			continue;
+		if (now)
+			set_value(v, p, slot, now);
+		else
+			vcard_remove(v, p);
+	}
+}
+
 /* The fields of one slot, which are the first n_props properties of it. Empty values are left out. */
 static void
 apply_values(struct vcard *v, enum slot slot, const char *const *values, size_t n_values)
@@ -84,19 +99,24 @@ apply_values(struct vcard *v, enum slot slot, const char *const *values, size_t 
 	size_t n_props = contact_props(v, slot, props, contact_slot_size(slot));
 	match(v, slot, props, n_props, values, n_values, carrier);
 	for (size_t i = 0; i < n_values; i++) {
+		const char *was = carrier[i] ? contact_value(v, carrier[i], slot) : values[i];
 		if (!carrier[i])
 			carrier[i] = contact_new_prop(v, slot, escape(v, slot, values[i]));
-		else if (strcmp(contact_value(v, carrier[i], slot), values[i]) != 0)
-			set_value(v, carrier[i], slot, values[i]);
 		if (!carrier[i]) {
 			v->failed = true;
 			return;
 		}
+		if (strcmp(was, values[i]) != 0) {
+			set_value(v, carrier[i], slot, values[i]);
+			apply_spares(v, slot, was, values[i]);
+		}
 	}
 	put_in_order(v, carrier, n_values);
 	for (size_t k = 0; k < n_props; k++)
-		if (props[k])
+		if (props[k]) {
+			apply_spares(v, slot, contact_value(v, props[k], slot), NULL);
 			vcard_remove(v, props[k]);
+		}
 }
 
 static bool

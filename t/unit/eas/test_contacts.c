@@ -284,6 +284,11 @@ what_is_said_twice_changes_twice(void **state)
 		{ "IMPP:aim:ada\nIMPP:icq:7\nX-AIM:ada\nX-ICQ:7\n", "<2:IMAddress>icq:7</2:IMAddress>", "IMPP:icq:7\nX-ICQ:7\n" },
 		{ "TEL;TYPE=CELL:1\nTEL;TYPE=CELL,pref:1\n", "<N:MobilePhoneNumber>2</N:MobilePhoneNumber>",
 			"TEL;TYPE=CELL:2\nTEL;TYPE=CELL,pref:2\n" },
+		/* of more than one field */
+		{ "TEL;TYPE=HOME:1\nTEL;TYPE=HOME:2\nTEL;TYPE=HOME:1\n", "<N:HomePhoneNumber>2</N:HomePhoneNumber>", "TEL;TYPE=HOME:2\n" },
+		{ "TEL;TYPE=HOME:1\nTEL;TYPE=HOME:2\nTEL;TYPE=HOME:1\n",
+			"<N:HomePhoneNumber>3</N:HomePhoneNumber><N:Home2PhoneNumber>2</N:Home2PhoneNumber>",
+			"TEL;TYPE=HOME:3\nTEL;TYPE=HOME:2\nTEL;TYPE=HOME:3\n" },
 	};
 	struct kit *k = *state;
 
