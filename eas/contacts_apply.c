@@ -242,6 +242,17 @@ handle(const char *im)
 	return colon ? colon + 1 : im;
 }
 
+/* Does a property such as X-AIM say this one? Where the name is kept with another service, its own service decides. */
+static bool
+says_im(struct vcard *v, const struct vcard_prop *p, const char *im, const struct contact *want)
+{
+	bool kept = false;
+	for (unsigned i = C_IM1; i <= C_IM3; i++)
+		kept |= strcmp(handle(want->text[i]), handle(im)) == 0;
+	return strcmp(contact_value(v, p, SLOT_IM), handle(im)) == 0 &&
+		(!kept || text_ncasecmp(p->name + strlen("X-"), im, strcspn(im, ":")) == 0);
+}
+
 /* Apple writes an address twice: as IMPP, and as X-AIM and the like, which no phone sees beside it. */
 static void
 apply_old_ims(struct vcard *v, const struct contact *old, const struct contact *want)
@@ -252,8 +263,7 @@ apply_old_ims(struct vcard *v, const struct contact *old, const struct contact *
 		const char *now = has_im(old, want->text[i]) ? "" : handle(want->text[i]);
 		for (struct vcard_prop *p = v->first, *next; p; p = next) {
 			next = p->next;
-			if (p->mark != SLOT_NONE || !contact_is_old_im(p) ||
-			    strcmp(contact_value(v, p, SLOT_IM), handle(old->text[i])) != 0)
+			if (p->mark != SLOT_NONE || !contact_is_old_im(p) || !says_im(v, p, old->text[i], want))
 				continue;
 			if (*now)
 				set_value(v, p, SLOT_IM, now);

@@ -282,6 +282,12 @@ what_is_said_twice_changes_twice(void **state)
 			"IMPP;X-SERVICE-TYPE=AIM:aim:bea\nX-AIM:bea\nX-ICQ:7\n" },
 		{ "X-AIM:ada\nIMPP;X-SERVICE-TYPE=AIM:aim:ada\n", "", "" },
 		{ "IMPP:aim:ada\nIMPP:icq:7\nX-AIM:ada\nX-ICQ:7\n", "<2:IMAddress>icq:7</2:IMAddress>", "IMPP:icq:7\nX-ICQ:7\n" },
+		/* the same name with two services */
+		{ "IMPP:aim:ada\nIMPP:skype:ada\nX-SKYPE:ada\nX-AIM:ada\n", "<2:IMAddress>skype:ada</2:IMAddress>",
+			"IMPP:skype:ada\nX-SKYPE:ada\n" },
+		{ "IMPP:aim:ada\nIMPP:skype:ada\nX-AIM:ada\nX-SKYPE-USERNAME:ada\n",
+			"<2:IMAddress>aim:ada</2:IMAddress><2:IMAddress2>skype:bea</2:IMAddress2>",
+			"IMPP:aim:ada\nIMPP:skype:bea\nX-AIM:ada\nX-SKYPE-USERNAME:bea\n" },
 		{ "TEL;TYPE=CELL:1\nTEL;TYPE=CELL,pref:1\n", "<N:MobilePhoneNumber>2</N:MobilePhoneNumber>",
 			"TEL;TYPE=CELL:2\nTEL;TYPE=CELL,pref:2\n" },
 		/* of more than one field */
