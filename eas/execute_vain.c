@@ -1,5 +1,5 @@
-/* What a server fails again and again, and nothing else: one item that it cannot store (Nextcloud answers 500 to a text that its
- * database has no room for) must not keep all of its folder from a phone for ever.
+/* What a server fails again and again, and nothing else: one item that it cannot store (Nextcloud answers 500 to a text
+ * that its database has no room for) must not keep all of its folder from a phone for ever.
  *
  * That is known in memory only: after a restart such a command takes an hour more. */
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 #define SLOTS 256
 #define REPEATS 3
 #define SECONDS 3600    /* a server that is out of order for a while (its disk is full) has that long */
-#define FORGOTTEN 86400 /* seconds without a try */
+#define FORGOTTEN 86400 /* seconds without a try; till then what was refused is refused at once */
 
 struct failing {
 	uint64_t command; /* of which device, in which folder, and what it says; 0: free */
@@ -46,10 +46,7 @@ count_failure(struct failing *f, uint64_t command, int64_t now)
 		*f = (struct failing){ .command = command, .since = now };
 	f->times++;
 	f->last = now;
-	if (f->times <= REPEATS || now - f->since < SECONDS)
-		return false;
-	f->command = 0;
-	return true;
+	return f->times > REPEATS && now - f->since >= SECONDS;
 }
 
 bool

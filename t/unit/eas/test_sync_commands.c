@@ -709,6 +709,12 @@ what_fails_each_time_is_refused_in_the_end(void **state)
 		assert_true(!rows[i].told || is_told(folder, rows[i].told, item));
 		assert_true(take_key(folder));
 		assert_int_equal(stored_count(), 2);
+		/* That is known: sent once more it does not wait for another hour. */
+		ask_what_fails(rows[i].tag);
+		assert_int_equal(status_of(folder), 1);
+		assert_int_equal(rows[i].tag == AirSync_Add ? add_status(folder, "c1", NULL) : response_status(folder, rows[i].tag, item),
+			rows[i].status);
+		assert_true(take_key(folder));
 	}
 }
 
