@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define DAY INT64_C(86400)
+
 struct ical_time *
 series_dates(struct ical_mem *m, const struct ical *root, const struct ical *component, const char *name,
 	const struct series *s, size_t *n_r, bool *more_r)

@@ -86,8 +86,17 @@ void task_reopen(struct tasks *c);
 
 /* Sets c->turn by what is stored. */
 void task_find_turn(struct tasks *c);
-/* Is the turn of that wall clock done, cancelled or left out? */
-bool task_turn_is_over(const struct tasks *c, int64_t local);
+/* A turn, and how many are before it. */
+struct task_next {
+	const struct tasks *c;
+	int64_t after, at;
+	unsigned passed;
+	bool found;
+	bool none; /* the series has no such turn; else, not found, it is only too far away to be looked for */
+};
+
+/* The first one after that wall clock that is not done, cancelled or left out. */
+struct task_next task_next_turn(const struct tasks *c, const struct series *s, int64_t after);
 
 /* The next instance after the one that is shown: start and due move on. False: there is none. */
 bool task_advance(struct tasks *c, const struct task *now, int64_t completed);

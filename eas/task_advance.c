@@ -8,26 +8,6 @@
 
 /* ---- the next one ---- */
 
-struct next {
-	const struct tasks *c;
-	int64_t after, found;
-	unsigned passed;
-	bool hit;
-};
-
-static bool
-look(void *ctx, int64_t local)
-{
-	struct next *n = ctx;
-
-	if (local > n->after && !task_turn_is_over(n->c, local)) {
-		n->found = local;
-		n->hit = true;
-	}
-	n->passed += !n->hit;
-	return !n->hit;
-}
-
 /* Regenerate: one interval after it was done. */
 static int64_t
 regenerated(const struct recurrence *r, int64_t done)
@@ -48,7 +28,6 @@ regenerated(const struct recurrence *r, int64_t done)
 static bool
 next_turn(struct tasks *c, const struct task *now, int64_t completed, int64_t from, int64_t *to_r, unsigned *passed_r)
 {
-	struct next next = { .c = c, .after = from };
 	struct series s;
 
 	if (now->recurrence.regenerate) {
@@ -59,10 +38,10 @@ next_turn(struct tasks *c, const struct task *now, int64_t completed, int64_t fr
 	}
 	if (!series_read(&c->m, c->root, c->todo, &s))
 		return false;
-	(void)series_each(&s, look, &next);
-	*to_r = next.found;
+	struct task_next next = task_next_turn(c, &s, from);
+	*to_r = next.at;
 	*passed_r = next.passed;
-	return next.hit;
+	return next.found;
 }
 
 /* So many fewer are left. */

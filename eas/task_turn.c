@@ -18,8 +18,8 @@ has(const struct task_turn *turn, struct ical_time t)
 	return turn->n_over && bsearch(&t, turn->over, turn->n_over, sizeof t, by_time);
 }
 
-bool
-task_turn_is_over(const struct tasks *c, int64_t local)
+static bool
+is_over(const struct tasks *c, int64_t local)
 {
 	return has(&c->turn, (struct ical_time){ .t = local }) ||
 		has(&c->turn, (struct ical_time){ .t = ical_midnight(local), .date = true });
@@ -58,31 +58,31 @@ add_over(struct tasks *c, const struct ical *component, const char *name, const 
 	}
 }
 
-struct looking {
-	struct tasks *c;
-	int64_t start;
-	unsigned passed;
-	bool hit;
-};
-
 static bool
 look(void *ctx, int64_t local)
 {
-	struct looking *l = ctx;
+	struct task_next *n = ctx;
 
-	l->hit = !task_turn_is_over(l->c, local);
-	if (l->hit) {
-		l->c->turn.by = local - l->start;
-		l->c->turn.passed = l->passed;
-	}
-	l->passed++;
-	return !l->hit;
+	n->found = local > n->after && !is_over(n->c, local);
+	if (n->found)
+		n->at = local;
+	else
+		n->passed++;
+	return !n->found;
+}
+
+struct task_next
+task_next_turn(const struct tasks *c, const struct series *s, int64_t after)
+{
+	struct task_next next = { .c = c, .after = after };
+
+	next.none = series_each(s, look, &next) == SERIES_ENDED && !next.found;
+	return next;
 }
 
 void
 task_find_turn(struct tasks *c)
 {
-	struct looking l = { .c = c };
 	struct series s;
 
 	c->turn = (struct task_turn){ 0 };
@@ -95,6 +95,10 @@ task_find_turn(struct tasks *c)
 	if (!c->turn.n_over)
 		return;
 	qsort(c->turn.over, c->turn.n_over, sizeof *c->turn.over, by_time);
-	l.start = s.start.t;
-	c->turn.all_over = series_each(&s, look, &l) == SERIES_ENDED && !l.hit;
+	struct task_next next = task_next_turn(c, &s, INT64_MIN);
+	c->turn.all_over = next.none;
+	if (next.found) {
+		c->turn.by = next.at - s.start.t;
+		c->turn.passed = next.passed;
+	}
 }
