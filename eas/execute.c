@@ -21,8 +21,8 @@ execute_respond(struct execute *x, unsigned tag, const struct wbxml_node *comman
 	struct response *p = &x->responses[x->n_responses++];
 
 	*p = (struct response){ .tag = tag, .client_id = wbxml_text(command, AirSync_ClientId),
-		.server_id = wbxml_text(command, AirSync_ServerId), .instance_id = wbxml_text(command, AirSyncBase_InstanceId),
-		.change = SIZE_MAX, .status = status };
+		.server_id = wbxml_text(command, AirSync_ServerId),
+		.instance_id = wbxml_text(command, AirSyncBase_InstanceId), .change = SIZE_MAX, .status = status };
 	return p;
 }
 
@@ -59,7 +59,8 @@ execute_check_size(const struct execute *x, const struct item_merged *m, struct 
 	const struct eas_config *c = x->r->server->config;
 	uint64_t max = x->class->class == BACKEND_MAIL ? c->mail_bytes_max : c->item_bytes_max;
 
-	return m->bytes.len <= max ? ERR_OK : err_set(e, ERR_LIMIT, "%zu bytes are more than items may have", m->bytes.len);
+	return m->bytes.len <= max ? ERR_OK
+		: err_set(e, ERR_LIMIT, "%zu bytes are more than items may have", m->bytes.len);
 }
 
 unsigned
@@ -176,13 +177,14 @@ execute(struct execute *x, struct error *e)
 		x->any = x->any || n->tag != AirSync_Fetch;
 		err = run_one(x, n, e);
 		if (err == ERR_PEER && execute_in_vain(x, n)) {
-			log_warn(&x->r->log, "%s: what the phone asks for fails each time, while the server answers otherwise: refused: %s",
-				x->folder->key, e->text);
+			log_warn(&x->r->log, "%s: what the phone asks for fails each time, while the server answers otherwise: "
+				"refused: %s", x->folder->key, e->text);
 			execute_give_up(x, n);
 			err = ERR_OK;
 		}
 		if (err_is_temporary(err) && err != ERR_BUSY) {
-			log_warn(&x->r->log, "%s; the phone is asked to try again", e->text[0] ? e->text : err_name(err));
+			log_warn(&x->r->log, "%s; the phone is asked to try again",
+				e->text[0] ? e->text : err_name(err));
 			x->failed = true;
 			return ERR_OK;
 		}
@@ -210,7 +212,8 @@ commit(struct state_txn *t, void *arg, struct error *e)
 	if (!done)
 		return ERR_NOMEM;
 	if (x->n_changes) {
-		memcpy(in->changes, x->changes, x->n_changes * sizeof *x->changes); /* a run that is repeated begins afresh */
+		/* A run that is repeated begins afresh. */
+		memcpy(in->changes, x->changes, x->n_changes * sizeof *x->changes);
 		err = mirror_apply(t, x->r->arena, x->folder->id, in->changes, x->n_changes);
 	}
 	if (!err && x->col->disowned.n)

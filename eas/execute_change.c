@@ -43,7 +43,8 @@ take_current(void *ctx, const struct backend_item *item)
 	c->item.version = arena_strdup(c->a, item->version ? item->version : "");
 	c->item.keywords = copy_keywords(c->a, item->keywords);
 	c->item.bytes = slice(arena_memdup(c->a, item->bytes.ptr, item->bytes.len), item->bytes.len);
-	return c->item.key && c->item.version && c->item.keywords && (c->item.bytes.ptr || !item->bytes.len) ? ERR_OK : ERR_NOMEM;
+	return c->item.key && c->item.version && c->item.keywords && (c->item.bytes.ptr || !item->bytes.len) ? ERR_OK
+		: ERR_NOMEM;
 }
 
 enum err
@@ -89,17 +90,19 @@ data_of(struct execute *x, const struct wbxml_node *n)
 	struct wbxml_node *none = data ? NULL : arena_alloc(x->r->arena, sizeof *none);
 
 	if (none)
-		*none = (struct wbxml_node){ .tag = AirSync_ApplicationData, .parent = (struct wbxml_node *)(uintptr_t)n, .text = "" };
+		*none = (struct wbxml_node){ .tag = AirSync_ApplicationData,
+			.parent = (struct wbxml_node *)(uintptr_t)n, .text = "" };
 	return data ? data : none;
 }
 
 /* ---- writing ---- */
 
 static enum err
-store_flags(struct execute *x, const struct state_item *row, const struct item_merged *m, struct mirror_change *change, struct error *e)
+store_flags(struct execute *x, const struct state_item *row, const struct item_merged *m, struct mirror_change *change,
+	struct error *e)
 {
-	struct backend_flagging flagging = { .folder = x->folder->key, .key = row->key, .set = m->set, .clear = m->clear,
-		.add_keywords = m->add_keywords, .remove_keywords = m->remove_keywords };
+	struct backend_flagging flagging = { .folder = x->folder->key, .key = row->key, .set = m->set,
+		.clear = m->clear, .add_keywords = m->add_keywords, .remove_keywords = m->remove_keywords };
 	struct backend_stored s = { .key = "", .version = "" };
 	enum err err = account_flag(x->r->account, x->r->arena, &flagging, &s, e);
 
@@ -111,8 +114,8 @@ static enum err
 store_item(struct execute *x, const struct state_item *row, const struct backend_item *now, const struct item_merged *m,
 	struct mirror_change *change, struct error *e)
 {
-	struct backend_put put = { .folder = x->folder->key, .key = row->key, .version = now->version, .bytes = m->bytes,
-		.date = BACKEND_NO_DATE };
+	struct backend_put put = { .folder = x->folder->key, .key = row->key, .version = now->version,
+		.bytes = m->bytes, .date = BACKEND_NO_DATE };
 	struct backend_stored s = { .key = "", .version = "" };
 	enum err err = account_put(x->r->account, x->r->arena, &put, &s, e);
 
@@ -146,7 +149,8 @@ is_unseen(const struct execute *x, const struct state_item *row, const struct ba
 {
 	if (row->seq > x->col->base.c && row->changed_by != x->col->now.epoch)
 		return true;
-	/* Newer at the backend than the mirror knows: somebody changed it since the look that this request began with. */
+	/* Newer at the backend than the mirror knows: somebody changed it since the look that this request began
+	 * with. */
 	return *row->version && *now->version && strcmp(row->version, now->version) != 0;
 }
 
@@ -183,8 +187,8 @@ take_over(struct execute *x, const struct mirror_change *change)
 
 /* A draft with Send goes out; what is left of it in Drafts goes, and the phone is told so. */
 static enum err
-send_stored(struct execute *x, const struct state_item *row, const struct item_merged *m, const char *hash, unsigned *status_r,
-	struct error *e)
+send_stored(struct execute *x, const struct state_item *row, const struct item_merged *m, const char *hash,
+	unsigned *status_r, struct error *e)
 {
 	struct mirror_change change = { .op = MIRROR_REMOVED, .item = row->id };
 	enum err err = send_draft(x->r, m->bytes, status_r, e);
@@ -193,7 +197,8 @@ send_stored(struct execute *x, const struct state_item *row, const struct item_m
 		return err;
 	err = account_remove(x->r->account, x->folder->key, row->key, NULL, e);
 	if (err && err != ERR_NOTFOUND)
-		return err_is_temporary(err) ? err : ERR_OK; /* it is out: that it lies in Drafts still is the lesser evil */
+		/* It is out: that it lies in Drafts still is the lesser evil. */
+		return err_is_temporary(err) ? err : ERR_OK;
 	execute_done(x, 't', "", row->id, hash);
 	return execute_note(x, &change);
 }
@@ -218,7 +223,8 @@ take_up(struct execute *x, struct state_item *row, int64_t origin, const char **
 
 /* An earlier try did just that, attachments and all; the phone is told what they became. */
 static enum err
-tell_done(struct execute *x, const struct wbxml_node *data, const struct state_item *row, struct execute_edited *r, struct error *e)
+tell_done(struct execute *x, const struct wbxml_node *data, const struct state_item *row, struct execute_edited *r,
+	struct error *e)
 {
 	struct backend_item now;
 	enum err err = execute_fetch(x, row->key, WANT_BYTES, &now, e);
@@ -249,8 +255,8 @@ store(struct execute *x, const struct trying *t, const struct backend_item *now,
 }
 
 static enum err
-merge(struct execute *x, struct trying *t, const struct wbxml_node *n, const struct backend_item *now, struct item_merged *m_r,
-	struct error *e)
+merge(struct execute *x, struct trying *t, const struct wbxml_node *n, const struct backend_item *now,
+	struct item_merged *m_r, struct error *e)
 {
 	enum err err;
 
@@ -268,8 +274,8 @@ merge(struct execute *x, struct trying *t, const struct wbxml_node *n, const str
 	return err ? err : execute_check_size(x, m_r, e);
 }
 
-/* Does it only what is there already? Then nothing is written. What the phone has may be something else all the same: a part that cannot
- * be kept, or a turn of a task that is long done. */
+/* Does it only what is there already? Then nothing is written. What the phone has may be something else all the same: a
+ * part that cannot be kept, or a turn of a task that is long done. */
 static enum err
 leave(struct execute *x, const struct trying *t, struct execute_edited *r)
 {
@@ -282,11 +288,12 @@ leave(struct execute *x, const struct trying *t, struct execute_edited *r)
 }
 
 static enum err
-write_edit(struct execute *x, const struct trying *t, const struct backend_item *now, struct execute_edited *r, struct error *e)
+write_edit(struct execute *x, const struct trying *t, const struct backend_item *now, struct execute_edited *r,
+	struct error *e)
 {
 	const struct item_merged *m = &r->merged;
-	struct mirror_change change = { .op = MIRROR_UPDATED, .item = t->row.id, .key = t->row.key, .was = t->row.version,
-		.date = t->row.date };
+	struct mirror_change change = { .op = MIRROR_UPDATED, .item = t->row.id, .key = t->row.key,
+		.was = t->row.version, .date = t->row.date };
 	bool unseen = !t->add && !r->origin && is_unseen(x, &t->row, now);
 	enum err err;
 
@@ -315,7 +322,8 @@ try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item 
 	const char *was = before ? before->hash : NULL;
 	struct trying t = { .row = *row, .hash = hash, .add = add, .draft = is_draft_edit(x, data),
 		.mail = x->class->class == BACKEND_MAIL,
-		.edit = { .data = data, .instance_id = wbxml_text(n, AirSyncBase_InstanceId), .supported = x->supported } };
+		.edit = { .data = data, .instance_id = wbxml_text(n, AirSyncBase_InstanceId),
+			.supported = x->supported } };
 	int64_t origin = r->origin ? r->origin : row->id;
 	struct backend_item now;
 	enum err err = t.draft ? take_up(x, &t.row, origin, &was, e) : ERR_NOTFOUND;
@@ -341,8 +349,8 @@ try_edit(struct execute *x, const struct wbxml_node *n, const struct state_item 
 }
 
 enum err
-execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_item *row, bool add, struct execute_edited *r,
-	struct error *e)
+execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_item *row, bool add,
+	struct execute_edited *r, struct error *e)
 {
 	char *hash = arena_alloc(x->r->arena, CONTENT_HASH_MAX);
 	enum err err;
@@ -359,7 +367,8 @@ execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_i
 	if (err_is_temporary(err))
 		return err;
 	if (err) {
-		log_warn(&x->r->log, "an edit in %s was refused: %s", x->folder->key, e->text[0] ? e->text : err_name(err));
+		log_warn(&x->r->log, "an edit in %s was refused: %s", x->folder->key,
+			e->text[0] ? e->text : err_name(err));
 		r->status = status_of(x, err);
 		if (err == ERR_DENIED && !add)
 			execute_force(x, COMPOSE_CHANGE, row->id);
@@ -368,7 +377,8 @@ execute_edit(struct execute *x, const struct wbxml_node *n, const struct state_i
 }
 
 enum err
-execute_tell(struct execute *x, const struct wbxml_node *n, const struct state_item *row, struct item_merged *m_r, struct error *e)
+execute_tell(struct execute *x, const struct wbxml_node *n, const struct state_item *row, struct item_merged *m_r,
+	struct error *e)
 {
 	struct item_edit edit = { .data = data_of(x, n), .supported = x->supported };
 	struct backend_item now;
@@ -399,7 +409,8 @@ was_done(const struct execute *x, const struct wbxml_node *n, int64_t item)
 
 /* A Change that was done is silent, unless the phone has something to learn of it. */
 static void
-respond_edited(struct execute *x, const struct wbxml_node *n, const struct state_item *row, const struct execute_edited *edited)
+respond_edited(struct execute *x, const struct wbxml_node *n, const struct state_item *row,
+	const struct execute_edited *edited)
 {
 	struct response *response;
 
@@ -417,8 +428,8 @@ respond_gone(struct execute *x, const struct wbxml_node *n)
 	return ERR_OK;
 }
 
-/* A draft that an edit took away, whose process then died: what that edit has made is a new item to the phone, and the edit that comes
- * now is one of it. */
+/* A draft that an edit took away, whose process then died: what that edit has made is a new item to the phone, and the
+ * edit that comes now is one of it. */
 static enum err
 change_gone(struct execute *x, const struct wbxml_node *n, const struct state_item *row, struct error *e)
 {
