@@ -136,7 +136,8 @@ apply_single(struct vcard *v, const struct contact_field *f, const char *old, co
 	}
 	for (struct vcard_prop *p = v->first, *next; p; p = next) {
 		next = p->next;
-		if (p != first && ((p->mark & ~CONTACT_SPARE) != f->slot || strcmp(contact_field_value(v, p, f), old) != 0))
+		if (p != first && ((p->mark & ~CONTACT_SPARE) != f->slot ||
+		    strcmp(contact_field_value(v, p, f), old) != 0))
 			continue;
 		if (!*want)
 			vcard_remove(v, p);

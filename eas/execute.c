@@ -177,8 +177,8 @@ execute(struct execute *x, struct error *e)
 		x->any = x->any || n->tag != AirSync_Fetch;
 		err = run_one(x, n, e);
 		if (err == ERR_PEER && execute_in_vain(x, n)) {
-			log_warn(&x->r->log, "%s: what the phone asks for fails each time, while the server answers otherwise: "
-				"refused: %s", x->folder->key, e->text);
+			log_warn(&x->r->log, "%s: what the phone asks for fails each time, while the server answers "
+				"otherwise: refused: %s", x->folder->key, e->text);
 			execute_give_up(x, n);
 			err = ERR_OK;
 		}

@@ -346,8 +346,8 @@ merge_fields(struct merge *m, const struct task *now)
 	unsigned fields = want.has | (m->edit->stored.len ? REMOVED : 0u);
 	if (want.recurring && !(want.has & TASK_START)) /* a series has a start, which Recurrence names */
 		fields &= ~(unsigned)TASK_START;
-	/* What was done of a series is this turn (MS-ASTASK_R157 has DeadOccur sent with it); what is added as done is one
-	 * alone. */
+	/* What was done of a series is this turn (MS-ASTASK_R157 has DeadOccur sent with it); what is added as done is
+	 * one alone. */
 	want.recurring = want.recurring || (want.recurrence.dead && now->recurring);
 	unsigned diff = diff_of(m, now, &want, fields);
 	enum turn turn = ticked_off(m, now, &want, diff);
