@@ -317,7 +317,7 @@ adapt_batch(struct backend_session *s, size_t n, enum err err)
 	if (err == ERR_LIMIT)
 		s->batch = s->batch_max = n > 2 ? n / 2 : 1;
 	else if (err && dav_http_timed_out(s->http) && n > 1)
-		s->batch = (n > BATCH_FEW ? n : s->batch) / 2;
+		s->batch = ((n > BATCH_FEW ? n : s->batch) + 1) / 2;
 	else if (!err && n == s->batch)
 		s->batch += n / 4 + 1;
 	if (s->batch > s->batch_max)

@@ -341,6 +341,32 @@ a_slow_answer_makes_smaller_batches_for_a_while(void **state)
 	assert_int_equal(g.most, 40);
 }
 
+/* Too long an answer to two items, then none to the one that was left. */
+static void
+no_batch_is_of_nothing(void **state)
+{
+	static struct giving g;
+	static char body[100 * 1024];
+	static const char *const keys[] = { "1.ics", "2.ics" };
+	struct kit *k = *state;
+	struct kit_items items;
+	buf_init(&g.answer, 0);
+	snprintf(body, sizeof body,
+		"<multistatus xmlns=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\"><response><href>" WORK
+		"1.ics</href><propstat><prop><c:calendar-data>x</c:calendar-data></prop></propstat></response>%*s",
+		70 * 1024, "");
+	kit_ready(k, "caldav", kit_calendars, "connect = 1\nanswer = 1\nresponse_max = 64k");
+	fake_queue(k->fake, (struct fake_reply){ .status = 207, .body = body, .how = FAKE_UNTIL_CLOSE });
+	fake_queue(k->fake, (struct fake_reply){ .how = FAKE_HANG });
+	kit_expect(k, fetch(k, keys, 2, 0, &items), ERR_UNAVAILABLE);
+	assert_int_equal(items.n, 1);
+	fake_forget(k->fake);
+	fake_handle(k->fake, give_all, &g);
+	assert_int_equal(fetch(k, keys, 2, 0, &items), ERR_OK);
+	assert_int_equal(items.n, 2);
+	assert_int_equal(fake_count(k->fake), 2);
+}
+
 int
 main(void)
 {
@@ -356,6 +382,7 @@ main(void)
 		KIT_TEST(a_card_that_was_converted_is_asked_for_as_it_is),
 		KIT_TEST(many_come_in_few_requests),
 		KIT_TEST(a_slow_answer_makes_smaller_batches_for_a_while),
+		KIT_TEST(no_batch_is_of_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
