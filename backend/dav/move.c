@@ -170,6 +170,19 @@ move_taken(struct backend_session *s, struct arena *a, const char *path, const c
 	return err_set(e, ERR_EXISTS, "%s: MOVE: the target has an item of this name", s->b->kind->name);
 }
 
+/* 502: a Radicale behind a proxy takes its own address for another server's (RFC 4918, 9.9.4). A proxy whose server went away in the middle
+ * says so once: a copy whose original is deleted would have the server call off a meeting that is only moved. */
+static enum err
+ask_move(struct backend_session *s, struct arena *a, const struct dav_request *r, struct dav_answer *answer_r, struct error *e)
+{
+	const char *version;
+	enum err err = dav_http_run(s->http, a, r, answer_r, e);
+	if (err || answer_r->status != 502)
+		return err;
+	err = dav_version_now(s, a, r->path, &version, e);
+	return err ? err : dav_http_run(s->http, a, r, answer_r, e);
+}
+
 enum err
 dav_move(struct backend_session *s, struct arena *a, const char *folder, const char *key, const char *target,
 	struct backend_stored *stored_r, struct error *e)
@@ -191,10 +204,9 @@ dav_move(struct backend_session *s, struct arena *a, const char *folder, const c
 	};
 	if (!r.path || !r.destination)
 		return err_set(e, ERR_NOTFOUND, "%s: MOVE: no such name", s->b->kind->name);
-	err = dav_http_run(s->http, a, &r, &answer, e);
+	err = ask_move(s, a, &r, &answer, e);
 	if (err)
 		return err;
-	/* 502: a Radicale behind a proxy takes its own address for another server's. */
 	if (answer.status == 405 || answer.status == 501 || answer.status == 502)
 		return move_by_copy(s, a, &r, to.c, key, stored_r, e);
 	if (answer.status == 412)

@@ -391,7 +391,9 @@ a_server_without_move_gets_a_copy(void **state)
 	assert_string_equal(fake_header(fake_request(k->fake, 2), "If-None-Match"), "*");
 	kit_asked(k, 3, "DELETE", WORK "1.ics");
 	assert_string_equal(fake_header(fake_request(k->fake, 3), "If-Match"), "\"1\"");
-	/* A repeat, after a DELETE that failed, finds the copy. 502 may be the server's own: it takes the target for another's. */
+	/* A repeat, after a DELETE that failed, finds the copy. 502 twice is the server's own: it takes the target for another's. */
+	queue(k, 502, NULL, "");
+	queue(k, 207, NULL, NOW("1"));
 	queue(k, 502, NULL, "");
 	queue(k, 200, etag, "ITEM");
 	queue(k, 201, NULL, "");
@@ -404,6 +406,27 @@ a_server_without_move_gets_a_copy(void **state)
 	queue(k, 204, NULL, "");
 	kit_expect(k, move(k, &stored), ERR_OK);
 	assert_string_equal(stored.key, "1.ics");
+}
+
+/* A proxy answered for a server that went away in the middle: it may have moved the item, and knows MOVE all the same. */
+static void
+a_server_that_went_away_once_is_asked_to_move_again(void **state)
+{
+	struct kit *k = *state;
+	struct backend_stored stored;
+	kit_ready(k, "caldav", kit_calendars, "");
+	queue(k, 502, NULL, "");
+	queue(k, 207, NULL, NOW("1"));
+	queue(k, 201, NULL, "");
+	kit_expect(k, move(k, &stored), ERR_OK);
+	kit_asked(k, -1, "MOVE", WORK "1.ics");
+	assert_string_equal(stored.key, "1.ics");
+	queue(k, 502, NULL, "");
+	queue(k, 404, NULL, "");
+	kit_expect(k, move(k, &stored), ERR_NOTFOUND);
+	queue(k, 502, NULL, "");
+	queue(k, 502, NULL, "");
+	kit_expect(k, move(k, &stored), ERR_UNAVAILABLE);
 }
 
 static void
@@ -492,6 +515,7 @@ main(void)
 		KIT_TEST(nothing_is_removed_beside_the_item),
 		KIT_TEST(moves_without_overwriting),
 		KIT_TEST(a_server_without_move_gets_a_copy),
+		KIT_TEST(a_server_that_went_away_once_is_asked_to_move_again),
 		KIT_TEST(a_copy_that_cannot_be_whole_is_taken_back),
 		KIT_TEST(a_copy_stays_where_the_original_is_gone),
 		KIT_TEST(a_move_that_fails_says_what_is_missing),
