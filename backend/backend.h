@@ -8,9 +8,11 @@
  * Ownership: what a call returns lives in the arena that it was given; arguments are borrowed for the time of the call.
  * Threads:   a `struct backend` (one configured module) is shared by all threads; a session is used by one thread at a time,
  *            not always the same one. No module starts threads, changes signals or the locale, or prints.
- * Blocking:  every call may block, up to the time-outs of its configuration (connect 5 s, answer 25 s; send()
- *            600 s once the server has the whole mail). A call may be several exchanges: it ends after twice the sum of
- *            both at the latest (60 s), and a login that has to come before it may take as long.
+ * Blocking:  every call may block, up to the time-outs of its configuration (connect 5 s, answer 25 s). A call may be several
+ *            exchanges. DAV ends it after twice the sum of both at the latest (60 s), and a login that has to come before it
+ *            may take as long. IMAP counts `answer` anew for each command of a call and each time the server goes on with
+ *            its answer, up to a multiple of it. send() takes connect, 5 times `answer`, the mail's bytes / 16384 in
+ *            seconds, and `accept` (600 s) once the server has the whole mail. What is read from files has no limit.
  * Errors:    base/error.h. After UNAVAILABLE or PEER the session may be used again (the module reconnects by itself) or
  *            logged out. AUTH comes only where the server really refused user or password; a server that is down, busy,
  *            throttling or that closed on us is UNAVAILABLE; PAUSED where it is well, and wants this user to
