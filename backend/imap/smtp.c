@@ -88,12 +88,13 @@ hide_addresses(char *s)
 	*to = '\0';
 }
 
-/* What is offered is a whole word: the first line has the server's name there. */
+/* What is offered is a whole word: the first line has the server's name there, and AUTH=, as it was before RFC 2554, is
+ * nothing to libcurl. */
 static bool
 is_offer(const char *line, size_t n, const char *keyword)
 {
 	size_t end = 4 + strlen(keyword);
-	return n > end && text_ncasecmp(line + 4, keyword, end - 4) == 0 && strchr(" =\r\n", line[end]);
+	return n > end && text_ncasecmp(line + 4, keyword, end - 4) == 0 && strchr(" \r\n", line[end]);
 }
 
 /* A line of the server: what an EHLO before STARTTLS was told, counts no more behind its 220. */

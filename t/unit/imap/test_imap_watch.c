@@ -661,7 +661,7 @@ a_login_that_smtp_does_not_offer(void **state)
 {
 	static const struct fake_rule tls_first[] = { REPLY("EHLO", "250-fake\r\n250-STARTTLS\r\n250 SIZE\r\n"),
 		REPLY("MAIL", "530 5.7.0 Authentication required\r\n"), END };
-	static const struct fake_rule never[] = { REPLY("EHLO", "250-authsmtp.example.org\r\n250 SIZE\r\n"),
+	static const struct fake_rule never[] = { REPLY("EHLO", "250-authsmtp.example.org\r\n250-AUTH=PLAIN\r\n250 SIZE\r\n"),
 		REPLY("RCPT", "554 5.7.1 Relay access denied\r\n"), END };
 	struct kit *k = *state;
 	open_smtp(k, tls_first);
