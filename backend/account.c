@@ -441,7 +441,29 @@ account_put(struct account *a, struct arena *arena, const struct backend_put *pu
 	enum err err = call_folder(a, put->folder, "put", &routed.folder, &c, e);
 
 	*stored_r = nothing;
-	return err ? err : call_end(&c, WRITE("put", c.ops->put(c.s, arena, &routed, stored_r, e)), e);
+	if (!err)
+		err = call_end(&c, WRITE("put", c.ops->put(c.s, arena, &routed, stored_r, e)), e);
+	if (!err) {
+		pthread_mutex_lock(&a->b->lock);
+		c.host->puts++;
+		pthread_mutex_unlock(&a->b->lock);
+	}
+	return err;
+}
+
+uint64_t
+account_puts(const struct account *a, const char *folder)
+{
+	const char *key;
+	size_t module;
+	uint64_t n;
+
+	if (account_route(a->b, folder, &module, &key, NULL))
+		return 0;
+	pthread_mutex_lock(&a->b->lock);
+	n = a->b->modules[module].host->puts;
+	pthread_mutex_unlock(&a->b->lock);
+	return n;
 }
 
 enum err

@@ -37,6 +37,7 @@ struct host {
 	uint64_t failed_user;  /* whose the last counted failure was */
 	bool down, probing;
 	int64_t probe_at;      /* ms */
+	uint64_t puts;         /* items that it has stored */
 };
 
 struct module {

@@ -13,13 +13,15 @@
 
 #define SLOTS 256
 #define REPEATS 3
-#define SECONDS 3600    /* a server that is out of order for a while (its disk is full) has that long */
+#define SECONDS 3600    /* a server that is out of order for a while has that long */
+#define ALONE 259200    /* seconds where it stores nothing else either: its disk may be full, but the folder cannot wait for ever */
 #define FORGOTTEN 86400 /* seconds without a try; till then what was refused is refused at once */
 
 struct failing {
 	uint64_t command; /* of which device, in which folder, and what it says; 0: free */
 	unsigned times;
 	int64_t since, last;
+	uint64_t puts; /* account_puts() when it began */
 };
 
 static struct {
@@ -40,25 +42,25 @@ command_hash(const struct execute *x, const struct wbxml_node *n)
 }
 
 static bool
-count_failure(struct failing *f, uint64_t command, int64_t now)
+count_failure(struct failing *f, uint64_t command, uint64_t puts, int64_t now)
 {
-	if (f->command != command || now < f->last || now - f->last > FORGOTTEN)
-		*f = (struct failing){ .command = command, .since = now };
+	if (f->command != command || now < f->last || now - f->last > FORGOTTEN || puts < f->puts)
+		*f = (struct failing){ .command = command, .since = now, .puts = puts };
 	f->times++;
 	f->last = now;
-	return f->times > REPEATS && now - f->since >= SECONDS;
+	return f->times > REPEATS && now - f->since >= (puts > f->puts ? SECONDS : ALONE);
 }
 
 bool
 execute_in_vain(struct execute *x, const struct wbxml_node *n)
 {
-	uint64_t command = command_hash(x, n);
+	uint64_t command = command_hash(x, n), puts = account_puts(x->r->account, x->folder->key);
 	bool vain;
 
 	if (x->class->class == BACKEND_MAIL)
 		return false;
 	pthread_mutex_lock(&failing.lock);
-	vain = count_failure(&failing.slot[command % SLOTS], command, eas_now());
+	vain = count_failure(&failing.slot[command % SLOTS], command, puts, eas_now());
 	pthread_mutex_unlock(&failing.lock);
 	return vain;
 }

@@ -680,6 +680,42 @@ ask_what_fails(unsigned tag)
 	send();
 }
 
+/* The server does store something else, in another folder. */
+static void
+other_is_stored(void)
+{
+	const struct backend_login who = { WORLD_USER, "secret", NULL };
+	const struct backend_put put = { .folder = "mem:contacts", .name = "other", .bytes = slice("x", 1), .date = BACKEND_NO_DATE };
+	struct arena *arena AUTO(arena_free) = arena_new(65536);
+	struct account *a = NULL;
+	struct backend_stored stored;
+	struct error e = { 0 };
+
+	assert_int_equal(account_login(kit.backends, &who, &a, &e), ERR_OK);
+	assert_int_equal(account_put(a, arena, &put, &stored, &e), ERR_OK);
+	account_release(&a);
+}
+
+static void
+set_hours(int64_t hours)
+{
+	eas_clock_set((int64_t)TODAY * DAY + DAY / 2 + hours * 3600);
+}
+
+static void
+a_server_that_stores_nothing_has_three_days(void **state)
+{
+	(void)state;
+	for (int64_t hour = 0; hour < 72; hour += 12) {
+		set_hours(hour);
+		ask_what_fails(AirSync_Add);
+		assert_int_equal(status_of(folder), 16);
+	}
+	set_hours(72);
+	ask_what_fails(AirSync_Add);
+	assert_int_equal(add_status(folder, "c1", NULL), 6);
+}
+
 static void
 what_fails_each_time_is_refused_in_the_end(void **state)
 {
@@ -700,7 +736,8 @@ what_fails_each_time_is_refused_in_the_end(void **state)
 			assert_false(take_key(folder));
 		}
 		assert_int_equal(stored_count(), 1);
-		eas_clock_set((int64_t)TODAY * DAY + DAY / 2 + 3600);
+		other_is_stored();
+		set_hours(1);
 		ask_what_fails(rows[i].tag);
 		assert_int_equal(status_of(folder), 1);
 		assert_int_equal(rows[i].tag == AirSync_Add ? add_status(folder, "c1", NULL) : response_status(folder, rows[i].tag, item),
@@ -852,6 +889,7 @@ main(void)
 		TEST(a_read_only_folder_refuses_all_three),
 		TEST(a_failure_in_the_middle_keeps_what_was_done),
 		TEST(what_fails_each_time_is_refused_in_the_end),
+		TEST(a_server_that_stores_nothing_has_three_days),
 		TEST(busy_in_the_middle_keeps_what_was_done),
 		TEST(a_fetch_that_fails_after_commands_leaves_their_answers),
 		TEST(what_cannot_be_translated_is_set_aside_and_blocks_nothing),
