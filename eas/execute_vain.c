@@ -12,6 +12,7 @@
 #include "eas/execute_command.h"
 
 #define SLOTS 256
+#define PROBES 8
 #define REPEATS 3
 #define SECONDS 3600    /* a server that is out of order for a while has that long */
 #define ALONE 259200    /* seconds where it stores nothing else either: its disk may be full, but the folder cannot wait for ever */
@@ -51,6 +52,23 @@ count_failure(struct failing *f, uint64_t command, uint64_t puts, int64_t now)
 	return f->times > REPEATS && now - f->since >= (puts > f->puts ? SECONDS : ALONE);
 }
 
+/* Its slot; else, of those where it could be, the one that was not tried for the longest time. */
+static struct failing *
+find_slot(uint64_t command)
+{
+	struct failing *oldest = &failing.slot[command % SLOTS];
+
+	for (unsigned i = 0; i < PROBES; i++) {
+		struct failing *f = &failing.slot[(command + i) % SLOTS];
+
+		if (f->command == command)
+			return f;
+		if (f->last < oldest->last)
+			oldest = f;
+	}
+	return oldest;
+}
+
 bool
 execute_in_vain(struct execute *x, const struct wbxml_node *n)
 {
@@ -60,7 +78,7 @@ execute_in_vain(struct execute *x, const struct wbxml_node *n)
 	if (x->class->class == BACKEND_MAIL)
 		return false;
 	pthread_mutex_lock(&failing.lock);
-	vain = count_failure(&failing.slot[command % SLOTS], command, puts, eas_now());
+	vain = count_failure(find_slot(command), command, puts, eas_now());
 	pthread_mutex_unlock(&failing.lock);
 	return vain;
 }

@@ -716,6 +716,34 @@ a_server_that_stores_nothing_has_three_days(void **state)
 	assert_int_equal(add_status(folder, "c1", NULL), 6);
 }
 
+static int
+status_of_failing(int i)
+{
+	mem_fail(kit.mem, MEM_PUT, 1, MEM_BEFORE, ERR_PEER);
+	ask_with_commands(folder, -1);
+	ask_add("c1", i, i + 1);
+	send();
+	return status_of(folder);
+}
+
+/* So many that some would have one place. */
+static void
+many_that_fail_are_counted_each_by_itself(void **state)
+{
+	enum { MANY = 64, TRIES = 4 };
+
+	(void)state;
+	for (int n = 0; n < TRIES * MANY; n++)
+		assert_int_equal(status_of_failing(100 + n % MANY), 16);
+	other_is_stored();
+	set_hours(1);
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(status_of_failing(100 + i), 1);
+		assert_int_equal(add_status(folder, "c1", NULL), 6);
+		assert_true(take_key(folder));
+	}
+}
+
 static void
 what_fails_each_time_is_refused_in_the_end(void **state)
 {
@@ -890,6 +918,7 @@ main(void)
 		TEST(a_failure_in_the_middle_keeps_what_was_done),
 		TEST(what_fails_each_time_is_refused_in_the_end),
 		TEST(a_server_that_stores_nothing_has_three_days),
+		TEST(many_that_fail_are_counted_each_by_itself),
 		TEST(busy_in_the_middle_keeps_what_was_done),
 		TEST(a_fetch_that_fails_after_commands_leaves_their_answers),
 		TEST(what_cannot_be_translated_is_set_aside_and_blocks_nothing),
