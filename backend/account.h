@@ -67,7 +67,8 @@ void account_known(struct account *a, const char *folder, const char *cursor);
 enum err account_fetch(struct account *a, const struct backend_fetch *what, backend_item_fn fn, void *ctx, struct error *e);
 enum err account_put(struct account *a, struct arena *arena, const struct backend_put *put, struct backend_stored *stored_r,
 	struct error *e);
-/* How many items the folder's host has stored, whoever's they are, since the configuration was read: one more says that it can. */
+/* How many items the folder's host has stored, whoever's they are, since the configuration was read: one more says that
+ * it can. */
 uint64_t account_puts(const struct account *a, const char *folder);
 enum err account_remove(struct account *a, const char *folder, const char *key, const char *version, struct error *e);
 enum err account_move(struct account *a, struct arena *arena, const char *folder, const char *key, const char *target,

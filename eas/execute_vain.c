@@ -15,7 +15,7 @@
 #define PROBES 8
 #define REPEATS 3
 #define SECONDS 3600    /* a server that is out of order for a while has that long */
-#define ALONE 259200    /* seconds where it stores nothing else either: its disk may be full, but the folder cannot wait for ever */
+#define ALONE 259200    /* seconds where it stores nothing else either: its disk may be full */
 #define FORGOTTEN 86400 /* seconds without a try; till then what was refused is refused at once */
 
 struct failing {

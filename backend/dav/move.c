@@ -170,8 +170,9 @@ move_taken(struct backend_session *s, struct arena *a, const char *path, const c
 	return err_set(e, ERR_EXISTS, "%s: MOVE: the target has an item of this name", s->b->kind->name);
 }
 
-/* 502: a Radicale behind a proxy takes its own address for another server's (RFC 4918, 9.9.4). A proxy whose server went away in the middle
- * says so once: a copy whose original is deleted would have the server call off a meeting that is only moved. */
+/* 502: a Radicale behind a proxy takes its own address for another server's (RFC 4918, 9.9.4). A proxy whose server went
+ * away in the middle says so once: a copy whose original is deleted would have the server call off a meeting that is only
+ * moved. */
 static enum err
 ask_move(struct backend_session *s, struct arena *a, const struct dav_request *r, struct dav_answer *answer_r, struct error *e)
 {
