@@ -2,6 +2,7 @@
 import contextlib
 import re
 import signal
+import time
 import unittest
 
 import wbxml
@@ -244,6 +245,8 @@ class AnotherServer(Case):
 
     def move(self):
         """The mailboxes are elsewhere from now on, and cpush is told; the old server stays up."""
+        made = int(time.time())     # Dovecot's UIDVALIDITY: in the same second the two would be one mailbox to anybody
+        wait_for(lambda: int(time.time()) > made)
         place = self.bench.dir / "second"
         place.mkdir()
         place.chmod(0o755)
