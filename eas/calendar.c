@@ -15,11 +15,23 @@ instance_of(const struct ical *component)
 }
 
 bool
-cal_is_cancelled(const struct ical *component)
+cal_says_cancelled(const struct ical *component)
 {
 	const char *status = ical_value(component, "STATUS");
 
-	return status && text_casecmp(status, "CANCELLED") == 0 && !ical_line(component, "ATTENDEE");
+	return status && text_casecmp(status, "CANCELLED") == 0;
+}
+
+bool
+cal_is_cancelled(const struct ical *component)
+{
+	return cal_says_cancelled(component) && !ical_line(component, "ATTENDEE");
+}
+
+bool
+cal_repeats(const struct ical *component)
+{
+	return ical_line(component, "RRULE") || ical_line(component, "RDATE");
 }
 
 /* What takes place first. */

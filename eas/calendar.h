@@ -124,8 +124,11 @@ struct cal {
 
 /* ---- calendar.c ---- */
 
+bool cal_says_cancelled(const struct ical *component);
 /* It does not take place? Of a meeting phones are told so; it is not meant. */
 bool cal_is_cancelled(const struct ical *component);
+/* Has it a rule, or a list of dates? */
+bool cal_repeats(const struct ical *component);
 /* The first VEVENT without RECURRENCE-ID; else of the series that the first VEVENT is of the first instance that is not
  * cancelled, or the first one. NULL. */
 struct ical *cal_find_master(const struct ical *calendar);

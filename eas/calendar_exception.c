@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "eas/calendar.h"
 
 #define HALF_DAY INT64_C(43200)
@@ -121,8 +120,7 @@ read_overrides(struct cal *c, const struct ical *master, struct cal_event *ev, s
 		x.key = cal_key(c, &id, &ev->times);
 		x.original = cal_wire(c, &x.key, ev->times.zone);
 		/* An instance of a meeting is told with its MeetingStatus. */
-		const char *status = ical_value(v, "STATUS");
-		x.deleted = !x.event.meeting && status && text_casecmp(status, "CANCELLED") == 0;
+		x.deleted = !x.event.meeting && cal_says_cancelled(v);
 		struct cal_exception *to = ical_in_range(x.original) ? add(ev, room) : NULL;
 		if (to)
 			*to = x;

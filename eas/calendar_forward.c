@@ -41,7 +41,7 @@ narrow(struct cal *c, const char *instance, struct error *e)
 
 	if (err)
 		return err;
-	if (!ical_line(c->master, "RRULE") && !ical_line(c->master, "RDATE") && !cal_is_singles(c))
+	if (!cal_repeats(c->master) && !cal_is_singles(c))
 		return err_set(e, ERR_UNSUPPORTED, "event: no series");
 	if (!ical_time_parse(instance, &t))
 		return err_set(e, ERR_NOTFOUND, "event: InstanceId is no date");

@@ -74,7 +74,7 @@ read_recurrence(struct merge *m, const struct cal_event *now, struct cal_event *
 static bool
 is_series(const struct merge *m, const struct cal_event *ev)
 {
-	return ical_line(m->c.master, "RRULE") || ical_line(m->c.master, "RDATE") || (m->singles && ev->recurring);
+	return cal_repeats(m->c.master) || (m->singles && ev->recurring);
 }
 
 static void

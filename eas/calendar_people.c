@@ -113,7 +113,7 @@ void
 cal_read_people(struct cal *c, const struct ical *component, struct cal_event *ev)
 {
 	const struct ical *line = ical_line(component, "ORGANIZER");
-	const char *name = line ? ical_param(&c->m, line, "CN") : NULL, *status = ical_value(component, "STATUS");
+	const char *name = line ? ical_param(&c->m, line, "CN") : NULL;
 	int own = STATUS_NONE;
 
 	ev->organizer_email = line ? address_of(c, line) : "";
@@ -122,7 +122,7 @@ cal_read_people(struct cal *c, const struct ical *component, struct cal_event *e
 	bool mine = !*ev->organizer_email || cal_same_address(c->view->address, ev->organizer_email);
 	if (ev->n_attendees)
 		ev->meeting = mine ? MEETING : MEETING | RECEIVED;
-	if (ev->meeting && status && text_casecmp(status, "CANCELLED") == 0)
+	if (ev->meeting && cal_says_cancelled(component))
 		ev->meeting |= CANCELLED;
 	ev->response_type = !ev->meeting ? 0 : mine ? 1 : own;
 }

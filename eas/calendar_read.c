@@ -144,7 +144,7 @@ alarm_minutes(struct cal *c, const struct ical *alarm, const struct cal_times *t
 struct ical *
 cal_alarm(struct cal *c, const struct ical *component, const struct cal_times *times, int64_t *minutes_r)
 {
-	bool recurring = ical_line(component, "RRULE") || ical_line(component, "RDATE");
+	bool recurring = cal_repeats(component);
 
 	for (struct ical *a = ical_component(component, "VALARM"); a; a = ical_next_component(a, "VALARM"))
 		if (alarm_minutes(c, a, times, recurring, minutes_r) && *minutes_r <= INT32_MAX)
@@ -155,7 +155,7 @@ cal_alarm(struct cal *c, const struct ical *component, const struct cal_times *t
 void
 cal_remove_alarms(struct cal *c, struct ical *component, const struct cal_times *times)
 {
-	bool recurring = ical_line(component, "RRULE") || ical_line(component, "RDATE");
+	bool recurring = cal_repeats(component);
 	int64_t minutes;
 
 	for (struct ical *a = ical_component(component, "VALARM"), *next; a; a = next) {

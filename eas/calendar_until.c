@@ -40,7 +40,7 @@ cal_until(const struct cal *c, int64_t last, const struct cal_times *t)
 
 /* 00:00 UTC is a date, unless it is the series' own time of day. */
 static int64_t
-day_of(const struct cal *c, int64_t wire, const struct cal_times *t)
+day_of_until(const struct cal *c, int64_t wire, const struct cal_times *t)
 {
 	struct ical_time key = cal_key_of_wire(c, wire, t);
 	bool date = t->start.date ? clock_of(wire) == LAST_DAY_CLOCK
@@ -89,8 +89,8 @@ wanted_day(const struct cal *c, const struct cal_event *now, const struct cal_ev
 
 	if (now->recurring && told->has_until &&
 	    (told->until == until || (date && is_date_of(c, until, told->until, &now->times, t))))
-		return day_of(c, told->until, &now->times);
-	return date ? day_of_date(c, until, t) : day_of(c, until, t);
+		return day_of_until(c, told->until, &now->times);
+	return date ? day_of_date(c, until, t) : day_of_until(c, until, t);
 }
 
 bool
@@ -104,7 +104,7 @@ cal_same_recurrence(struct cal *c, const struct cal_event *now, const struct cal
 	if (!now->recurring)
 		return true;
 	cal_new_times(c, now, want, fields, &t);
-	a.until = day_of(c, a.until, &now->times);
+	a.until = day_of_until(c, a.until, &now->times);
 	b.until = wanted_day(c, now, want, &t);
 	return recurrence_same(&a, &b, t.start.t);
 }

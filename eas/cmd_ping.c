@@ -272,27 +272,23 @@ ping_due(const struct eas_server *server, const struct eas_park *p, const struct
 	struct ping_wait *wait = p->wait;
 	struct wait_pending *pending;
 	struct eas_request r;
-	int64_t due = INT64_MAX;
-	bool known = true;
+	int64_t due = EAS_DUE_UNKNOWN;
 
 	if (!wait_request(server, p, log, &r))
 		return EAS_DUE_UNKNOWN;
 	pending = arena_array(r.arena, p->n + 1, sizeof *pending);
 	if (policy_ends_wait(&r) || hierarchy_has_news(&r))
 		due = 0;
-	for (size_t i = 0; due > 0 && pending && i < p->n; i++) {
+	for (size_t i = 0; due != 0 && pending && i < p->n; i++) {
 		struct error e = { 0 };
 
-		if (wait_look(&r, p->folders[i].id, NULL, &pending[i], &e)) {
-			pending[i] = (struct wait_pending){ 0 }; /* it cannot be told now: no reason to wake */
-			known = false;
-		}
+		if (wait_look(&r, p->folders[i].id, NULL, &pending[i], &e))
+			pending[i] = (struct wait_pending){ .unknown = true };
 	}
-	if (due > 0 && pending)
+	if (due != 0 && pending)
 		due = wait_due(server->config, pending, p->n, &wait->quiet);
-	known = known && pending;
 	wait_request_free(&r);
-	return due == INT64_MAX && !known ? EAS_DUE_UNKNOWN : due;
+	return due;
 }
 
 static bool

@@ -155,8 +155,9 @@ says_nothing(const char *charset)
 		|| text_casecmp(charset, "default") == 0 || says_utf8(charset);
 }
 
-static size_t
-convert_from(const char *charset, struct slice bytes, struct buf *out)
+/* False, with nothing done: nobody knows it. *left_r as convert() returns it. */
+static bool
+convert_from(const char *charset, struct slice bytes, struct buf *out, size_t *left_r)
 {
 	AUTO(close_iconv) iconv_t cd = (iconv_t)-1;
 	AUTO(buf_finish) struct buf shift = { 0 };
@@ -169,18 +170,10 @@ convert_from(const char *charset, struct slice bytes, struct buf *out)
 		bytes = shift.len ? buf_slice(&shift) : slice("", 0);
 	}
 	cd = iconv_open("UTF-8", charset);
-	if (cd != (iconv_t)-1)
-		return convert(cd, bytes, japanese, out);
-	text_add_utf8(out, bytes.ptr, bytes.len);
-	return 0;
-}
-
-static bool
-is_known(const char *name)
-{
-	AUTO(close_iconv) iconv_t cd = name ? iconv_open("UTF-8", name) : (iconv_t)-1;
-
-	return cd != (iconv_t)-1;
+	if (cd == (iconv_t)-1)
+		return false;
+	*left_r = convert(cd, bytes, japanese, out);
+	return true;
 }
 
 size_t
@@ -188,13 +181,13 @@ mime_to_utf8(struct slice bytes, const char *charset, struct buf *out)
 {
 	const char *from = says_nothing(charset) ? NULL : charset_name(charset);
 
-	if (from && !is_known(from))
-		from = NULL;
+	size_t left;
+
+	if (from && convert_from(from, bytes, out, &left))
+		return left;
 	/* What nobody says, or nobody knows, is UTF-8 or what most writers had who did not say it. */
-	if (!from && !says_utf8(charset) && !text_is_utf8(bytes.ptr, bytes.len))
-		from = "CP1252";
-	if (from)
-		return convert_from(from, bytes, out);
+	if (!says_utf8(charset) && !text_is_utf8(bytes.ptr, bytes.len) && convert_from("CP1252", bytes, out, &left))
+		return left;
 	text_add_utf8(out, bytes.ptr, bytes.len);
 	return 0;
 }

@@ -21,6 +21,7 @@ struct wait_pending {
 	int64_t seq;   /* of the folder's mirror */
 	bool gone;     /* the folder */
 	bool replaced; /* the key that was waited from is not the newest any more */
+	bool unknown;  /* the caller's: it could not be looked at, which is no reason to wake */
 };
 /* key NULL: the newest collection of the device in the folder; none: nothing is pending. */
 enum err wait_look(struct eas_request *r, int64_t folder, const char *key, struct wait_pending *p_r,
@@ -33,8 +34,7 @@ struct wait_quiet {
 	int64_t seqs;          /* of the folders, added up: another sum is another change */
 };
 
-/* When a wait is over for which these folders have this pending; a CLOCK_MONOTONIC second, 0: now, INT64_MAX: not
- * yet. */
+/* When a wait is over for which these folders have this pending; as eas_due() says it. */
 int64_t wait_due(const struct eas_config *config, const struct wait_pending *list, size_t n, struct wait_quiet *quiet);
 
 /* A request as eas_due() needs it: store and log only. */

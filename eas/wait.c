@@ -156,7 +156,7 @@ int64_t
 wait_due(const struct eas_config *config, const struct wait_pending *list, size_t n, struct wait_quiet *quiet)
 {
 	int64_t now = eas_monotonic(), seqs = 0, calm, latest;
-	bool changes = false;
+	bool changes = false, unknown = false;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct wait_pending *p = &list[i];
@@ -164,11 +164,12 @@ wait_due(const struct eas_config *config, const struct wait_pending *list, size_
 		if (p->gone || p->replaced || p->adds || (p->changes && !p->mail))
 			return 0;
 		changes = changes || p->changes;
+		unknown = unknown || p->unknown;
 		seqs += p->changes ? p->seq : 0;
 	}
 	if (!changes) {
 		*quiet = (struct wait_quiet){ 0 };
-		return INT64_MAX;
+		return unknown ? EAS_DUE_UNKNOWN : INT64_MAX;
 	}
 	if (quiet->since == 0)
 		quiet->since = now;

@@ -107,7 +107,7 @@ summarise(const struct state_collection *c)
 	return s;
 }
 
-/* Revoked ones go. Of the others two stay at most: the latest, because a key 0 that is sent twice makes two and the phone has the one or the
+/* Two of the others stay at most: the latest, because a key 0 that is sent twice makes two and the phone has the one or the
  * other, and the one last used, because a phone that sent a second key 0 may go on with the chain before it. As last_used is
  * written at most hourly, one whose first key never came back counts as unused. */
 static enum err
@@ -117,15 +117,11 @@ drop_others(struct state_txn *t, const struct state_collection *c)
 	struct db_rows r;
 	int64_t latest = 0;
 
-	enum err err = db_exec(t, "delete from collection where device = ? and folder = ? and epoch = 0",
-		ARGS(I(c->device), I(c->folder)), NULL);
-	if (err)
-		return err;
 	db_query(t, &r, "select id from collection where device = ? and folder = ? and id <> ? order by id desc limit 1",
 		ARGS(I(c->device), I(c->folder), I(c->id)));
 	if (db_next(&r))
 		latest = db_int(&r, 0);
-	err = db_end(&r);
+	enum err err = db_end(&r);
 	if (err || latest == 0)
 		return err;
 	db_query(t, &r,
@@ -163,6 +159,9 @@ state_collection_begin(struct state_txn *t, struct state_collection *c)
 			I(s.low_c), I(s.cut_date), I(s.cut_id)), &c->id);
 	if (!err && mark_count(c))
 		err = mark_save(t, c);
+	if (!err) /* what was revoked has said so */
+		err = db_exec(t, "delete from collection where device = ? and folder = ? and epoch = 0",
+			ARGS(I(c->device), I(c->folder)), NULL);
 	return err ? err : drop_others(t, c);
 }
 

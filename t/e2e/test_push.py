@@ -211,7 +211,15 @@ class Missed(Case):
         self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "2")
 
 
-class NewPassword(Case):
+class Pushed(Case):
+    def push(self, p, inbox, subject, seconds=120):
+        """A mail ends a Ping."""
+        ping = p.start_ping([inbox], seconds)
+        self.deliver(subject)
+        self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "2")
+
+
+class NewPassword(Pushed):
     backends = ("imap",)
     more = {"extra": "[backends]\nuser_sessions = 1\n"}     # none that is logged in with the old one is left over
 
@@ -220,21 +228,17 @@ class NewPassword(Case):
         old, new = self.phone(), self.phone(password="changed", folders=False)
         inbox = old.folder(type=2)
         old.sync(inbox)
-        ping = old.start_ping([inbox], 120)
-        self.deliver("First")
-        self.assertEqual(text(old.receive(ping).tree, "Ping:Status"), "2")
+        self.push(old, inbox, "First")
         self.imap.change_password(self.user, "changed")
         self.assertEqual(new.folder_sync(), "1")
         inbox = new.folder(type=2)
         new.sync(inbox)
-        ping = new.start_ping([inbox], 120)
-        self.deliver("Second")
-        self.assertEqual(text(new.receive(ping).tree, "Ping:Status"), "2")
+        self.push(new, inbox, "Second")
         new.sync(inbox)
         self.assertEqual(sorted(text(d, "Email:Subject") for d in inbox.items.values()), ["First", "Second"])
 
 
-class AnotherServer(Case):
+class AnotherServer(Pushed):
     def find_bench(self):
         return self.own
 
@@ -262,9 +266,7 @@ class AnotherServer(Case):
         p = self.phone()
         inbox = p.folder(type=2)
         p.sync(inbox)
-        ping = p.start_ping([inbox], 120)
-        self.deliver("First")
-        self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "2")
+        self.push(p, inbox, "First")
         p.sync(inbox)
         self.move()
         for n in range(2):
@@ -272,9 +274,7 @@ class AnotherServer(Case):
         p.post("Sync", p.sync_tree(p.collection(inbox)))
         inbox.key, inbox.items = "0", {}        # all is numbered anew
         p.sync(inbox)
-        ping = p.start_ping([inbox], 60)
-        self.deliver("Second")
-        self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "2")
+        self.push(p, inbox, "Second", 60)
         p.sync(inbox)
         self.assertIn("Second", [text(d, "Email:Subject") for d in inbox.items.values()])
 
@@ -291,9 +291,7 @@ class AnotherServer(Case):
         p.sync(inbox)
         self.assertEqual(self.held(inbox), ["Old"])
         self.move()
-        ping = p.start_ping([inbox], 60)
-        self.deliver("New")
-        self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "2")
+        self.push(p, inbox, "New", 60)
         self.begin_anew(p, inbox)
         self.assertEqual(self.held(inbox), ["New"])
 
@@ -308,9 +306,7 @@ class AnotherServer(Case):
         self.assertEqual(text(p.ping([inbox], 60).tree, "Ping:Status"), "2")
         self.begin_anew(p, inbox)
         self.assertEqual(self.held(inbox), [])
-        ping = p.start_ping([inbox], 60)
-        self.deliver("New")
-        self.assertEqual(text(p.receive(ping).tree, "Ping:Status"), "2")
+        self.push(p, inbox, "New", 60)
 
     @staticmethod
     def held(folder):
